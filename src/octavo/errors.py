@@ -1,0 +1,104 @@
+"""Everything that Octavo raises on purpose.
+
+OctavoError
+├── SpaceError (ValueError)        a space or a configuration is malformed
+├── ProblemError (ValueError)      objectives, constraints, fidelity or limits make no sense
+├── SettingError (ValueError)      an argument of a public function has no meaning here
+├── DataError (ValueError)         a table, target or weight column cannot be used
+├── ObjectiveError (ValueError)    what the user's function returned cannot be read as costs
+├── StudyError (RuntimeError)      the study cannot do what was asked of it now
+│   └── StudyLockedError           another process is writing to it
+├── StorageError (OSError)         the history could not be read or written
+└── MissingExtra (ImportError)     an optional package is not installed
+
+Each message names the offending value, says what was expected, and what to do. A failing
+*trial* is data, not an exception: see `octavo.trial.Status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "DataError",
+    "MissingExtra",
+    "ObjectiveError",
+    "OctavoError",
+    "ProblemError",
+    "SettingError",
+    "SpaceError",
+    "StorageError",
+    "StudyError",
+    "StudyLockedError",
+    "closest",
+]
+
+
+class OctavoError(Exception):
+    """Base of everything that Octavo raises on purpose."""
+
+
+class SpaceError(OctavoError, ValueError):
+    """A space, a hyperparameter or a configuration is malformed."""
+
+
+class ProblemError(OctavoError, ValueError):
+    """Objectives, constraints, fidelity or limits make no sense."""
+
+
+class SettingError(OctavoError, ValueError):
+    """An argument of a public function has no meaning here."""
+
+
+class DataError(OctavoError, ValueError):
+    """A table, a target or a weight column cannot be used."""
+
+
+class ObjectiveError(OctavoError, ValueError):
+    """What the objective function returned cannot be read as costs."""
+
+
+class StudyError(OctavoError, RuntimeError):
+    """The study cannot do what was asked of it in its present state."""
+
+
+class StudyLockedError(StudyError):
+    """Another process has the study open for writing."""
+
+
+class StorageError(OctavoError, OSError):
+    """The history could not be read or written."""
+
+
+class MissingExtra(OctavoError, ImportError):
+    """An optional package is not installed.
+
+    Parameters
+    ----------
+    what
+        What needs it, as the subject of a sentence: "the CatBoost models".
+    extra
+        Name of the extra that brings it: "tabular".
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs extra packages that are not installed. "
+            f'Run: pip install "octavo[{extra}]"'
+        )
+        self.extra = extra
+
+
+def closest(wrong: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt name: " Did you mean 'learning_rate'?", or nothing.
+
+    Examples
+    --------
+    >>> closest("acuracy", ["accuracy", "log_loss"])
+    " Did you mean 'accuracy'?"
+    >>> closest("zzz", ["accuracy"])
+    ''
+    """
+    found = get_close_matches(str(wrong), [str(name) for name in known], n=1)
+    return f" Did you mean {found[0]!r}?" if found else ""

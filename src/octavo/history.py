@@ -1,0 +1,349 @@
+"""All trials of a question, as columns: `History`.
+
+Append-only and cheap to extend. Whatever learns (optimizers, ensembles, explanations) reads
+a history and never writes to it. It reads the same from memory, a database or a file: a
+storage hands over columns at once and builds a `Trial` only when somebody looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.numerics.pareto import nondominated
+from octavo.problem import Problem
+from octavo.spaces.protocol import Points
+from octavo.trial import Status, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Columns", "History", "Improvement"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+STATUSES = tuple(Status)
+_CODE = {status: code for code, status in enumerate(STATUSES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Improvement:
+    """One step of the incumbent's path.
+
+    Parameters
+    ----------
+    n_trials
+        How many trials had been completed, this one included.
+    elapsed_s
+        Seconds from the start of the first trial to the end of this one; NaN if unknown.
+    index
+        The trial that became the incumbent.
+    cost
+        Its (mean) first cost, minimized.
+    """
+
+    n_trials: int
+    elapsed_s: float
+    index: int
+    cost: float
+
+
+@dataclass(slots=True)
+class Columns:
+    """The numbers of `n` trials in order of completion, one array per quantity.
+
+    Parameters
+    ----------
+    index : shape (n,), int
+        Number of the proposal.
+    status : shape (n,), int
+        Position in `octavo.history.STATUSES`.
+    costs : shape (n, number of objectives)
+        Minimized; NaN where there is none.
+    constraints : shape (n, number of constraints)
+        Measured values; NaN where there is none.
+    fidelity, started, ended : shape (n,)
+        NaN where unknown; times in seconds since the epoch.
+    """
+
+    index: NDArray[np.int64]
+    status: NDArray[np.int8]
+    costs: Floats
+    constraints: Floats
+    fidelity: Floats
+    started: Floats
+    ended: Floats
+
+    @staticmethod
+    def of(problem: Problem, trials: Sequence[Trial]) -> Columns:
+        """The columns of some trials."""
+        n = len(trials)
+        nan = float("nan")
+        return Columns(
+            index=np.array([t.proposal.index for t in trials], dtype=np.int64),
+            status=np.array([_CODE[t.status] for t in trials], dtype=np.int8),
+            costs=np.array([t.costs for t in trials], dtype=float).reshape(n, problem.n_objectives),
+            constraints=np.array(
+                [t.constraints or (nan,) * len(problem.constraints) for t in trials], dtype=float
+            ).reshape(n, len(problem.constraints)),
+            fidelity=np.array([_or_nan(t.proposal.fidelity) for t in trials], dtype=float),
+            started=np.array([_or_nan(t.started) for t in trials], dtype=float),
+            ended=np.array([_or_nan(t.ended) for t in trials], dtype=float),
+        )
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return ("index", "status", "costs", "constraints", "fidelity", "started", "ended")
+
+
+class History(Sequence[Trial]):
+    """The completed trials of a problem, in order of completion.
+
+    Parameters
+    ----------
+    problem
+        What the trials answer.
+    trials
+        Completed trials, in order of completion.
+    """
+
+    def __init__(self, problem: Problem, trials: Iterable[Trial] = ()) -> None:
+        self.problem = problem
+        self._trials: list[Trial | None] = []
+        self._build: Callable[[int], Trial] | None = None
+        self._buffer = Columns.of(problem, ())
+        self._points: Points | None = None
+        self.extend(trials)
+
+    @classmethod
+    def from_columns(
+        cls, problem: Problem, columns: Columns, build: Callable[[int], Trial]
+    ) -> History:
+        """A history whose trials are built when first looked at.
+
+        Parameters
+        ----------
+        problem
+            What the trials answer.
+        columns
+            Their numbers.
+        build
+            Given a position, makes the trial.
+        """
+        history = cls(problem)
+        history._trials = [None] * len(columns.index)
+        history._build = build
+        history._buffer = columns
+        return history
+
+    def extend(self, trials: Iterable[Trial]) -> None:
+        """Add completed trials at the end."""
+        new = list(trials)
+        if not new:
+            return
+        start, stop = len(self._trials), len(self._trials) + len(new)
+        added = Columns.of(self.problem, new)
+        for name in added.names():
+            array = getattr(self._buffer, name)
+            if len(array) < stop:  # grow by doubling, so that appending is cheap
+                grown = np.empty((max(2 * len(array), stop, 16), *array.shape[1:]), array.dtype)
+                grown[:start] = array[:start]
+                setattr(self._buffer, name, grown)
+            getattr(self._buffer, name)[start:stop] = getattr(added, name)
+        self._trials.extend(new)
+
+    def append(self, trial: Trial) -> None:
+        """Add one completed trial at the end."""
+        self.extend((trial,))
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    @overload
+    def __getitem__(self, position: int) -> Trial: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Trial]: ...
+    def __getitem__(self, position: int | slice) -> Trial | list[Trial]:
+        if isinstance(position, slice):
+            return [self[i] for i in range(*position.indices(len(self)))]
+        trial = self._trials[position]
+        if trial is None:
+            assert self._build is not None
+            position = range(len(self))[position]
+            trial = self._trials[position] = self._build(position)
+        return trial
+
+    def __repr__(self) -> str:
+        return f"History({len(self)} trials, {int(self.succeeded.sum())} succeeded)"
+
+    # Columns -------------------------------------------------------------------------
+
+    @property
+    def index(self) -> NDArray[np.int64]:
+        """Shape (n,): the number of each trial's proposal."""
+        return self._buffer.index[: len(self)]
+
+    @property
+    def costs(self) -> Floats:
+        """Shape (n, objectives): minimized; NaN where a trial has none."""
+        return self._buffer.costs[: len(self)]
+
+    @property
+    def constraints(self) -> Floats:
+        """Shape (n, constraints): measured values; NaN where missing."""
+        return self._buffer.constraints[: len(self)]
+
+    @property
+    def fidelity(self) -> Floats:
+        """Shape (n,): NaN without fidelity."""
+        return self._buffer.fidelity[: len(self)]
+
+    @property
+    def started(self) -> Floats:
+        """Shape (n,): seconds since the epoch; NaN where unknown."""
+        return self._buffer.started[: len(self)]
+
+    @property
+    def ended(self) -> Floats:
+        """Shape (n,): seconds since the epoch; NaN where unknown."""
+        return self._buffer.ended[: len(self)]
+
+    @property
+    def status(self) -> list[Status]:
+        """How each trial ended."""
+        return [STATUSES[code] for code in self._buffer.status[: len(self)]]
+
+    @property
+    def succeeded(self) -> Bools:
+        """Shape (n,): whether the costs of each trial can be used."""
+        return self._buffer.status[: len(self)] == _CODE[Status.SUCCESS]
+
+    @property
+    def feasible(self) -> Bools:
+        """Shape (n,): whether each trial meets all constraints (failed trials do not)."""
+        met = self.succeeded
+        for column, constraint in enumerate(self.problem.constraints):
+            values = self.constraints[:, column]
+            met = met & np.array([constraint.is_met(value) for value in values], dtype=bool)
+        return met
+
+    @property
+    def points(self) -> Points:
+        """The configurations as an encoded matrix, one row per trial."""
+        done = 0 if self._points is None else len(self._points)
+        if self._points is None or done < len(self):
+            new = self.problem.space.encode([trial.config for trial in self[done:]])
+            self._points = new if self._points is None else Points.join([self._points, new])
+        return self._points
+
+    # What is best --------------------------------------------------------------------
+
+    @property
+    def incumbent(self) -> Trial | None:
+        """The best trial by the first objective, or None before any can be trusted.
+
+        Only feasible trials at the highest fidelity so far count. With `problem.repeats`
+        above one, a configuration counts by its mean over seeds, and only if no other one
+        has been evaluated with more seeds (up to `repeats`): a lucky winner must survive
+        its re-evaluation first.
+        """
+        best = self._best()
+        return None if best is None else self[best[0]]
+
+    @property
+    def incumbent_cost(self) -> float:
+        """The incumbent's mean first cost over its seeds; NaN without an incumbent."""
+        best = self._best()
+        return float("nan") if best is None else best[1]
+
+    def _eligible(self) -> NDArray[np.int64]:
+        rows = np.flatnonzero(self.feasible)
+        if self.problem.fidelity is not None and len(rows):
+            fidelity = np.nan_to_num(self.fidelity[rows], nan=self.problem.fidelity.high)
+            rows = rows[fidelity == fidelity.max()]
+        return rows
+
+    def _best(self) -> tuple[int, float] | None:
+        rows = self._eligible()
+        if not len(rows):
+            return None
+        costs = self.costs[rows, 0]
+        if self.problem.repeats == 1:
+            at = int(np.argmin(costs))
+            return int(rows[at]), float(costs[at])
+        keys = self.points[rows].keys()
+        groups: dict[bytes, list[int]] = {}
+        for place, key in enumerate(keys):
+            groups.setdefault(key, []).append(place)
+        needed = min(self.problem.repeats, max(len(places) for places in groups.values()))
+        proven = [places for places in groups.values() if len(places) >= needed]
+        winner = min(proven, key=lambda places: float(costs[places].mean()))
+        return int(rows[winner[0]]), float(costs[winner].mean())
+
+    @property
+    def pareto_front(self) -> list[Trial]:
+        """The feasible trials at the highest fidelity that no other one dominates."""
+        rows = self._eligible()
+        return [self[int(row)] for row in rows[nondominated(self.costs[rows])]]
+
+    def trajectory(self) -> list[Improvement]:
+        """Each trial that became the incumbent by the first objective (repeats not averaged)."""
+        began = np.nanmin(self.started) if np.isfinite(self.started).any() else float("nan")
+        steps: list[Improvement] = []
+        eligible = np.zeros(len(self), dtype=bool)
+        eligible[self._eligible()] = True
+        best = np.inf
+        for row in np.flatnonzero(eligible):
+            cost = float(self.costs[row, 0])
+            if cost < best:
+                best = cost
+                steps.append(
+                    Improvement(
+                        n_trials=int(row) + 1,
+                        elapsed_s=float(self.ended[row] - began),
+                        index=int(self.index[row]),
+                        cost=cost,
+                    )
+                )
+        return steps
+
+    # For people ----------------------------------------------------------------------
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per trial: index, status, objectives in the user's direction, constraints,
+        configuration (columns `config.*`), seed, fidelity, times, resources and cause."""
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for trial in self:
+            row: dict[str, Any] = {"index": trial.index, "status": trial.status.value}
+            for objective, cost in zip(self.problem.objectives, trial.costs, strict=True):
+                row[objective.name] = objective.value(cost)
+            for constraint, value in zip(
+                self.problem.constraints, trial.constraints, strict=False
+            ):
+                row[constraint.name] = value
+            row |= {f"config.{name}": value for name, value in trial.config.items()}
+            row |= {
+                "seed": trial.proposal.seed,
+                "fidelity": trial.proposal.fidelity,
+                "instance": trial.proposal.instance,
+                "origin": trial.proposal.origin.by,
+                "started": trial.started,
+                "ended": trial.ended,
+                "wall_s": trial.resources.wall_s,
+                "cpu_s": trial.resources.cpu_s,
+                "memory_mb": trial.resources.memory_mb,
+                "cause": trial.cause,
+            }
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value

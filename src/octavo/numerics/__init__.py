@@ -1,0 +1,1 @@
+"""Pure mathematics on arrays: no spaces, no trials, no state."""

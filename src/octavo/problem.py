@@ -1,0 +1,390 @@
+"""What is asked: `Problem` = space + objectives + constraints + fidelity + limits.
+
+Costs are always minimized inside Octavo; the user's direction lives in `Objective` and is
+restored at the edges (`Objective.value`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any
+
+from octavo.errors import ObjectiveError, ProblemError, closest
+from octavo.spaces.protocol import Space
+
+__all__ = [
+    "Constraint",
+    "Fidelity",
+    "Limits",
+    "Objective",
+    "Problem",
+    "TrialLimits",
+    "megabytes",
+    "seconds",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One quantity to optimize.
+
+    Parameters
+    ----------
+    name
+        Key under which the objective function returns it.
+    maximize
+        Whether larger is better.
+    unit
+        For people: "s", "MiB", "kWh".
+    """
+
+    name: str = "cost"
+    maximize: bool = False
+    unit: str = ""
+
+    def cost(self, value: float) -> float:
+        """The user's value as a cost: smaller is better."""
+        return -value if self.maximize else value
+
+    def value(self, cost: float) -> float:
+        """A cost as the user's value again."""
+        return -cost if self.maximize else cost
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A bound on a quantity that the objective function returns beside its costs.
+
+    Parameters
+    ----------
+    name
+        Key under which the objective function returns the quantity.
+    low, high
+        The quantity must lie in [low, high]; None leaves a side open.
+    """
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.low is None and self.high is None:
+            raise ProblemError(
+                f"constraint {self.name!r} has neither a lower nor an upper bound. "
+                f"Give at least one, such as constraints={{{self.name!r}: (None, 0.1)}}."
+            )
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ProblemError(
+                f"constraint {self.name!r} has low={self.low} above high={self.high}, so no "
+                "trial can meet it. Swap the two bounds."
+            )
+
+    def is_met(self, value: float) -> bool:
+        """Whether a measured value lies within the bounds; NaN does not."""
+        above = self.low is None or value >= self.low
+        below = self.high is None or value <= self.high
+        return above and below and not math.isnan(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How much of the full budget a trial spends, so that cheap trials can stand for dear ones.
+
+    Parameters
+    ----------
+    name
+        What it counts: "epochs", "rows", "folds".
+    low, high
+        The cheapest sensible and the full budget. Optimizers without a multi-fidelity
+        scheduler evaluate everything at `high`.
+    log
+        Whether equal steps are equal ratios.
+    integer
+        Whether only whole numbers make sense; by default, whether both bounds are whole.
+    """
+
+    name: str
+    low: float
+    high: float
+    log: bool = True
+    integer: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ProblemError(
+                f"fidelity {self.name!r} needs low < high, got low={self.low}, high={self.high}. "
+                "low is the cheapest budget that still tells something, high the full one."
+            )
+        if self.log and self.low <= 0:
+            raise ProblemError(
+                f"fidelity {self.name!r} has log=True but low={self.low}. A log scale needs "
+                "low > 0; try low=1, or log=False."
+            )
+        if self.integer is None:
+            whole = float(self.low).is_integer() and float(self.high).is_integer()
+            object.__setattr__(self, "integer", whole)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialLimits:
+    """What one trial may consume before it is killed; None: no limit.
+
+    Parameters
+    ----------
+    wall_s
+        Wall-clock seconds.
+    memory_mb
+        Resident memory minus shared mapped pages of the whole process tree, in MiB.
+    """
+
+    wall_s: float | None = None
+    memory_mb: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("wall_s", self.wall_s), ("memory_mb", self.memory_mb)):
+            if value is not None and not value > 0:
+                raise ProblemError(
+                    f"trial limit {name}={value!r} must be greater than 0. "
+                    "Give a positive number, or None for no limit."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a whole study may consume; None: no limit. Optimizers plan with it.
+
+    Parameters
+    ----------
+    max_trials
+        Number of completed trials, whatever their status.
+    wall_s, cpu_s
+        Seconds of wall clock, and of CPU time summed over trials.
+    target
+        Stop as soon as the first objective is at least this good, in the user's direction.
+    """
+
+    max_trials: int | None = None
+    wall_s: float | None = None
+    cpu_s: float | None = None
+    target: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_trials is not None and (
+            isinstance(self.max_trials, bool)
+            or int(self.max_trials) != self.max_trials
+            or self.max_trials < 1
+        ):
+            raise ProblemError(
+                f"max_trials={self.max_trials!r} must be a whole number of at least 1. "
+                "Use None for no limit on the number of trials."
+            )
+        for name, value in (("time_limit", self.wall_s), ("cpu_limit", self.cpu_s)):
+            if value is not None and not value > 0:
+                raise ProblemError(
+                    f"{name}={value!r} must be more than 0 seconds. "
+                    "Write it as '10m', '90s' or a number of seconds, or None for no limit."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question to be answered by trials.
+
+    Parameters
+    ----------
+    space
+        What can be chosen.
+    objectives
+        What is optimized; at least one.
+    constraints
+        Bounds on further measured quantities.
+    fidelity
+        The budget that a trial may spend less of.
+    repeats
+        With how many seeds a configuration must have been evaluated before it may
+        be the incumbent; 1 for deterministic objectives.
+    limits
+        The budget that the study was planned with.
+    """
+
+    space: Space
+    objectives: tuple[Objective, ...] = (Objective(),)
+    constraints: tuple[Constraint, ...] = ()
+    fidelity: Fidelity | None = None
+    repeats: int = 1
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not self.objectives:
+            raise ProblemError(
+                "objectives is empty, so there is nothing to optimize. "
+                "Leave it out for a single cost, or name at least one, such as ['loss']."
+            )
+        names = [o.name for o in self.objectives] + [c.name for c in self.constraints]
+        for name in names:
+            if names.count(name) > 1:
+                raise ProblemError(
+                    f"{name!r} is named {names.count(name)} times among objectives and "
+                    "constraints. Each quantity may appear once; rename or remove the others."
+                )
+        if isinstance(self.repeats, bool) or self.repeats != int(self.repeats) or self.repeats < 1:
+            raise ProblemError(
+                f"repeats={self.repeats!r} must be a whole number of at least 1: with how many "
+                "seeds a configuration is evaluated before it may be the incumbent."
+            )
+
+    @property
+    def n_objectives(self) -> int:
+        """How many costs each trial has."""
+        return len(self.objectives)
+
+    def read(
+        self, result: object
+    ) -> tuple[tuple[float, ...], tuple[float, ...], dict[str, Any]]:
+        """Split what an objective function returned into costs, constraint values and the rest.
+
+        Parameters
+        ----------
+        result
+            A number (only with a single objective and no constraint), or a mapping with one
+            number per objective and constraint; further keys are kept as extra data.
+
+        Returns
+        -------
+        costs, constraints, extra
+            Costs are minimized, whatever the user's direction.
+
+        Raises
+        ------
+        ObjectiveError
+            If a number is missing, is not a number, or an objective is not finite.
+        """
+        expected = [o.name for o in self.objectives] + [c.name for c in self.constraints]
+        if not isinstance(result, Mapping):
+            if len(expected) > 1:
+                raise ObjectiveError(
+                    f"the objective returned {_shown(result)}, but {len(expected)} quantities "
+                    f"are expected. Return a dict with the keys {expected}."
+                )
+            result = {expected[0]: result}
+        for name in expected:
+            if name not in result:
+                raise ObjectiveError(
+                    f"the objective returned a dict without {name!r} (its keys are "
+                    f"{sorted(map(str, result))}). Return a number for each of {expected}."
+                    + closest(name, map(str, result))
+                )
+        costs = tuple(o.cost(_finite(result[o.name], o.name)) for o in self.objectives)
+        constraints = tuple(_number(result[c.name], c.name) for c in self.constraints)
+        extra = {str(k): v for k, v in result.items() if k not in expected}
+        return costs, constraints, extra
+
+    def is_feasible(self, constraints: Sequence[float]) -> bool:
+        """Whether measured constraint values meet all constraints."""
+        return all(c.is_met(v) for c, v in zip(self.constraints, constraints, strict=True))
+
+
+_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"": 1.0, "mb": 1.0, "mib": 1.0, "m": 1.0, "gb": 1024.0, "gib": 1024.0, "g": 1024.0}
+
+
+def seconds(time: str | float | None, name: str = "time") -> float | None:
+    """A time as seconds: "90s", "10m", "1h30m", "2h", a number of seconds, or None.
+
+    Raises
+    ------
+    ProblemError
+        If it cannot be read as a time, or is not more than zero.
+
+    Examples
+    --------
+    >>> seconds("1h30m"), seconds("500ms"), seconds(20)
+    (5400.0, 0.5, 20.0)
+    """
+    if time is None:
+        return None
+    if isinstance(time, Real) and not isinstance(time, bool):
+        total = float(time)
+    else:
+        text = str(time).strip().lower().replace(" ", "")
+        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|min|[smhd])", text)
+        if parts and "".join(number + unit for number, unit in parts) == text:
+            total = sum(float(number) * _UNITS[unit] for number, unit in parts)
+        else:
+            try:
+                total = float(text)
+            except ValueError:
+                raise ProblemError(
+                    f"{name}={time!r} cannot be read as a time. "
+                    "Write it as '90s', '10m', '1h30m', '2h', or a number of seconds."
+                ) from None
+    if not total > 0 or math.isinf(total):
+        raise ProblemError(
+            f"{name}={time!r} must be a finite time of more than 0 seconds. "
+            "Write it as '10m' or 600, or use None for no limit."
+        )
+    return total
+
+
+def megabytes(memory: str | float | None, name: str = "memory") -> float | None:
+    """An amount of memory as MiB: "500MB", "4GB", a number of MiB, or None.
+
+    Raises
+    ------
+    ProblemError
+        If it cannot be read as an amount of memory, or is not more than zero.
+
+    Examples
+    --------
+    >>> megabytes("4GB"), megabytes(512)
+    (4096.0, 512.0)
+    """
+    if memory is None:
+        return None
+    if isinstance(memory, Real) and not isinstance(memory, bool):
+        total = float(memory)
+    else:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([a-z]*)", str(memory).strip().lower().replace(" ", ""))
+        if match is None or match[2] not in _SIZES:
+            raise ProblemError(
+                f"{name}={memory!r} cannot be read as an amount of memory. "
+                "Write it as '500MB', '4GB', or a number of MiB."
+            )
+        total = float(match[1]) * _SIZES[match[2]]
+    if not total > 0 or math.isinf(total):
+        raise ProblemError(
+            f"{name}={memory!r} must be a finite amount of more than 0 MiB. "
+            "Write it as '4GB' or 4096, or use None for no limit."
+        )
+    return total
+
+
+def _number(value: object, name: str) -> float:
+    """A plain float from whatever number the user's function returned."""
+    if hasattr(value, "item") and getattr(value, "size", 1) == 1:
+        value = value.item()  # NumPy scalars, zero-dimensional arrays and torch tensors
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ObjectiveError(
+            f"the objective returned {_shown(value)} for {name!r}, which is not a number. "
+            "Return a float (or a dict of floats)."
+        )
+    return float(value)
+
+
+def _finite(value: object, name: str) -> float:
+    number = _number(value, name)
+    if not math.isfinite(number):
+        raise ObjectiveError(
+            f"the objective returned {number} for {name!r}. A cost must be finite; raise an "
+            "exception, or return a large number if the configuration is merely very bad."
+        )
+    return number
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
