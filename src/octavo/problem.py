@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -282,6 +282,31 @@ class Problem:
         constraints = tuple(_number(result[c.name], c.name) for c in self.constraints)
         extra = {str(k): v for k, v in result.items() if k not in expected}
         return costs, constraints, extra
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able description from which `Problem.from_json` builds it again."""
+        return {
+            "space": self.space.to_json(),
+            "objectives": [asdict(objective) for objective in self.objectives],
+            "constraints": [asdict(constraint) for constraint in self.constraints],
+            "fidelity": None if self.fidelity is None else asdict(self.fidelity),
+            "repeats": self.repeats,
+            "limits": asdict(self.limits),
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Problem:
+        """The problem that `to_json` described."""
+        from octavo.spaces import from_json
+
+        return Problem(
+            space=from_json(data["space"]),
+            objectives=tuple(Objective(**objective) for objective in data["objectives"]),
+            constraints=tuple(Constraint(**constraint) for constraint in data["constraints"]),
+            fidelity=None if data["fidelity"] is None else Fidelity(**data["fidelity"]),
+            repeats=data["repeats"],
+            limits=Limits(**data["limits"]),
+        )
 
     def is_feasible(self, constraints: Sequence[float]) -> bool:
         """Whether measured constraint values meet all constraints."""
