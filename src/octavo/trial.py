@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 __all__ = ["Checkpoint", "Origin", "Proposal", "Report", "Resources", "Status", "Trial"]
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Status(StrEnum):
@@ -53,7 +50,7 @@ class Origin:
     by: str = "user"
     intent: str = ""
     parents: tuple[int, ...] = ()
-    data: Mapping[str, Any] = NOTHING
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ class Resources:
     cpu_s: float | None = None
     memory_mb: float | None = None
     energy_kwh: float | None = None
-    how: Mapping[str, str] = NOTHING
+    how: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
