@@ -1,0 +1,445 @@
+"""The loop: ask the optimizer, run the trial, store it, then tell everyone.
+
+A trial is completed when its row is committed. Whatever ends the loop (a limit, Ctrl-C, an
+exception, SIGKILL), trials that were running have no row: they stay pending and are run again,
+with the same seeds, when the study is resumed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from octavo.callbacks import Callback, Completed, Ended, Event, Started, Submitted
+from octavo.callbacks import Reported as ReportedEvent
+from octavo.errors import SettingError, SpaceError, StudyError
+from octavo.executors import InlineExecutor, ProcessExecutor, fingerprint
+from octavo.executors.protocol import Executor, Finished, Work
+from octavo.problem import Limits, TrialLimits
+from octavo.storage import Command, Inbox
+from octavo.study.interrupt import Interrupt, catch_interrupts
+from octavo.study.objective import load_objective, refer_to
+from octavo.study.study import Study
+from octavo.trial import Proposal, Resources, Status, Trial
+
+__all__ = ["Accept", "resume_study", "run_study"]
+
+logger = logging.getLogger(__name__)
+
+Accept = Callable[[Proposal, float | None], "str | float | None"]
+"""Given a proposal and the seconds left (None: no limit): a sentence refuses it, a number
+lowers its wall-clock limit to so many seconds, None lets it run."""
+
+POLL_S = 0.25  # how long Ctrl-C and the inbox may have to wait while trials run
+LEASE_S = 60.0
+PATIENCE = 25  # so many refusals in a row mean that nothing fits any more
+
+
+@dataclass
+class _Run:
+    """What one run of the loop remembers."""
+
+    study: Study
+    executor: Executor
+    limits: Limits
+    callbacks: tuple[Callback, ...]
+    accept: Accept | None
+    interrupt: Interrupt
+    hasty: bool
+    began: float
+    queue: deque[Proposal]
+    running: dict[int, Proposal] = field(default_factory=dict)
+    leased: float = 0.0
+    polled: float = float("-inf")
+    cpu_s: float = 0.0
+    refusals: int = 0
+    paused: bool = False
+    exhausted: bool = False
+    reason: str = ""
+
+
+def run_study(
+    study: Study,
+    objective: Callable[..., Any],
+    *,
+    limits: Limits,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    trial_limits: TrialLimits | None = None,
+    data: Mapping[str, Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool | None = None,
+    accept: Accept | None = None,
+    hasty: bool = False,
+    began: float | None = None,
+) -> None:
+    """Run a study until a limit is reached.
+
+    Parameters
+    ----------
+    study, objective, limits, workers, executor, trial_limits, data, callbacks, progress
+        As in `Study.run`.
+    accept
+        Asked before each trial whether it may run, and for how long.
+    hasty
+        Whether the first Ctrl-C ends running trials at once instead of letting them finish.
+    began
+        `time.monotonic()` from which the wall clock counts; now by default.
+    """
+    began = time.monotonic() if began is None else began
+    if not callable(objective):
+        raise SettingError(
+            f"the objective is {objective!r} of type {type(objective).__name__}, which cannot be "
+            "called. Pass a function such as `def train(config): return loss`."
+        )
+    trial_limits = trial_limits or TrialLimits()
+    limits = _or_planned(limits, study)
+    executor = executor or _executor(workers, trial_limits)
+    data = dict(data or {})
+    _remember_run(study, objective, workers, trial_limits, data)
+    with ExitStack() as stack:
+        folder = study.folder
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="octavo-")))
+        stack.callback(executor.close)
+        executor.start(
+            Work(
+                objective=objective,
+                problem=study.problem,
+                folder=folder,
+                limits=trial_limits,
+                data=data,
+            )
+        )
+        run = _Run(
+            study=study,
+            executor=executor,
+            limits=limits,
+            callbacks=_watching(callbacks, progress),
+            accept=accept,
+            interrupt=stack.enter_context(catch_interrupts()),
+            hasty=hasty,
+            began=began,
+            queue=deque(study.pending),
+            cpu_s=0.0,
+        )
+        try:
+            _loop(run)
+        finally:
+            study.stopped_because = run.reason or "an exception ended the run"
+            _announce(run, Ended(study.history, study.stopped_because), may_stop=False)
+    study.update_settings(stopped_because=study.stopped_because)
+
+
+def resume_study(
+    study: Study,
+    objective: Callable[..., Any] | None,
+    *,
+    limits: Limits,
+    workers: int | None,
+    executor: Executor | None,
+    trial_limits: TrialLimits | None,
+    data: Mapping[str, Any] | None,
+    callbacks: Sequence[Callback],
+    progress: bool | None,
+) -> None:
+    """Run a study with what it remembers of its last run."""
+    last = study.settings.get("run", {})
+    began = time.monotonic()
+    if limits == Limits():
+        limits = _left(study)
+    if data is None and last.get("data"):
+        data = _stored_data(study, last["data"])
+    run_study(
+        study,
+        load_objective(study.settings.get("objective"), objective),
+        limits=limits,
+        workers=last.get("workers") if workers is None else workers,
+        executor=executor,
+        trial_limits=trial_limits or TrialLimits(**last.get("trial_limits", {})),
+        data=data,
+        callbacks=callbacks,
+        progress=progress,
+        began=began,
+    )
+
+
+# Setting up ---------------------------------------------------------------------------
+
+
+def _executor(workers: int | None, trial_limits: TrialLimits) -> Executor:
+    if workers is None and trial_limits == TrialLimits():
+        return InlineExecutor()
+    return ProcessExecutor(workers=workers or 1)
+
+
+def _or_planned(limits: Limits, study: Study) -> Limits:
+    limits = study.problem.limits if limits == Limits() else limits
+    if limits == Limits() and not study.problem.space.is_finite:
+        raise SettingError(
+            "no limit is set, so the study would never end. Give at least one of "
+            "max_trials=100, time_limit='10m', cpu_limit='1h', or target=0.01."
+        )
+    return limits
+
+
+def _left(study: Study) -> Limits:
+    """What is left of the planned limits; time spent is the time in which trials ran."""
+    planned = study.problem.limits
+    history = study.history
+    wall_s = planned.wall_s
+    if wall_s is not None:
+        wall_s = max(wall_s - _busy_s(history.started, history.ended), 1e-3)
+    cpu_s = planned.cpu_s
+    if cpu_s is not None:
+        cpu_s = max(cpu_s - sum(trial.resources.cpu_s or 0.0 for trial in history), 1e-3)
+    return Limits(max_trials=planned.max_trials, wall_s=wall_s, cpu_s=cpu_s, target=planned.target)
+
+
+def _busy_s(started: Any, ended: Any) -> float:
+    """Length of the union of the intervals."""
+    spans = sorted((a, b) for a, b in zip(started, ended, strict=True) if a == a and b == b)
+    total, until = 0.0, float("-inf")
+    for start, end in spans:
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def _remember_run(
+    study: Study,
+    objective: Callable[..., Any],
+    workers: int | None,
+    trial_limits: TrialLimits,
+    data: Mapping[str, Any],
+) -> None:
+    prints = fingerprint(data) if data else {}
+    before = study.settings.get("run", {}).get("data", {})
+    changed = sorted(name for name in prints if name in before and before[name] != prints[name])
+    if changed:
+        warnings.warn(
+            f"the data {changed} are not those of the study's earlier trials: earlier and later "
+            "costs may not be comparable. Start a new study if they are not.",
+            stacklevel=4,
+        )
+    study.update_settings(
+        objective=refer_to(objective).to_json(),
+        run={"workers": workers, "trial_limits": asdict(trial_limits), "data": prints},
+        stopped_because="",
+    )
+
+
+def _stored_data(study: Study, names: Mapping[str, str]) -> dict[str, Any]:
+    from octavo.executors import load_placed
+
+    if study.folder is None:
+        raise StudyError(
+            f"the data {sorted(names)} of this study were only in memory. "
+            "Pass them again: study.resume(data=...)."
+        )
+    return load_placed(study.folder, names)
+
+
+def _watching(callbacks: Sequence[Callback], progress: bool | None) -> tuple[Callback, ...]:
+    from octavo.callbacks.progress import ProgressBar, is_interactive
+
+    if progress or (progress is None and is_interactive()):
+        return (*callbacks, ProgressBar())
+    return tuple(callbacks)
+
+
+# Going round --------------------------------------------------------------------------
+
+
+def _loop(run: _Run) -> None:
+    study = run.study
+    _announce(run, Started(study.history, run.limits, run.executor.slots))
+    inbox = None if study.folder is None else Inbox(study.folder)
+    while True:
+        _read_inbox(run, inbox)
+        run.reason = run.reason or _limit_reached(run)
+        if run.reason and (not run.running or _must_hurry(run)):
+            break
+        _fill(run)
+        if not run.running:
+            if run.reason or run.exhausted:
+                run.reason = run.reason or (
+                    f"the optimizer has nothing left to try after {len(study.history)} trials"
+                )
+                break
+            if run.paused:
+                time.sleep(POLL_S)
+            continue
+        _renew_leases(run)
+        for event in run.executor.wait(min(POLL_S, _left_s(run))):
+            if isinstance(event, Finished):
+                _complete(run, event.trial)
+            elif event.index in run.running:
+                study.store.add_reports(event.index, [event.report])
+                _announce(run, ReportedEvent(event.index, event.report))
+    _abandon(run)
+
+
+def _fill(run: _Run) -> None:
+    """Give work to every idle worker."""
+    study = run.study
+    while len(run.running) < run.executor.slots and not run.reason and not run.paused:
+        wanted = run.limits.max_trials
+        if wanted is not None and study.n_run + len(run.running) >= wanted:
+            return
+        proposal = _next(run)
+        if proposal is None:
+            return
+        verdict = run.accept(proposal, _left_s(run) if run.limits.wall_s else None) if run.accept else None
+        if isinstance(verdict, str):
+            _refuse(run, proposal, verdict)
+            continue
+        run.refusals = 0
+        wall_s = _left_s(run) if run.limits.wall_s is not None else None
+        if verdict is not None:
+            wall_s = verdict if wall_s is None else min(wall_s, verdict)
+        if run.executor.slots > 1 or not isinstance(run.executor, InlineExecutor):
+            study.store.take_lease(proposal.index, f"pid {os.getpid()}", expires_s=LEASE_S)
+        run.running[proposal.index] = proposal
+        _announce(run, Submitted(proposal))
+        run.executor.submit(proposal, wall_s=None if isinstance(run.executor, InlineExecutor) else wall_s)
+        if isinstance(run.executor, InlineExecutor):
+            return  # it has run already: its result comes first
+
+
+def _next(run: _Run) -> Proposal | None:
+    if run.queue:
+        return run.queue.popleft()
+    if run.exhausted:
+        return None
+    proposals = run.study.ask(1)
+    if not proposals:
+        # With trials still running it may think again when it learns of them.
+        run.exhausted = not run.running
+        return None
+    return proposals[0]
+
+
+def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
+    nan = float("nan")
+    now = time.time()
+    run.study.complete(
+        Trial(
+            proposal=proposal,
+            status=Status.CANCELLED,
+            costs=(nan,) * run.study.problem.n_objectives,
+            constraints=(nan,) * len(run.study.problem.constraints),
+            cause=why,
+            resources=Resources(),
+            started=now,
+            ended=now,
+        )
+    )
+    run.refusals += 1
+    if run.refusals >= PATIENCE:
+        run.reason = f"the last {PATIENCE} proposals were refused; the last one because {why}"
+
+
+def _complete(run: _Run, trial: Trial) -> None:
+    if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and run.limits.wall_s is not None:
+        own = run.study.settings["run"]["trial_limits"]["wall_s"]
+        if own is None or (trial.resources.wall_s or 0.0) < own:
+            return  # the study's time was over, not the trial's: it stays pending
+    run.running.pop(trial.index, None)
+    run.cpu_s += trial.resources.cpu_s or 0.0
+    run.study.complete(trial)
+    _announce(run, Completed(trial, run.study.history))
+
+
+def _abandon(run: _Run) -> None:
+    """Stop what still runs; it stays pending."""
+    for index in list(run.running):
+        run.executor.stop(index, Status.CANCELLED, run.reason)
+        if not isinstance(run.executor, InlineExecutor):
+            run.study.store.release(index)
+    run.running.clear()
+
+
+# When to end --------------------------------------------------------------------------
+
+
+def _left_s(run: _Run) -> float:
+    if run.limits.wall_s is None:
+        return float("inf")
+    return run.limits.wall_s - (time.monotonic() - run.began)
+
+
+def _limit_reached(run: _Run) -> str:
+    limits, study = run.limits, run.study
+    if run.interrupt.requested:
+        return "interrupted by Ctrl-C"
+    if limits.max_trials is not None and study.n_run >= limits.max_trials:
+        return f"all {limits.max_trials} trials are done"
+    if limits.wall_s is not None and _left_s(run) <= 0:
+        return f"the time limit of {limits.wall_s:g} s is reached"
+    if limits.cpu_s is not None and run.cpu_s >= limits.cpu_s:
+        return f"the CPU time limit of {limits.cpu_s:g} s is reached"
+    if limits.target is not None:
+        objective = study.problem.objectives[0]
+        if study.history.incumbent_cost <= objective.cost(limits.target):
+            return f"the target of {limits.target:g} is reached"
+    return ""
+
+
+def _must_hurry(run: _Run) -> bool:
+    """Whether running trials are to be ended rather than waited for."""
+    out_of_time = run.limits.wall_s is not None and _left_s(run) <= 0
+    return out_of_time or (run.interrupt.requested and run.hasty)
+
+
+# Everything around --------------------------------------------------------------------
+
+
+def _announce(run: _Run, event: Event, *, may_stop: bool = True) -> None:
+    for callback in run.callbacks:
+        answer = callback(event)
+        if isinstance(answer, str) and answer and may_stop:
+            run.reason = run.reason or answer
+
+
+def _read_inbox(run: _Run, inbox: Inbox | None) -> None:
+    now = time.monotonic()
+    if inbox is None or now - run.polled < POLL_S:
+        return
+    run.polled = now
+    for command in inbox.poll():
+        try:
+            _obey(run, command)
+        except SpaceError as error:
+            logger.warning("Ignoring a command of %s: %s", command.who, error)
+            continue
+        run.study.intervene(command.kind, command.data, command.who)
+
+
+def _obey(run: _Run, command: Command) -> None:
+    if command.kind == "pause":
+        run.paused = True
+    elif command.kind == "resume":
+        run.paused = False
+    elif command.kind == "stop":
+        run.reason = run.reason or f"stopped by {command.who}"
+    elif command.kind == "queue":
+        run.queue.append(run.study.enqueue(command.data["config"], by=command.who))
+
+
+def _renew_leases(run: _Run) -> None:
+    now = time.monotonic()
+    if now - run.leased < LEASE_S / 3 or isinstance(run.executor, InlineExecutor):
+        return
+    run.leased = now
+    for index in run.running:
+        run.study.store.take_lease(index, f"pid {os.getpid()}", expires_s=LEASE_S)

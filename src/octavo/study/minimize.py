@@ -1,0 +1,153 @@
+"""`minimize`: a function and a space in, a finished study out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octavo.problem import Constraint, Fidelity, Limits, Objective, TrialLimits, megabytes, seconds
+from octavo.study.loop import run_study
+from octavo.study.study import Study
+
+if TYPE_CHECKING:
+    from octavo.callbacks import Callback
+    from octavo.executors.protocol import Executor
+    from octavo.optimizers.protocol import Recipe
+
+__all__ = ["minimize"]
+
+
+def minimize(
+    objective: Callable[..., Any],
+    space: Any,
+    *,
+    max_trials: int | None = None,
+    time_limit: str | float | None = None,
+    cpu_limit: str | float | None = None,
+    target: float | None = None,
+    objectives: Sequence[str | Objective] | None = None,
+    constraints: Mapping[str, tuple[float | None, float | None]]
+    | Sequence[Constraint]
+    | None = None,
+    fidelity: Fidelity | None = None,
+    repeats: int = 1,
+    optimizer: str | Recipe = "auto",
+    first: Sequence[Mapping[str, Any]] = (),
+    workers: int | None = None,
+    executor: Executor | None = None,
+    trial_time: str | float | None = None,
+    trial_memory: str | float | None = None,
+    data: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    storage: str | Path | None = None,
+    name: str | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool | None = None,
+) -> Study:
+    """Find the configuration with the lowest cost.
+
+    Parameters
+    ----------
+    objective
+        A function whose first positional argument is the configuration (a dict of the active
+        hyperparameters). Of `seed`, `fidelity`, `instance`, `report`, `folder` and the names
+        in `data` it gets those that it names. It returns the cost, or a dict with a number
+        for each objective and constraint; further keys are kept with the trial.
+    space
+        What can be chosen: `octavo.space(...)`, a ConfigSpace `ConfigurationSpace`, or any
+        `Space`.
+    max_trials, time_limit, cpu_limit, target
+        When to stop; at least one, unless the space is finite. The time limit counts from
+        the call to its return; the target is in the user's direction.
+    objectives
+        Names or `Objective`s (with `maximize=True` where larger is better).
+    constraints
+        Bounds on further returned quantities: `{"latency": (None, 0.1)}`.
+    fidelity
+        A budget that trials may spend less of; passed to the objective as `fidelity`.
+    repeats
+        With how many seeds a configuration must do well before it is trusted; use 3 or
+        more if the objective is noisy.
+    optimizer
+        A name from the catalog, or a recipe such as `RandomForestBO(...)`.
+    first
+        Configurations to try before the optimizer's own.
+    workers
+        Trials run in so many processes of their own; None runs them in this process,
+        unless a limit on trials needs a process.
+    executor
+        Where trials run, instead of `workers`.
+    trial_time, trial_memory
+        What one trial may consume before it is killed: `"30s"`, `"2GB"`.
+    data
+        Arrays, tables or other objects that the objective gets by name; placed once where
+        workers map them.
+    seed
+        Makes a serial search reproducible.
+    storage
+        Folder of the study, to be made; None keeps it in memory.
+    name
+        For people.
+    callbacks
+        Called with each event of the study's life.
+    progress
+        Whether to show progress; by default, if somebody watches.
+
+    Returns
+    -------
+    Study
+        With `best`, `best_config`, `best_value`, `history`, `why`.
+
+    Raises
+    ------
+    SpaceError, ProblemError, SettingError
+        If an argument makes no sense. A failing trial does not raise: it is recorded.
+
+    Examples
+    --------
+    >>> import octavo
+    >>> space = octavo.space(x=octavo.Float(-5, 5), shape=octavo.Categorical(["bowl", "cliff"]))
+    >>> def cost(config):
+    ...     return (config["x"] - 1) ** 2 + (config["shape"] == "cliff")
+    >>> study = octavo.minimize(cost, space, max_trials=40, seed=0)
+    >>> study.best_config["shape"], round(study.best_value, 1)
+    ('bowl', 0.0)
+    """
+    began = time.monotonic()
+    limits = Limits(
+        max_trials=max_trials,
+        wall_s=seconds(time_limit, "time_limit"),
+        cpu_s=seconds(cpu_limit, "cpu_limit"),
+        target=target,
+    )
+    trial_limits = TrialLimits(
+        wall_s=seconds(trial_time, "trial_time"), memory_mb=megabytes(trial_memory, "trial_memory")
+    )
+    study = Study(
+        space,
+        objectives=objectives,
+        constraints=constraints,
+        fidelity=fidelity,
+        repeats=repeats,
+        optimizer=optimizer,
+        first=first,
+        limits=limits,
+        seed=seed,
+        storage=storage,
+        name=name,
+    )
+    run_study(
+        study,
+        objective,
+        limits=limits,
+        workers=workers,
+        executor=executor,
+        trial_limits=trial_limits,
+        data=data,
+        callbacks=callbacks,
+        progress=progress,
+        began=began,
+    )
+    return study

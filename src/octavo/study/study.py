@@ -1,0 +1,579 @@
+"""The study: ask, tell, run; the one place where optimizer, executor and storage meet.
+
+Everything that a study knows is in its store. The optimizer is started when it is first
+needed and told the history (the replay law), so a study that was opened behaves as the one
+that was left.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octavo.errors import SettingError, StudyError
+from octavo.history import History
+from octavo.optimizers import recipe as as_recipe
+from octavo.optimizers.protocol import Optimizer, Recipe, next_index, trial_seed
+from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
+from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem
+from octavo.spaces import as_space
+from octavo.storage import Intervention, Store, create_store, open_store
+from octavo.trial import Origin, Proposal, Status, Trial
+
+if TYPE_CHECKING:
+    from octavo.callbacks import Callback
+    from octavo.executors.protocol import Executor
+    from octavo.problem import TrialLimits
+
+__all__ = ["Study", "open_study"]
+
+logger = logging.getLogger(__name__)
+
+
+class Study:
+    """A question and all trials that answer it.
+
+    Parameters
+    ----------
+    space
+        What can be chosen: `octavo.space(...)`, a ConfigSpace `ConfigurationSpace`, any
+        `Space`, or a dict of hyperparameters.
+    objectives
+        Names or `Objective`s; by default one cost, minimized.
+    constraints
+        Bounds on further returned quantities: `Constraint`s, or `{"latency": (None, 0.1)}`.
+    fidelity
+        A budget that trials may spend less of.
+    repeats
+        With how many seeds a configuration is evaluated before it may be the incumbent.
+    optimizer
+        A name from the catalog, or a recipe.
+    first
+        Configurations to try before the optimizer's own.
+    limits
+        The budget that the study is planned with; `run` stops there unless told otherwise.
+    seed
+        Makes the search reproducible; None draws one and stores it.
+    storage
+        Folder of the study, to be made; None keeps everything in memory.
+    name
+        For people; by default the folder's name.
+
+    Raises
+    ------
+    SpaceError, ProblemError, SettingError
+        If the question makes no sense.
+    StudyError
+        If the folder already holds a study.
+    """
+
+    def __init__(
+        self,
+        space: Any,
+        *,
+        objectives: Sequence[str | Objective] | None = None,
+        constraints: Mapping[str, tuple[float | None, float | None]]
+        | Sequence[Constraint]
+        | None = None,
+        fidelity: Fidelity | None = None,
+        repeats: int = 1,
+        optimizer: str | Recipe = "auto",
+        first: Sequence[Mapping[str, Any]] = (),
+        limits: Limits | None = None,
+        seed: int | None = None,
+        storage: str | Path | None = None,
+        name: str | None = None,
+    ) -> None:
+        problem = Problem(
+            space=as_space(space),
+            objectives=_objectives(objectives),
+            constraints=_constraints(constraints),
+            fidelity=fidelity,
+            repeats=repeats,
+            limits=limits or Limits(),
+        )
+        recipe = _wrapped(as_recipe(optimizer), problem, first)
+        seed = _seed(seed)
+        recipe.start(problem, seed)  # a recipe that cannot work here says so now
+        folder = None if storage is None else Path(storage)
+        store = create_store(folder)
+        store.save_settings(
+            {
+                "name": name or (folder.name if folder else "study"),
+                "seed": seed,
+                "recipe": recipe_to_json(recipe),
+                "created": time.time(),
+            }
+        )
+        store.add_problem(problem, since=0)
+        self._attach(store)
+
+    @classmethod
+    def _open(cls, store: Store) -> Study:
+        study = cls.__new__(cls)
+        study._attach(store)
+        return study
+
+    def _attach(self, store: Store) -> None:
+        self._store = store
+        self._settings = store.settings()
+        self._revision, _, self.problem = store.problems()[-1]
+        self.seed: int = self._settings["seed"]
+        self.recipe: Recipe = recipe_from_json(self._settings["recipe"])
+        self.stopped_because: str = self._settings.get("stopped_because", "")
+        self._optimizer: Optimizer | None = None
+        self._history = store.history(self.problem)
+        self._pending = {proposal.index: proposal for proposal in store.pending()}
+        told = int(self._history.index.max()) + 1 if len(self._history) else 0
+        self._next_index = next_index(told, tuple(self._pending.values()))
+        # Counted once and then kept up: looking at every status at each trial would be slow.
+        self._n_run = sum(status is not Status.CANCELLED for status in self._history.status)
+
+    # Looking -------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return str(self._settings["name"])
+
+    @property
+    def folder(self) -> Path | None:
+        """Where everything of this study lies; None if only in memory."""
+        return self._store.folder
+
+    @property
+    def history(self) -> History:
+        """All completed trials, in order of completion."""
+        return self._history
+
+    @property
+    def pending(self) -> list[Proposal]:
+        """What was asked and not yet told, by index."""
+        return [self._pending[index] for index in sorted(self._pending)]
+
+    @property
+    def n_run(self) -> int:
+        """How many trials were completed, without those that were cancelled before their end."""
+        return self._n_run
+
+    @property
+    def why(self) -> str:
+        """In a sentence: which optimizer works on this problem and why."""
+        explain = getattr(self.recipe, "explain", None)
+        if explain is not None:
+            return str(explain(self.problem))
+        return f"{self.recipe} was asked for."
+
+    @property
+    def best(self) -> Trial:
+        """The incumbent: the best feasible trial by the first objective.
+
+        Raises
+        ------
+        StudyError
+            If no trial has succeeded (and met the constraints) yet.
+        """
+        incumbent = self._history.incumbent
+        if incumbent is None:
+            raise StudyError(self._no_best())
+        return incumbent
+
+    @property
+    def best_config(self) -> dict[str, Any]:
+        """The incumbent's configuration."""
+        return dict(self.best.config)
+
+    @property
+    def best_value(self) -> float:
+        """The incumbent's (mean) first objective, in the user's direction."""
+        self.best  # noqa: B018  raises the sentence if there is none
+        return self.problem.objectives[0].value(self._history.incumbent_cost)
+
+    @property
+    def pareto_front(self) -> list[Trial]:
+        """The feasible trials that no other one dominates."""
+        return self._history.pareto_front
+
+    def _no_best(self) -> str:
+        if not len(self._history):
+            return "this study has no completed trial yet. Run it first, or tell it some results."
+        failed = [trial for trial in self._history if not trial.succeeded]
+        if len(failed) == len(self._history):
+            causes = [trial.cause for trial in failed if trial.cause]
+            last = f" The last one: {causes[-1]}" if causes else ""
+            return f"none of the {len(failed)} completed trials succeeded.{last}"
+        return (
+            f"none of the {len(self._history)} completed trials meets the constraints "
+            f"{[constraint.name for constraint in self.problem.constraints]}. Relax a bound, or "
+            "look at study.history.constraints to see how close they come."
+        )
+
+    # Asking and telling --------------------------------------------------------------
+
+    def ask(self, n: int | None = None) -> Any:
+        """What to try next.
+
+        Parameters
+        ----------
+        n
+            How many; None asks for one and returns it bare.
+
+        Returns
+        -------
+        Proposal or list of Proposal
+            Stored before they are returned, so another process may tell, a day later.
+
+        Raises
+        ------
+        StudyError
+            If there is nothing left to try (a bare ask only).
+        """
+        if n is not None and (isinstance(n, bool) or int(n) != n or n < 1):
+            raise SettingError(f"ask(n={n!r}) needs a whole number of at least 1, or no argument.")
+        proposals = self._propose(1 if n is None else int(n))
+        self._remember(proposals)
+        if n is not None:
+            return proposals
+        if not proposals:
+            raise StudyError(
+                f"the optimizer has nothing left to propose after {len(self._history)} trials: "
+                "every configuration that it can reach was tried. Widen the space, or stop here."
+            )
+        return proposals[0]
+
+    def tell(
+        self,
+        trial: Proposal | int | Mapping[str, Any],
+        values: float | Mapping[str, float] | None = None,
+        *,
+        failed: str | None = None,
+    ) -> Trial:
+        """Say what came of a proposal, or of any configuration of your own.
+
+        Parameters
+        ----------
+        trial
+            What `ask` returned, its index, or a configuration that was never asked for.
+        values
+            The cost, or a dict with a number for each objective and constraint.
+        failed
+            In words, why there is no value.
+
+        Returns
+        -------
+        Trial
+            As stored.
+
+        Raises
+        ------
+        StudyError
+            If the index is unknown, or was told already.
+        ObjectiveError
+            If the values cannot be read.
+        SpaceError
+            If the configuration is not in the space.
+        """
+        if (values is None) == (failed is None):
+            given = "neither" if values is None else "both"
+            raise SettingError(
+                f"tell got {given} of values and failed. Give the cost (or a dict of costs), "
+                'or failed="why" if there is none.'
+            )
+        if failed is not None and not isinstance(failed, str):
+            raise SettingError(f"failed={failed!r} must be the reason in words, a str.")
+        read = None if values is None else self.problem.read(values)  # before anything is stored
+        proposal = self._known(trial)
+        now = time.time()
+        nan = float("nan")
+        result = Trial(
+            proposal=proposal,
+            status=Status.SUCCESS if read else Status.CRASHED,
+            costs=read[0] if read else (nan,) * self.problem.n_objectives,
+            constraints=read[1] if read else (nan,) * len(self.problem.constraints),
+            cause=failed or "",
+            ended=now,
+            worker="told",
+            extra=read[2] if read else {},
+        )
+        self.complete(result)
+        return result
+
+    def _known(self, trial: Proposal | int | Mapping[str, Any]) -> Proposal:
+        if isinstance(trial, Mapping):
+            config = self.problem.space.check(trial)
+            return self.enqueue(config, by="user", intent="told without being asked")
+        index = trial.index if isinstance(trial, Proposal) else trial
+        if isinstance(index, bool) or not isinstance(index, int):
+            raise SettingError(
+                f"tell needs what ask returned, its index or a configuration, got {trial!r} of "
+                f"type {type(trial).__name__}."
+            )
+        if index in self._pending:
+            return self._pending[index]
+        if (self._history.index == index).any():
+            raise StudyError(
+                f"trial {index} was told already, and a completed trial never changes. "
+                "To evaluate its configuration again, tell the configuration itself."
+            )
+        raise StudyError(
+            f"trial {index} was never asked in this study (pending: {sorted(self._pending)}). "
+            "Pass what ask returned, or a configuration."
+        )
+
+    # Used by the loop and by rooms ------------------------------------------------------
+
+    def enqueue(
+        self, config: Mapping[str, Any], *, by: str = "user", intent: str = "queued by hand"
+    ) -> Proposal:
+        """Make a proposal of one's own; it is stored, and pending until it is told."""
+        config = self.problem.space.check(config)
+        fidelity = self.problem.fidelity
+        proposal = Proposal(
+            index=self._next_index,
+            config=config,
+            seed=trial_seed(self.seed, self._next_index),
+            fidelity=None if fidelity is None else float(fidelity.high),
+            origin=Origin(by=by, intent=intent),
+        )
+        self._remember([proposal])
+        return proposal
+
+    def complete(self, trial: Trial) -> None:
+        """Store a completed trial, then let the optimizer learn of it."""
+        self._store.add_trials([trial])
+        self._pending.pop(trial.index, None)
+        self._history.append(trial)
+        self._n_run += trial.status is not Status.CANCELLED
+        if self._optimizer is not None:
+            self._optimizer.tell([trial])
+
+    def _propose(self, n: int) -> list[Proposal]:
+        if self._optimizer is None:
+            self._optimizer = self.recipe.start(self.problem, self.seed)
+            if len(self._history):
+                self._optimizer.tell(list(self._history))
+        return list(self._optimizer.ask(n, pending=self.pending))
+
+    def _remember(self, proposals: Sequence[Proposal]) -> None:
+        if not proposals:
+            return
+        self._store.add_proposals(proposals, revision=self._revision)
+        for proposal in proposals:
+            self._pending[proposal.index] = proposal
+        self._next_index = max(self._next_index, max(p.index for p in proposals) + 1)
+
+    def intervene(self, kind: str, data: Mapping[str, Any], who: str) -> None:
+        """Record that somebody steered the study."""
+        self._store.add_intervention(
+            Intervention(
+                kind=kind, data=dict(data), who=who, at=time.time(), from_index=self._next_index
+            )
+        )
+
+    def update_settings(self, **changes: Any) -> None:
+        """Store settings of the study that later sessions need."""
+        self._settings = {**self._settings, **changes}
+        self._store.save_settings(self._settings)
+
+    @property
+    def store(self) -> Store:
+        """Where the history lies."""
+        return self._store
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the study remembers besides its trials."""
+        return self._settings
+
+    # Running -------------------------------------------------------------------------
+
+    def run(
+        self,
+        objective: Callable[..., Any],
+        *,
+        max_trials: int | None = None,
+        time_limit: str | float | None = None,
+        cpu_limit: str | float | None = None,
+        target: float | None = None,
+        workers: int | None = None,
+        executor: Executor | None = None,
+        trial_limits: TrialLimits | None = None,
+        data: Mapping[str, Any] | None = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
+    ) -> Study:
+        """Evaluate proposals until a limit is reached; see `minimize` for the arguments.
+
+        `max_trials` counts all trials of the study, those of earlier runs included; the
+        other limits count from this call. Proposals left pending by an earlier run are
+        evaluated first, with the same seeds.
+        """
+        from octavo.study.loop import run_study
+
+        run_study(
+            self,
+            objective,
+            limits=_limits(max_trials, time_limit, cpu_limit, target),
+            workers=workers,
+            executor=executor,
+            trial_limits=trial_limits,
+            data=data,
+            callbacks=callbacks,
+            progress=progress,
+        )
+        return self
+
+    def resume(
+        self,
+        objective: Callable[..., Any] | None = None,
+        *,
+        max_trials: int | None = None,
+        time_limit: str | float | None = None,
+        cpu_limit: str | float | None = None,
+        target: float | None = None,
+        workers: int | None = None,
+        executor: Executor | None = None,
+        trial_limits: TrialLimits | None = None,
+        data: Mapping[str, Any] | None = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
+    ) -> Study:
+        """Go on where the study was left, by default with its own objective and limits.
+
+        Parameters
+        ----------
+        objective
+            Needed only if the stored one cannot be imported (lambdas, closures,
+            functions of `__main__`).
+        max_trials, time_limit, cpu_limit, target
+            If none is given, what is left of the limits that the study was planned with.
+        workers, executor, trial_limits, data, callbacks, progress
+            As in `minimize`; workers, limits and data of the last run by default.
+
+        Raises
+        ------
+        StudyError
+            If the objective cannot be imported, or the stored data are gone.
+        """
+        from octavo.study.loop import resume_study
+
+        resume_study(
+            self,
+            objective,
+            limits=_limits(max_trials, time_limit, cpu_limit, target),
+            workers=workers,
+            executor=executor,
+            trial_limits=trial_limits,
+            data=data,
+            callbacks=callbacks,
+            progress=progress,
+        )
+        return self
+
+    # Closing -------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let go of the store (and its writer's lock)."""
+        self._store.close()
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        done = len(self._history)
+        best = self._history.incumbent_cost
+        found = "" if best != best else f", best {self.problem.objectives[0].value(best):.6g}"
+        return f"<Study {self.name!r}: {done} trials{found}>"
+
+
+def open_study(folder: str | Path, *, write: bool = True) -> Study:
+    """Open a study that lies in a folder.
+
+    Parameters
+    ----------
+    folder
+        As given as `storage` when it was made.
+    write
+        False only looks: it needs no lock and works while another process runs the study.
+
+    Raises
+    ------
+    StorageError
+        If there is no study, or it cannot be read.
+    StudyLockedError
+        If another process is writing to it.
+    """
+    return Study._open(open_store(Path(folder), write=write))
+
+
+def _objectives(given: Sequence[str | Objective] | str | Objective | None) -> tuple[Objective, ...]:
+    if given is None:
+        return (Objective(),)
+    if isinstance(given, str | Objective):
+        given = [given]
+    for one in given:
+        if not isinstance(one, str | Objective):
+            raise SettingError(
+                f"objectives contains {one!r} of type {type(one).__name__}. "
+                'Name each one, such as "loss", or octavo.Objective("accuracy", maximize=True).'
+            )
+    return tuple(Objective(one) if isinstance(one, str) else one for one in given)
+
+
+def _constraints(
+    given: Mapping[str, tuple[float | None, float | None]] | Sequence[Constraint] | None,
+) -> tuple[Constraint, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        return tuple(given)
+    made = []
+    for name, bounds in given.items():
+        if not isinstance(bounds, Sequence) or isinstance(bounds, str) or len(bounds) != 2:
+            raise SettingError(
+                f"the constraint {name!r} has bounds {bounds!r}; two are expected, "
+                f"(low, high), with None for an open side: {{{name!r}: (None, 0.1)}}."
+            )
+        made.append(Constraint(name, low=bounds[0], high=bounds[1]))
+    return tuple(made)
+
+
+def _wrapped(recipe: Recipe, problem: Problem, first: Sequence[Mapping[str, Any]]) -> Recipe:
+    from octavo.optimizers import Repeats, Warmed
+
+    if first:
+        recipe = Warmed(first=tuple(problem.space.check(config) for config in first), inner=recipe)
+    if problem.repeats > 1 and not isinstance(recipe, Repeats):
+        recipe = Repeats(inner=recipe)
+    return recipe
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        return secrets.randbits(31)
+    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
+        raise SettingError(f"seed={seed!r} must be a whole number of at least 0, or None.")
+    return int(seed)
+
+
+def _limits(
+    max_trials: int | None,
+    time_limit: str | float | None,
+    cpu_limit: str | float | None,
+    target: float | None,
+) -> Limits:
+    from octavo.problem import seconds
+
+    return Limits(
+        max_trials=max_trials,
+        wall_s=seconds(time_limit, "time_limit"),
+        cpu_s=seconds(cpu_limit, "cpu_limit"),
+        target=target,
+    )
