@@ -8,6 +8,7 @@ OctavoError
 ├── ObjectiveError (ValueError)    what the user's function returned cannot be read as costs
 ├── StudyError (RuntimeError)      the study cannot do what was asked of it now
 │   └── StudyLockedError           another process is writing to it
+├── OutOfTimeError (TimeoutError)  a deadline left no time for anything usable
 ├── StorageError (OSError)         the history could not be read or written
 └── MissingExtra (ImportError)     an optional package is not installed
 
@@ -25,6 +26,7 @@ __all__ = [
     "MissingExtra",
     "ObjectiveError",
     "OctavoError",
+    "OutOfTimeError",
     "ProblemError",
     "SettingError",
     "SpaceError",
@@ -65,6 +67,10 @@ class StudyError(OctavoError, RuntimeError):
 
 class StudyLockedError(StudyError):
     """Another process has the study open for writing."""
+
+
+class OutOfTimeError(OctavoError, TimeoutError):
+    """A deadline left no time to make anything usable."""
 
 
 class StorageError(OctavoError, OSError):
