@@ -1,0 +1,28 @@
+"""How often tests repeat: few times on every push, many times in `make test-full`.
+
+`OCTAVO_REPEATS` multiplies the loops of tests that count for themselves (the fixture
+`repeats`); from 2 on, hypothesis uses its profile "full". `HYPOTHESIS_PROFILE` overrides that.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPEATS = int(os.environ.get("OCTAVO_REPEATS", "1"))
+
+_slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
+# ci: the same examples every time, so that a red run is the change's own doing.
+settings.register_profile(
+    "ci", max_examples=25, derandomize=True, deadline=None, suppress_health_check=_slow_is_fine
+)
+settings.register_profile(
+    "full", max_examples=1_000, deadline=None, suppress_health_check=_slow_is_fine
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full" if REPEATS > 1 else "ci"))
+
+
+@pytest.fixture(scope="session")
+def repeats() -> int:
+    """By how much to multiply the repetitions of a test that loops by itself."""
+    return REPEATS
