@@ -1,0 +1,176 @@
+"""One trial of the tabular search: fit a pipeline on each fold, keep predictions and models.
+
+This is an ordinary Octavo objective. It runs in a worker process, reads the table from a
+memory map, and leaves three files in the trial's folder: `oof.npy` (out-of-fold predictions),
+`models.pkl` (the fitted pipelines, one per fold) and, with a test table, `test.npy`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from octavo.ensemble.metrics import Metric
+from octavo.tabular.models.family import Family, Shape
+from octavo.tabular.pipeline import Pipeline, make_pipeline
+from octavo.tabular.schema import Schema
+from octavo.tabular.target import Target
+
+__all__ = ["MODELS", "OOF", "TEST", "Setup", "evaluate"]
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+OOF = "oof.npy"
+MODELS = "models.pkl"
+TEST = "test.npy"
+
+# Of the time that a trial has, so much is for fitting; predictions and files get the rest.
+FITTING_SHARE = 0.85
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all trials of a search share, besides the arrays.
+
+    Parameters
+    ----------
+    schema, target, shape
+        The table, what is predicted, and how large both are within a fold.
+    metric
+        What is optimized.
+    folds
+        (training rows, validation rows) of each fold.
+    families
+        The user's own families beside those of the catalog, by name.
+    n_threads
+        Threads that a fit may use.
+    ends_at
+        Seconds since the epoch when the search must be over; None without a time limit.
+    trial_s
+        Seconds that one trial may take; None without a limit.
+    """
+
+    schema: Schema
+    target: Target
+    shape: Shape
+    metric: Metric
+    folds: tuple[tuple[Rows, Rows], ...]
+    families: Mapping[str, Family]
+    n_threads: int
+    ends_at: float | None
+    trial_s: float | None = None
+
+
+class Reporter(Protocol):
+    """How a trial reports an intermediate value."""
+
+    def __call__(self, step: float, value: float) -> Any: ...
+
+
+def evaluate(
+    config: Mapping[str, Any],
+    *,
+    seed: int,
+    folder: Path,
+    report: Reporter,
+    setup: Setup,
+    table: pd.DataFrame,
+    y: NDArray[Any],
+    weights: Floats | None = None,
+    test_table: pd.DataFrame | None = None,
+    test_y: NDArray[Any] | None = None,
+) -> dict[str, Any]:
+    """Cross-validate one configuration.
+
+    Parameters
+    ----------
+    config
+        A configuration of the CASH space.
+    seed, folder, report
+        From the executor.
+    setup, table, y, weights
+        What is learned: canonical table, codes or values, one weight per row.
+    test_table, test_y
+        Scored for the record only.
+
+    Returns
+    -------
+    dict
+        The metric's value on all out-of-fold predictions together, under its name; and as
+        extra data `name`, `fit_s`, `predict_s`, `size_bytes` and, with a test table, `test`.
+    """
+    started = time.time()
+    pipelines: list[Pipeline] = []
+    oof = _empty(setup, len(y))
+    counts = np.zeros(len(y))
+    fit_s = predict_s = 0.0
+    for step, (train, valid) in enumerate(setup.folds):
+        began = time.monotonic()
+        pipeline = make_pipeline(
+            config, setup.schema, setup.shape, seed=seed, families=setup.families
+        )
+        pipeline.fit(
+            table.iloc[train],
+            y[train],
+            sample_weight=None if weights is None else weights[train],
+            deadline=_deadline(setup, started, step),
+            n_threads=setup.n_threads,
+        )
+        fitted = time.monotonic()
+        scores = pipeline.predict_scores(table.iloc[valid])
+        predict_s += time.monotonic() - fitted
+        fit_s += fitted - began
+        oof[valid] += scores
+        counts[valid] += 1
+        pipelines.append(pipeline)
+        report(step, _score(setup, y[valid], scores, None if weights is None else weights[valid]))
+    rows = counts > 0
+    oof[rows] /= counts[rows].reshape(-1, *[1] * (oof.ndim - 1))
+    result: dict[str, Any] = {
+        setup.metric.name: _score(
+            setup, y[rows], oof[rows], None if weights is None else weights[rows]
+        ),
+        "name": pipelines[0].describe(),
+        "fit_s": fit_s,
+        "predict_s": predict_s,
+    }
+    folder = Path(folder)
+    np.save(folder / OOF, oof[rows].astype(np.float32))
+    with (folder / MODELS).open("wb") as file:
+        cloudpickle.dump(tuple(pipelines), file, protocol=5)
+    result["size_bytes"] = (folder / MODELS).stat().st_size
+    if test_table is not None:
+        scores = np.mean([p.predict_scores(test_table) for p in pipelines], axis=0)
+        np.save(folder / TEST, scores.astype(np.float32))
+        if test_y is not None:
+            result["test"] = _score(setup, test_y, scores, None)
+    return result
+
+
+def _empty(setup: Setup, n: int) -> Floats:
+    regression = setup.target.kind == "regression"
+    return np.zeros(n if regression else (n, len(setup.target.classes)))
+
+
+def _score(setup: Setup, y: NDArray[Any], scores: Floats, weights: Floats | None) -> float:
+    return float(setup.metric.score(y, scores, sample_weight=weights))
+
+
+def _deadline(setup: Setup, started: float, step: int) -> float | None:
+    """When this fold's fit must be over, as `time.monotonic()`: a fair share of what is left."""
+    ends = [setup.ends_at] if setup.ends_at is not None else []
+    if setup.trial_s is not None:
+        ends.append(started + setup.trial_s)
+    if not ends:
+        return None
+    left = (min(ends) - time.time()) * FITTING_SHARE
+    return time.monotonic() + max(left, 0.0) / (len(setup.folds) - step)

@@ -1,0 +1,306 @@
+"""What a search leaves behind: an ensemble that predicts, and needs none of the search to do so.
+
+Saved as a folder: `model.json` says what it is, with the versions of the libraries that it was
+trained with; `members/*.pkl` hold the fitted pipelines. They are pickles: load only folders
+that come from someone you trust, because unpickling can run code.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from octavo.ensemble.calibration import Calibration
+from octavo.ensemble.thresholds import DecisionRule
+from octavo.errors import DataError, SettingError, StorageError
+from octavo.tabular.pipeline import Pipeline
+from octavo.tabular.schema import Schema
+from octavo.tabular.table import as_frame
+from octavo.tabular.target import Target
+
+__all__ = ["Member", "TabularModel", "load_model"]
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+FORMAT = 1
+LIBRARIES = ("octavo", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost")
+CHUNK_ROWS = 100_000  # predictions of this many rows at a time bound the memory
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of the ensemble.
+
+    Parameters
+    ----------
+    name
+        In words: "LightGBM, 31 leaves".
+    trial
+        Number of the trial that fitted it.
+    weight
+        Its share of the ensemble; all shares sum to 1.
+    pipelines
+        One per fold; their predictions are averaged.
+    """
+
+    name: str
+    trial: int
+    weight: float
+    pipelines: tuple[Pipeline, ...]
+
+
+@dataclass(frozen=True)
+class TabularModel:
+    """A weighted ensemble of fitted pipelines that predicts from raw tables.
+
+    Parameters
+    ----------
+    schema
+        The columns that it needs; brings any table into the form that it was trained on.
+    target
+        What it predicts; turns codes back into the user's labels.
+    members
+        The ensemble.
+    metric
+        Name of the metric that it was selected by.
+    calibration
+        Applied to the probabilities; None leaves them as they are.
+    rule
+        Turns probabilities into labels; None takes the most probable.
+    info
+        Free JSON: versions, times, scores.
+    """
+
+    schema: Schema
+    target: Target
+    members: tuple[Member, ...]
+    metric: str
+    calibration: Calibration | None = None
+    rule: DecisionRule | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it predicts classes."""
+        return self.target.kind != "regression"
+
+    def scores(self, X: Any) -> Floats:
+        """Probabilities, shape (n, classes), or predicted values, shape (n,)."""
+        frame = as_frame(X)
+        parts = [
+            self._scores(self.schema.apply(frame.iloc[start : start + CHUNK_ROWS]))
+            for start in range(0, max(len(frame), 1), CHUNK_ROWS)
+        ]
+        return np.concatenate(parts)
+
+    def _scores(self, canonical: pd.DataFrame) -> Floats:
+        total: Floats | float = 0.0
+        if not len(canonical):
+            shape = (0, len(self.target.classes)) if self.is_classifier else (0,)
+            return np.empty(shape)
+        for member in self.members:
+            for pipeline in member.pipelines:
+                share = member.weight / len(member.pipelines)
+                total = total + share * pipeline.predict_scores(canonical)
+        scores = np.asarray(total, dtype=float)
+        if self.calibration is not None:
+            scores = self.calibration.apply(scores)
+        return scores
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predicted labels or values, shape (n,), in the rows' order."""
+        return self.decide(self.scores(X))
+
+    def decide(self, scores: Floats) -> NDArray[Any]:
+        """Labels (or values) for what `scores` returned."""
+        if not self.is_classifier:
+            return np.asarray(self.target.decode(scores))
+        codes = scores.argmax(axis=1) if self.rule is None else self.rule.apply(scores)
+        return np.asarray(self.target.decode(codes))
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Probability of each class, shape (n, classes), in the order of `target.classes`.
+
+        Raises
+        ------
+        SettingError
+            If this is a regression model.
+        """
+        if not self.is_classifier:
+            raise SettingError(
+                f"predict_proba is for classifiers, but {self.target.name!r} is a number here. "
+                "Use predict."
+            )
+        return self.scores(X)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model to a folder, replacing a model that is there already.
+
+        It is written beside and renamed, so a folder never holds half a model.
+        """
+        folder = Path(folder)
+        if folder.exists() and not (folder / "model.json").exists() and any(folder.iterdir()):
+            raise StorageError(
+                f"{folder} exists and is not a saved model; nothing was overwritten. "
+                "Give a new folder."
+            )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        try:
+            (fresh / "members").mkdir()
+            for place, member in enumerate(self.members):
+                with (fresh / "members" / f"{place}.pkl").open("wb") as file:
+                    cloudpickle.dump(member.pipelines, file, protocol=5)
+            (fresh / "model.json").write_text(json.dumps(self._describe(), indent=2))
+            fresh.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(fresh, folder)
+        except OSError as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise StorageError(
+                f"the model could not be written to {folder}: {error.strerror}. "
+                "Free some space or give another folder."
+            ) from error
+        return folder
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "note": "members/*.pkl are Python pickles: load them only if you trust their source.",
+            "python": platform.python_version(),
+            "versions": _versions(),
+            "metric": self.metric,
+            "schema": self.schema.to_json(),
+            "target": self.target.to_json(),
+            "members": [
+                {"name": member.name, "trial": member.trial, "weight": member.weight}
+                for member in self.members
+            ],
+            "calibration": None if self.calibration is None else self.calibration.to_json(),
+            "rule": None if self.rule is None else self.rule.to_json(),
+            "info": dict(self.info),
+        }
+
+
+def load_model(folder: str | Path) -> TabularModel:
+    """Load a saved model; none of the search is imported.
+
+    Parameters
+    ----------
+    folder
+        A model's folder, or the folder of the run that made it.
+
+    Returns
+    -------
+    TabularModel
+        With `predict` and `predict_proba`.
+
+    Raises
+    ------
+    StorageError
+        If there is no model in the folder, or it was written by a newer format.
+
+    Warns
+    -----
+    UserWarning
+        If a library has another version than the one that the model was trained with.
+    """
+    folder = Path(folder)
+    if not (folder / "model.json").exists() and (folder / "model" / "model.json").exists():
+        folder = folder / "model"
+    if not (folder / "model.json").exists():
+        raise StorageError(
+            f"there is no saved model in {folder} (no model.json). Give the folder that "
+            "`save` or `octavo fit --out` wrote."
+        )
+    try:
+        described = json.loads((folder / "model.json").read_text())
+        written = described["format"]
+    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+        raise StorageError(
+            f"{folder / 'model.json'} is damaged ({error}). Save the model again."
+        ) from error
+    if written > FORMAT:
+        raise StorageError(
+            f"{folder} was written by a newer Octavo ({described['versions'].get('octavo')}), in "
+            f"format {written}; this one reads up to {FORMAT}. Update: pip install -U octavo."
+        )
+    _warn_of_versions(described["versions"])
+    members = []
+    for place, member in enumerate(described["members"]):
+        path = folder / "members" / f"{place}.pkl"
+        try:
+            with path.open("rb") as file:
+                pipelines = cloudpickle.load(file)
+        except FileNotFoundError:
+            raise StorageError(
+                f"{path} is missing, so the model in {folder} is incomplete. Copy the whole folder."
+            ) from None
+        members.append(Member(pipelines=tuple(pipelines), **member))
+    return TabularModel(
+        schema=Schema.from_json(described["schema"]),
+        target=Target.from_json(described["target"]),
+        members=tuple(members),
+        metric=described["metric"],
+        calibration=_or_none(Calibration, described["calibration"]),
+        rule=_or_none(DecisionRule, described["rule"]),
+        info=described["info"],
+    )
+
+
+def _or_none(kind: Any, data: Any) -> Any:
+    return None if data is None else kind.from_json(data)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _warn_of_versions(trained_with: Mapping[str, str]) -> None:
+    here = _versions()
+    changed = [
+        f"{name} {trained_with[name]} (here {here.get(name, 'absent')})"
+        for name in trained_with
+        if here.get(name) != trained_with[name]
+    ]
+    if changed:
+        warnings.warn(
+            f"the model was trained with {', '.join(changed)}. Predictions may differ or fail; "
+            "install the same versions to be safe.",
+            stacklevel=3,
+        )
+
+
+def check_columns(model: TabularModel, frame: pd.DataFrame) -> None:
+    """Refuse a table that has none of the model's columns."""
+    needed = [feature.name for feature in model.schema.features]
+    if needed and not set(needed) & set(map(str, frame.columns)):
+        raise DataError(
+            f"the table has none of the {len(needed)} columns that the model needs "
+            f"({', '.join(needed[:5])}...); it has {list(map(str, frame.columns))[:5]}. "
+            "Is it the right file, and does it have a header?"
+        )

@@ -1,0 +1,138 @@
+"""What a user may set about a tabular search, in one place, with its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octavo.errors import SettingError, closest
+from octavo.tabular.target import TaskKind
+
+if TYPE_CHECKING:
+    from octavo.callbacks import Callback
+    from octavo.tabular.models.family import Family
+
+__all__ = ["SearchSettings"]
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How to search.
+
+    Parameters
+    ----------
+    task
+        "binary", "multiclass" or "regression"; None finds out from the target.
+    metric
+        A name, a scikit-learn scorer or any callable; None takes the task's default.
+    time_limit_s
+        Wall-clock seconds from the call to its return.
+    max_trials
+        Number of pipelines to evaluate; without a time limit the result is reproducible.
+    trial_time_s
+        Seconds that one pipeline may take.
+    trial_memory_mb
+        What one pipeline may use while it is fitted, in MiB.
+    n_jobs
+        Pipelines fitted at the same time, in processes of their own. None: as many as
+        there are cores with a time limit, else one in this process.
+    n_threads
+        Threads of one fit; None divides the cores among the jobs.
+    seed
+        Of everything random; None draws one.
+    resampling, resampling_args
+        See `octavo.ensemble.resampling.plan`.
+    include, exclude
+        Names of model families to search over, or not.
+    families
+        The user's own families.
+    space_updates
+        Narrower ranges or fixed values: `{"lightgbm.learning_rate": 0.05}`.
+    kinds
+        The kind of each column, where detection is to be overruled.
+    ensemble_size
+        Steps of greedy ensemble selection; 1 uses the best pipeline alone.
+    ensemble_nbest
+        How many of the best pipelines the ensemble may choose from.
+    max_models
+        How many fitted pipelines stay on disk; the worst are deleted first.
+    optimizer
+        What proposes configurations after the opening.
+    folder
+        Where the run lies; None uses a temporary folder.
+    callbacks
+        Told of each event.
+    progress
+        Whether to show progress; None: if somebody watches.
+    """
+
+    task: TaskKind | None = None
+    metric: str | Callable[..., float] | None = None
+    time_limit_s: float | None = None
+    max_trials: int | None = None
+    trial_time_s: float | None = None
+    trial_memory_mb: float | None = None
+    n_jobs: int | None = None
+    n_threads: int | None = None
+    seed: int | None = None
+    resampling: Any = "auto"
+    resampling_args: Mapping[str, Any] = field(default_factory=dict)
+    include: Sequence[str] | None = None
+    exclude: Sequence[str] | None = None
+    families: Sequence[Family] = ()
+    space_updates: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Any = None
+    ensemble_size: int = 40
+    ensemble_nbest: int = 50
+    max_models: int = 60
+    optimizer: Any = "random-forest"
+    folder: Path | None = None
+    callbacks: tuple[Callback, ...] = ()
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.time_limit_s is None and self.max_trials is None:
+            raise SettingError(
+                "neither a time limit nor a number of trials is set, so the search would never "
+                "end. Give time_limit='5m', or max_trials=50 for a reproducible result."
+            )
+        for name in ("ensemble_size", "ensemble_nbest", "max_models"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or int(value) != value or value < 1:
+                raise SettingError(f"{name}={value!r} must be a whole number of at least 1.")
+        for name in ("n_jobs", "n_threads"):
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or int(value) != value or (value < 1 and value != -1)
+            ):
+                raise SettingError(
+                    f"{name}={value!r} must be a whole number of at least 1, -1 for all cores, "
+                    "or None to let Octavo choose."
+                )
+
+    @property
+    def runs_in_processes(self) -> bool:
+        """Whether pipelines are fitted in processes of their own.
+
+        Limits can only be enforced on processes; without any limit and with one job there
+        is nothing to enforce, and a search of few trials on a small table is much quicker
+        in this process.
+        """
+        limited = (
+            self.time_limit_s is not None
+            or self.trial_time_s is not None
+            or self.trial_memory_mb is not None
+        )
+        return limited or self.n_jobs not in (None, 1)
+
+
+def refuse_unknown(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+    """Refuse keyword arguments that nothing would read."""
+    for name in given:
+        if name not in known:
+            raise SettingError(
+                f"{what} got an argument {name!r} (value {given[name]!r}) that it does not know."
+                f"{closest(name, known)} It takes: {', '.join(sorted(known))}."
+            )
