@@ -1,1 +1,39 @@
-"""."""
+"""Where trials run: in this process, or in worker processes with limits.
+
+An executor gets proposals and gives back trials; it never raises because of a trial.
+"""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from octavo.executors.cores import available_cores
+    from octavo.executors.inline import InlineExecutor
+    from octavo.executors.placement import fingerprint
+    from octavo.executors.processes import ProcessExecutor
+    from octavo.executors.protocol import Event, Executor, Finished, Reported, Work
+
+__all__ = [
+    "Event",
+    "Executor",
+    "Finished",
+    "InlineExecutor",
+    "ProcessExecutor",
+    "Reported",
+    "Work",
+    "available_cores",
+    "fingerprint",
+]
+
+# On first use, because worker processes import from this package too and must start quickly.
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cores": ["available_cores"],
+        "inline": ["InlineExecutor"],
+        "placement": ["fingerprint"],
+        "processes": ["ProcessExecutor"],
+        "protocol": ["Event", "Executor", "Finished", "Reported", "Work"],
+    },
+)

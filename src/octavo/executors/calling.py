@@ -1,0 +1,251 @@
+"""How an objective is called, and how what comes of it is put into plain data.
+
+Inline trials and worker processes share this file, so that an objective behaves the same in
+both. Nothing here leaves a user's object in what it returns: an `Answer` holds numbers and
+text only, so it can be sent to another process and written to a database as it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from octavo.errors import ObjectiveError, SettingError, closest
+from octavo.problem import Problem
+from octavo.trial import Report
+
+__all__ = ["Answer", "Call", "failure", "make_report", "plain"]
+
+OFFERED = ("seed", "fidelity", "instance", "report", "folder")
+_OURS = str(Path(__file__).parent)
+_LIBRARIES = (f"{os.sep}site-packages{os.sep}", str(Path(os.__file__).parent))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of calling the objective once; an empty cause means that it succeeded."""
+
+    costs: tuple[float, ...] = ()
+    constraints: tuple[float, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An objective, and which of the things on offer its signature names.
+
+    Parameters
+    ----------
+    objective
+        The user's function; its first positional argument is the configuration.
+    problem
+        Reads what the function returns.
+    wanted
+        Names of the keyword arguments it is given.
+    """
+
+    objective: Callable[..., Any]
+    problem: Problem
+    wanted: frozenset[str]
+
+    @staticmethod
+    def of(objective: Callable[..., Any], problem: Problem, data: Iterable[str] = ()) -> Call:
+        """Read the signature once.
+
+        Raises
+        ------
+        SettingError
+            If the objective cannot be called, wants something that nobody offers, or the
+            data have a name that means something else.
+        """
+        names = tuple(data)
+        for name in names:
+            if name in OFFERED:
+                raise SettingError(
+                    f"data has the name {name!r}, which is already the name of something that "
+                    f"every objective is offered ({', '.join(OFFERED)}). Choose another name."
+                )
+        if not callable(objective):
+            raise SettingError(
+                f"the objective {objective!r} cannot be called. Pass a function such as "
+                "def train(config, *, seed): ..., not its result."
+            )
+        offered = OFFERED + names
+        try:
+            parameters = list(inspect.signature(objective).parameters.values())
+        except (TypeError, ValueError):  # some builtins do not tell: they get the config only
+            return Call(objective, problem, frozenset())
+        kinds = {parameter.kind for parameter in parameters}
+        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        if not positional and inspect.Parameter.VAR_POSITIONAL not in kinds:
+            raise SettingError(
+                f"the objective {_name(objective)} has no positional argument for the "
+                "configuration. Write it as def train(config, *, seed): ..."
+            )
+        by_name = [
+            p
+            for p in parameters
+            if p not in positional[:1] and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        ]
+        for parameter in parameters:
+            is_offered = parameter in by_name and parameter.name in offered
+            is_filled = parameter.default is not parameter.empty or parameter in positional[:1]
+            is_star = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            if not (is_offered or is_filled or is_star):
+                raise SettingError(
+                    f"the objective {_name(objective)} needs an argument {parameter.name!r} that "
+                    f"nobody gives it. On offer are {', '.join(offered)}, by name. Rename it, "
+                    "give it a default, or pass it as data." + closest(parameter.name, offered)
+                )
+        if inspect.Parameter.VAR_KEYWORD in kinds:
+            taken = {p.name for p in positional[:1]}
+            return Call(objective, problem, frozenset(offered) - taken)
+        return Call(objective, problem, frozenset(p.name for p in by_name) & frozenset(offered))
+
+    def __call__(
+        self,
+        config: Mapping[str, Any],
+        *,
+        seed: int,
+        fidelity: float | None,
+        instance: str | None,
+        report: Callable[..., None],
+        folder: Path,
+        data: Mapping[str, Any],
+    ) -> Answer:
+        """Call the objective and read its result; `KeyboardInterrupt` alone goes through."""
+        if fidelity is not None and self.problem.fidelity and self.problem.fidelity.integer:
+            fidelity = int(fidelity)  # so that range(epochs) works
+        offer = {
+            "seed": seed,
+            "fidelity": fidelity,
+            "instance": instance,
+            "report": report,
+            "folder": folder,
+            **data,
+        }
+        try:
+            result = self.objective(dict(config), **{name: offer[name] for name in self.wanted})
+            costs, constraints, extra = self.problem.read(result)
+            return Answer(costs, constraints, {name: plain(value) for name, value in extra.items()})
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return failure(error, self.objective)
+
+
+def make_report(
+    problem: Problem, send: Callable[[Report], None]
+) -> Callable[[float, float | Mapping[str, float]], None]:
+    """The `report(step, value)` that an objective gets; its clock starts now.
+
+    Parameters
+    ----------
+    problem
+        Names the first objective, which a bare number reports.
+    send
+        Takes the report on its way.
+    """
+    began = time.perf_counter()
+
+    def report(step: float, value: float | Mapping[str, float]) -> None:
+        at_s = time.perf_counter() - began
+        values = value if isinstance(value, Mapping) else {problem.objectives[0].name: value}
+        numbers = {str(name): _reported(name, number) for name, number in values.items()}
+        send(Report(step=_reported("step", step), values=numbers, at_s=at_s))
+
+    return report
+
+
+def failure(error: BaseException, objective: Callable[..., Any] | None = None) -> Answer:
+    """An exception as a cause in words: its type, its message and the line of the user's code."""
+    if isinstance(error, ObjectiveError) and not _user_frames(error.__traceback__):
+        return Answer(cause=str(error))  # from reading the result: it says all there is to say
+    try:
+        message = str(error)
+    except BaseException as second:  # exceptions are user code as well
+        message = f"<its message cannot be shown: __str__ raised {type(second).__name__}>"
+    if len(message) > 2000:
+        message = message[:1000] + " [...] " + message[-1000:]
+    cause = type(error).__name__ + (f": {message}" if message else "")
+    where = _where(error.__traceback__, objective)
+    advice = ""
+    if isinstance(error, SystemExit):
+        advice = " An objective should return its cost or raise an exception, not exit."
+    elif isinstance(error, ValueError) and "read-only" in message:
+        advice = " Data are shared read-only among workers: change a copy, data.copy()."
+    elif isinstance(error, MemoryError):
+        advice = " There was not enough memory: use fewer workers or a smaller configuration."
+    return Answer(cause=f"{cause}{where}{'.' if advice and where else ''}{advice}")
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value as JSON-able data; what has no such form becomes the text of its `repr`."""
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    try:
+        if depth < 20:
+            if isinstance(value, Mapping):
+                return {str(key): plain(item, depth + 1) for key, item in value.items()}
+            if isinstance(value, list | tuple | set | frozenset):
+                return [plain(item, depth + 1) for item in value]
+            if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+                return plain(value.tolist(), depth + 1)
+        for kind in (bool, int, float, str):
+            if isinstance(value, kind):
+                return kind(value)
+        text = repr(value) if not isinstance(value, Path) else str(value)
+    except Exception:
+        text = f"<{type(value).__name__} that cannot be shown>"
+    return str(text)[:10_000]
+
+
+def _reported(name: object, value: Any) -> float:
+    """A reported number as a float; NaN and infinity are told as they are."""
+    if not isinstance(value, str | bytes | bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            pass  # answered below, together with the types that float() would accept
+    raise ObjectiveError(
+        f"report was given {type(value).__name__} {str(value)[:60]!r} for {name!r}. "
+        "Report numbers: report(step, 0.3) or report(step, {'loss': 0.3})."
+    )
+
+
+def _user_frames(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
+    """File, line and function of each frame that is not ours, outermost first."""
+    frames = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith(_OURS) and not code.co_filename.endswith(
+            f"octavo{os.sep}problem.py"
+        ):
+            frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
+        traceback = traceback.tb_next
+    return frames
+
+
+def _where(traceback: TracebackType | None, objective: Callable[..., Any] | None) -> str:
+    """Where in the user's code an exception came from: " (train.py:12 in train: code)"."""
+    frames = _user_frames(traceback)
+    if not frames:
+        return ""
+    home = getattr(getattr(objective, "__code__", None), "co_filename", None)
+    at_home = [frame for frame in frames if frame[0] == home]
+    not_library = [f for f in frames if not any(mark in f[0] for mark in _LIBRARIES)]
+    file, line, function = (at_home or not_library or frames)[-1]
+    code = linecache.getline(file, line).strip()
+    return f" ({Path(file).name}:{line} in {function}" + (f": {code[:200]})" if code else ")")
+
+
+def _name(objective: Callable[..., Any]) -> str:
+    return str(getattr(objective, "__qualname__", type(objective).__name__))

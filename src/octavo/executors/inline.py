@@ -1,0 +1,159 @@
+"""Trials one after another in this process: nothing to start, nothing to kill.
+
+For quick objectives, for debugging and for determinism. A crash of the interpreter takes the
+study with it and no limit can be enforced; `ProcessExecutor` is for everything else.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from octavo.errors import SettingError, StorageError, StudyError
+from octavo.executors.calling import Call, make_report
+from octavo.executors.protocol import Event, Finished, Reported, Work
+from octavo.trial import Proposal, Report, Resources, Status, Trial
+
+__all__ = ["InlineExecutor"]
+
+logger = logging.getLogger(__name__)
+
+_HOW = {"wall_s": "monotonic clock", "cpu_s": "CPU time of the study's own process"}
+
+
+class InlineExecutor:
+    """Runs each trial in this process, inside `wait`.
+
+    The objective gets the study's own `data`, uncopied. What it prints goes where the study
+    prints. An exception becomes a crashed trial; `KeyboardInterrupt` goes through, and the
+    trial then counts as still running: `stop` ends it, another `wait` runs it again.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from octavo.problem import Problem
+    >>> executor = InlineExecutor()
+    >>> problem = Problem(space=None)  # the space plays no part here
+    >>> executor.start(Work(lambda config: config["x"] ** 2, problem, Path("unused")))
+    >>> executor.submit(Proposal(0, {"x": 3}))
+    >>> [finished] = executor.wait()
+    >>> finished.trial.status, finished.trial.costs
+    (<Status.SUCCESS: 'success'>, (9.0,))
+    """
+
+    def __init__(self) -> None:
+        self._work: Work | None = None
+        self._call: Call | None = None
+        self._running: Proposal | None = None
+        self._events: deque[Event] = deque()
+
+    @property
+    def slots(self) -> int:
+        """One."""
+        return 1
+
+    def start(self, work: Work) -> None:
+        """Prepare to run trials.
+
+        Raises
+        ------
+        SettingError
+            If a trial has a limit, which only another process could enforce, or if the
+            objective wants an argument that nobody gives it.
+        """
+        limits = work.limits
+        for name, value in (("wall_s", limits.wall_s), ("memory_mb", limits.memory_mb)):
+            if value is not None:
+                raise SettingError(
+                    f"the limit {name}={value:g} on each trial cannot be enforced while trials "
+                    "run inside the study's own process. Run them in worker processes: "
+                    "executor=ProcessExecutor(workers=1), or remove the limit."
+                )
+        self._call = Call.of(work.objective, work.problem, work.data)
+        self._work = work
+
+    def submit(self, proposal: Proposal, *, wall_s: float | None = None) -> None:
+        """Take a proposal; the next `wait` runs it. `wall_s` cannot be enforced here."""
+        if self._work is None:
+            raise StudyError("submit was called before start(work). Call start once first.")
+        if self._running is not None:
+            raise StudyError(
+                f"trial {proposal.index} was submitted while trial {self._running.index} waits "
+                "in the only slot. Call wait() first."
+            )
+        self._running = proposal
+
+    def wait(self, timeout_s: float | None = None) -> Sequence[Event]:
+        """Run what was submitted, to its end; reports come first, then the trial."""
+        if self._running is not None and not self._events:
+            trial = self._run(self._running)
+            self._running = None
+            self._events.append(Finished(trial))
+        elif not self._events and timeout_s is not None:
+            time.sleep(timeout_s)
+        events = tuple(self._events)
+        self._events.clear()
+        return events
+
+    def stop(self, index: int, status: Status, cause: str) -> None:
+        """Take back a trial that was submitted and has not been run."""
+        if self._running is not None and self._running.index == index and self._work is not None:
+            nan = (float("nan"),) * self._work.problem.n_objectives
+            trial = Trial(self._running, status, nan, cause=cause, worker="inline")
+            self._running = None
+            self._events.append(Finished(trial))
+
+    def close(self) -> None:
+        """Nothing was started, so nothing is left."""
+        self._running = None
+
+    def __enter__(self) -> InlineExecutor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, proposal: Proposal) -> Trial:
+        assert self._work is not None and self._call is not None
+        work, reports = self._work, []
+
+        def keep(report: Report) -> None:
+            reports.append(report)
+
+        folder = work.folder / "trials" / str(proposal.index)
+        if "folder" in self._call.wanted:  # the only case in which files are touched
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(
+                    f"the folder {folder} of a trial cannot be made: {error}. "
+                    "Free some space or choose another folder for the study."
+                ) from error
+        started, wall, cpu = time.time(), time.perf_counter(), time.process_time()
+        answer = self._call(
+            proposal.config,
+            seed=proposal.seed,
+            fidelity=proposal.fidelity,
+            instance=proposal.instance,
+            report=make_report(work.problem, keep),
+            folder=folder,
+            data=work.data,
+        )
+        wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+        self._events.extend(Reported(proposal.index, report) for report in reports)
+        failed = bool(answer.cause)
+        return Trial(
+            proposal,
+            Status.CRASHED if failed else Status.SUCCESS,
+            (float("nan"),) * work.problem.n_objectives if failed else answer.costs,
+            answer.constraints,
+            cause=answer.cause,
+            resources=Resources(wall_s=wall_s, cpu_s=cpu_s, how=_HOW),
+            reports=tuple(reports),
+            worker="inline",
+            started=started,
+            ended=started + wall_s,
+            extra=answer.extra,
+        )
