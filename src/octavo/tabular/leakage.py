@@ -1,0 +1,127 @@
+"""Columns that give the target away: a warning now, instead of a surprise in production.
+
+A column from which one small tree predicts the target almost perfectly, on rows that the tree
+has not seen, was often written down after the outcome. It may also be a strong feature, so it
+is kept and the user decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from octavo.tabular.schema import Schema
+
+__all__ = ["find_leaks"]
+
+SAMPLED_ROWS = 2_000
+FEW_ROWS = 50
+"""Below this, perfect prediction happens by chance too often to speak of it."""
+SUSPICIOUS = 0.98
+"""Share of what a constant prediction leaves unexplained."""
+N_BINS = 64
+
+
+def find_leaks(X: pd.DataFrame, schema: Schema, y: Any) -> tuple[str, ...]:
+    """Sentences about columns that predict the target almost perfectly, each on its own.
+
+    Parameters
+    ----------
+    X : shape (n, p)
+        The training table.
+    schema
+        What its columns are.
+    y : shape (n,)
+        The target, as the user gave it.
+    """
+    target = pd.Series(np.asarray(y).ravel() if not isinstance(y, pd.Series) else y.to_numpy())
+    known = np.flatnonzero(target.notna().to_numpy())
+    if len(known) < FEW_ROWS or len(target) != len(X):
+        return ()
+    rng = np.random.default_rng(0)  # a look at the data, the same at each call
+    rows = rng.permutation(known)[:SAMPLED_ROWS]
+    codes, is_class = _as_target(target.iloc[rows])
+    canonical = schema.apply(X.iloc[rows])
+    half = len(rows) // 2
+    sentences = []
+    for feature in schema.features:
+        values = _as_floats(canonical[feature.name])
+        if values is None:
+            continue
+        if _is_copy(values, codes, is_class):
+            sentences.append(
+                f"Column {feature.name!r} is a copy of the target under another name. A model "
+                "needs nothing else, and will fail where it is unknown: leave it out."
+            )
+            continue
+        share = min(
+            _explained(values, codes, is_class, slice(None, half), slice(half, None)),
+            _explained(values, codes, is_class, slice(half, None), slice(None, half)),
+        )
+        if share >= SUSPICIOUS:
+            sentences.append(
+                f"Column {feature.name!r} alone predicts {100 * share:.1f} % of what can be "
+                "predicted of the target. If it is only known after the outcome, leave it out."
+            )
+    return tuple(sentences)
+
+
+def _as_target(target: pd.Series) -> tuple[np.ndarray, bool]:
+    if target.dtype.kind == "f" or (target.dtype.kind in "iu" and target.nunique() > 20):
+        return target.to_numpy(np.float64), False
+    codes, _ = pd.factorize(target.astype(str))
+    return codes, True
+
+
+def _as_floats(column: pd.Series) -> np.ndarray | None:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(np.float64)
+    if column.dtype.kind == "M":
+        return column.to_numpy().astype("datetime64[s]").astype(np.float64)
+    return column.to_numpy(np.float64) if column.dtype.kind == "f" else None
+
+
+def _is_copy(values: np.ndarray, target: np.ndarray, is_class: bool) -> bool:
+    if np.isnan(values).any():
+        return False
+    if not is_class:
+        if values.std() == 0 or target.std() == 0:
+            return False
+        return bool(abs(np.corrcoef(values, target)[0, 1]) > 1 - 1e-9)
+    pairs = pd.DataFrame({"value": values, "target": target}).drop_duplicates()
+    n_classes = pairs["target"].nunique()
+    return len(pairs) == n_classes == pairs["value"].nunique()
+
+
+def _explained(
+    values: np.ndarray, target: np.ndarray, is_class: bool, train: slice, test: slice
+) -> float:
+    """Share of the error of a constant prediction that bins of the column remove.
+
+    The bins are the leaves of a tree of one feature: an own one per value where values are few,
+    else of equal counts.
+    """
+    edges = np.unique(values[train][~np.isnan(values[train])])
+    if len(edges) > N_BINS:
+        edges = np.unique(np.quantile(edges, np.linspace(0, 1, N_BINS + 1)[1:-1]))
+    bins = np.searchsorted(edges, values, side="right")
+    bins[np.isnan(values)] = len(edges) + 1
+    n_bins = len(edges) + 2
+    if is_class:
+        table = np.zeros((n_bins, int(target.max()) + 1))
+        np.add.at(table, (bins[train], target[train]), 1.0)
+        overall = table.sum(axis=0)
+        guess = np.where(table.sum(axis=1) > 0, table.argmax(axis=1), overall.argmax())
+        wrong = float((guess[bins[test]] != target[test]).mean())
+        base = float((overall.argmax() != target[test]).mean())
+    else:
+        count = np.bincount(bins[train], minlength=n_bins)
+        total = np.bincount(bins[train], weights=target[train], minlength=n_bins)
+        mean = target[train].mean()
+        guess = np.where(count > 0, total / np.maximum(count, 1), mean)
+        wrong = float(((guess[bins[test]] - target[test]) ** 2).mean())
+        base = float(((mean - target[test]) ** 2).mean())
+    return 1.0 - wrong / base if base > 0 else 0.0
