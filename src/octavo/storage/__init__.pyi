@@ -1,0 +1,8 @@
+from .inbox import Command as Command, Inbox as Inbox, send as send
+from .store import (
+    Intervention as Intervention,
+    Lease as Lease,
+    Store as Store,
+    create_store as create_store,
+    open_store as open_store,
+)

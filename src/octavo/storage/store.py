@@ -1,0 +1,501 @@
+"""The history of one study on disk or in memory: `create_store`, `open_store`, `Store`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from octavo.errors import StorageError, StudyError
+from octavo.history import History
+from octavo.problem import Problem
+from octavo.storage import migrate, schema
+from octavo.storage.database import FILE, Database
+from octavo.storage.json_text import dump, load
+from octavo.storage.lock import WriterLock
+from octavo.storage.reading import lazy_history
+from octavo.storage.rows import (
+    PROPOSAL_COLUMNS,
+    fitting_revision,
+    proposal_from_row,
+    proposal_to_row,
+    report_from_row,
+    report_to_row,
+    trial_to_row,
+)
+from octavo.trial import Proposal, Report, Trial
+
+__all__ = ["Intervention", "Lease", "Store", "create_store", "open_store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """What somebody changed while the study ran.
+
+    Parameters
+    ----------
+    kind
+        What was done: "pause", "resume", "stop", "queue", ...
+    data
+        Its details, JSON-able.
+    who
+        Who did it.
+    at
+        When, in seconds since the epoch.
+    from_index
+        The first proposal that it could have influenced.
+    """
+
+    kind: str
+    data: Mapping[str, Any]
+    who: str
+    at: float
+    from_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who runs a proposal at the moment.
+
+    Parameters
+    ----------
+    index
+        The proposal.
+    worker
+        Who runs it.
+    taken, expires
+        Since when, and until when to believe it; in seconds since the epoch.
+    """
+
+    index: int
+    worker: str
+    taken: float
+    expires: float
+
+
+def create_store(folder: Path | str | None) -> Store:
+    """Start an empty history.
+
+    Parameters
+    ----------
+    folder
+        Where it lives; made if absent. None: in memory, for this process only.
+
+    Raises
+    ------
+    StudyError
+        If a study is there already.
+    StudyLockedError
+        If another process is writing there.
+    StorageError
+        If nothing can be written there.
+    """
+    if folder is None:
+        return _created(Database(None, write=True), None)
+    folder = Path(folder).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the folder {folder} for the study cannot be made ({error.strerror}). "
+            "Choose a folder that you may write to."
+        ) from error
+    lock = WriterLock(folder)
+    try:
+        return _created(Database(folder, write=True), lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _created(database: Database, lock: WriterLock | None) -> Store:
+    with database.write() as connection:
+        if migrate.found_version(connection) is None:
+            migrate.create(connection)
+        # A creation that was killed before the first problem was stored left nothing to lose.
+        elif connection.execute(select(func.count()).select_from(schema.revisions)).scalar():
+            raise StudyError(
+                f"a study is already in {database.folder}. Go on with it by "
+                f"octavo.open_study({str(database.folder)!r}), or choose another folder."
+            )
+    return Store(database, lock)
+
+
+def open_store(folder: Path | str, write: bool = True) -> Store:
+    """Open the history of an existing study.
+
+    Parameters
+    ----------
+    folder
+        The study's folder.
+    write
+        False: for reading only. That needs no lock, changes nothing, and works beside a
+        writer and in a folder that cannot be written to.
+
+    Raises
+    ------
+    StorageError
+        If there is no study, or it cannot be read.
+    StudyLockedError
+        If another process is writing to it, and `write` is True.
+    """
+    folder = Path(folder).absolute()
+    if not (folder / FILE).is_file():
+        raise StorageError(
+            f"there is no study in {folder}: it has no file {FILE}. "
+            "Check the path; a study's folder is what was given as storage=."
+        )
+    lock = WriterLock(folder) if write else None
+    try:
+        database = Database(folder, write=write)
+        with database.read() as connection:
+            found = migrate.found_version(connection)
+        if found is None:
+            raise StorageError(
+                f"there is no study in {folder}: its {FILE} is empty, as when creating it was "
+                "interrupted. Start the study again in this folder."
+            )
+        if found != schema.VERSIONS[-1]:
+            if write:
+                with database.write() as connection:
+                    migrate.upgrade(connection)
+            else:
+                database.become_memory(migrate.upgrade)
+        return Store(database, lock)
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        raise
+
+
+class Store:
+    """All that is known of one study. Made by `create_store` and `open_store`.
+
+    What a method has written when it returns survives SIGKILL at any later instant, and a
+    method that raises has written nothing. Proposals and trials are never changed.
+    """
+
+    def __init__(self, database: Database, lock: WriterLock | None) -> None:
+        self._database = database
+        self._writer_lock = lock
+        self._problems: dict[int, tuple[int, Problem]] | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The study's folder; None in memory."""
+        return self._database.folder
+
+    def close(self) -> None:
+        """Let others write. Histories that were handed out can still be read."""
+        self._database.close()
+        if self._writer_lock is not None:
+            self._writer_lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({'in memory' if self.folder is None else str(self.folder)!r})"
+
+    # The study -----------------------------------------------------------------------
+
+    def save_settings(self, settings: Mapping[str, Any]) -> None:
+        """Store the study's settings as a whole; earlier ones stay, and no longer hold."""
+        with self._database.write() as connection:
+            row = {"data": dump(settings, "the settings of the study")}
+            connection.execute(insert(schema.settings), row)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings stored last; empty before any."""
+        newest = select(schema.settings.c.data).order_by(schema.settings.c.id.desc()).limit(1)
+        with self._database.read() as connection:
+            found = connection.execute(newest).scalar()
+        return {} if found is None else dict(load(found))
+
+    def add_problem(self, problem: Problem, *, since: int) -> int:
+        """Store a new revision of the problem.
+
+        Parameters
+        ----------
+        problem
+            The problem from now on.
+        since
+            Index of the first proposal that it is valid for.
+
+        Returns
+        -------
+        Its revision: 0, 1, ...
+        """
+        text = dump(problem.to_json(), "the problem")
+        with self._database.write() as connection:
+            last = connection.execute(select(func.max(schema.revisions.c.revision))).scalar()
+            revision = 0 if last is None else int(last) + 1
+            row = {"revision": revision, "since": since, "problem": text}
+            connection.execute(insert(schema.revisions), row)
+        if self._problems is not None:
+            self._problems[revision] = (since, problem)
+        elif revision == 0:
+            self._problems = {0: (since, problem)}
+        return revision
+
+    def problems(self) -> list[tuple[int, int, Problem]]:
+        """All revisions of the problem: (revision, since, problem)."""
+        return [(revision, since, p) for revision, (since, p) in self._revisions().items()]
+
+    def add_intervention(self, intervention: Intervention) -> None:
+        """Store what somebody changed."""
+        row = {
+            "kind": intervention.kind,
+            "data": dump(intervention.data, f"the intervention {intervention.kind!r}"),
+            "who": intervention.who,
+            "at": float(intervention.at),
+            "from_index": int(intervention.from_index),
+        }
+        with self._database.write() as connection:
+            connection.execute(insert(schema.interventions), row)
+
+    def interventions(self) -> list[Intervention]:
+        """All interventions, in order."""
+        c = schema.interventions.c
+        query = select(c.kind, c.data, c.who, c.at, c.from_index).order_by(c.id)
+        with self._database.read() as connection:
+            found = connection.execute(query).all()
+        return [Intervention(kind, load(data), who, at, i) for kind, data, who, at, i in found]
+
+    # Proposals -----------------------------------------------------------------------
+
+    def add_proposals(self, proposals: Sequence[Proposal], *, revision: int) -> None:
+        """Store what was asked, in one commit.
+
+        Raises
+        ------
+        StudyError
+            If an index was used before, or the revision does not exist.
+        """
+        if not proposals:
+            return
+        rows = [proposal_to_row(proposal, revision) for proposal in proposals]
+        waiting = [{"proposal_index": row["proposal_index"]} for row in rows]
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(schema.proposals), rows)
+                connection.execute(insert(schema.pending), waiting)
+        except IntegrityError as error:
+            known = sorted(self._revisions())
+            if revision not in known:
+                message = (
+                    f"revision {revision} of the problem is not stored, only {known}. "
+                    "Store it first with add_problem."
+                )
+            else:
+                message = (
+                    f"proposals {[row['proposal_index'] for row in rows]} could not be stored: an "
+                    "index occurs twice or was used before. Each proposal needs an index of its "
+                    "own; number them on from the last one."
+                )
+            raise StudyError(message) from error
+
+    def pending(self) -> list[Proposal]:
+        """The proposals without a trial, by index."""
+        columns = [schema.proposals.c[name] for name in PROPOSAL_COLUMNS]
+        waiting = schema.pending.c.proposal_index
+        query = (
+            select(*columns)
+            .join_from(schema.pending, schema.proposals, waiting == columns[0])
+            .order_by(waiting)
+        )
+        with self._database.read() as connection:
+            return [proposal_from_row(row) for row in connection.execute(query)]
+
+    def take_lease(self, index: int, worker: str, *, expires_s: float) -> None:
+        """Note that a worker runs a proposal; an earlier lease of it ends.
+
+        Reports of an attempt that was broken off are dropped, unless the same worker still
+        held the lease and only renews it.
+
+        Parameters
+        ----------
+        index
+            The proposal.
+        worker
+            Who runs it.
+        expires_s
+            For how many seconds to believe it.
+        """
+        now = time.time()
+        leases, reports = schema.leases, schema.reports
+        row = {"proposal_index": index, "worker": worker, "taken": now, "expires": now + expires_s}
+        try:
+            with self._database.write() as connection:
+                ours = leases.c.proposal_index == index
+                held = connection.execute(
+                    select(leases.c.worker, leases.c.expires).where(ours)
+                ).first()
+                if held is not None:
+                    connection.execute(delete(leases).where(ours))
+                if held is None or held.worker != worker or held.expires < now:
+                    connection.execute(delete(reports).where(reports.c.proposal_index == index))
+                connection.execute(insert(leases), row)
+        except IntegrityError as error:
+            raise StudyError(
+                f"proposal {index} is not stored, so nobody can run it. "
+                "Store it first with add_proposals."
+            ) from error
+
+    def leases(self) -> list[Lease]:
+        """Who runs what at the moment, by index; expired leases included."""
+        c = schema.leases.c
+        query = select(c.proposal_index, c.worker, c.taken, c.expires).order_by(c.proposal_index)
+        with self._database.read() as connection:
+            return [Lease(*row) for row in connection.execute(query)]
+
+    def release(self, index: int) -> None:
+        """Note that nobody runs a proposal any more; fine if nobody did."""
+        with self._database.write() as connection:
+            leases = schema.leases
+            connection.execute(delete(leases).where(leases.c.proposal_index == index))
+
+    # Trials --------------------------------------------------------------------------
+
+    def add_reports(self, index: int, reports: Sequence[Report]) -> None:
+        """Store intermediate values of a running trial, after those stored before.
+
+        Raises
+        ------
+        StudyError
+            If the trial is completed, or its proposal is not stored.
+        """
+        if not reports:
+            return
+        with self._database.write() as connection:
+            waiting = schema.pending.c.proposal_index
+            if connection.execute(select(waiting).where(waiting == index)).first() is None:
+                raise StudyError(
+                    f"proposal {index} is not running: it is unknown, or its trial is completed. "
+                    "Reports can only be added before."
+                )
+            of_trial = schema.reports.c.proposal_index == index
+            n = connection.execute(select(func.count()).where(of_trial)).scalar_one()
+            rows = [report_to_row(index, n + i, report) for i, report in enumerate(reports)]
+            connection.execute(insert(schema.reports), rows)
+
+    def add_trials(self, trials: Sequence[Trial]) -> None:
+        """Store completed trials in one commit; their leases end.
+
+        A trial's own reports replace those that `add_reports` stored while it ran; without
+        any of its own, those are its reports.
+
+        Raises
+        ------
+        StudyError
+            If a trial was completed before (that one stands), if a proposal is not stored
+            yet, or if the number of costs or constraint values does not fit the problem.
+            Then nothing is stored.
+        """
+        if not trials:
+            return
+        problems = {revision: problem for revision, (_, problem) in self._revisions().items()}
+        with self._database.write() as connection:
+            asked_under = self._waiting(connection, [trial.index for trial in trials])
+            trial_rows = []
+            for trial in trials:
+                revision = fitting_revision(trial, asked_under[trial.index], problems)
+                n_reports = _replace_reports(connection, trial)
+                trial_rows.append(trial_to_row(trial, revision, n_reports))
+            connection.execute(insert(schema.trials), trial_rows)
+            for table in (schema.pending, schema.leases):
+                ours = table.c.proposal_index == bindparam("ours")
+                connection.execute(delete(table).where(ours), [{"ours": i} for i in asked_under])
+
+    def n_completed(self) -> int:
+        """How many trials are completed."""
+        with self._database.read() as connection:
+            count = select(func.count()).select_from(schema.trials)
+            return int(connection.execute(count).scalar_one())
+
+    def history(self, problem: Problem | None = None) -> History:
+        """All completed trials, in order of completion.
+
+        Parameters
+        ----------
+        problem
+            In whose objectives and constraints the trials are expressed, matched by name;
+            by default the latest revision.
+
+        Raises
+        ------
+        StorageError
+            If no problem was stored yet.
+        """
+        return lazy_history(self._database, self._revisions(), problem)
+
+    def _revisions(self) -> dict[int, tuple[int, Problem]]:
+        # The only writer knows all revisions; a reader must look for new ones.
+        if self._problems is None or self._writer_lock is None and self.folder is not None:
+            c = schema.revisions.c
+            with self._database.read() as connection:
+                found = connection.execute(select(c.revision, c.since, c.problem)).all()
+            known = self._problems or {}
+            self._problems = {
+                revision: known.get(revision) or (since, Problem.from_json(load(text)))
+                for revision, since, text in sorted(found)
+            }
+        return self._problems
+
+    def _waiting(self, connection: Connection, indices: list[int]) -> dict[int, int]:
+        """The revision under which each proposal was asked; all must wait for their trial."""
+        if len(set(indices)) < len(indices):
+            twice = next(index for index in indices if indices.count(index) > 1)
+            raise StudyError(f"trial {twice} was given twice at once. Each proposal has one trial.")
+        asked, waiting = schema.proposals.c, schema.pending.c.proposal_index
+        query = select(asked.proposal_index, asked.revision, waiting).join_from(
+            schema.proposals, schema.pending, asked.proposal_index == waiting, isouter=True
+        )
+        found = {
+            row[0]: row[1:]
+            for start in range(0, len(indices), 500)  # databases limit the length of a list
+            for row in connection.execute(
+                query.where(asked.proposal_index.in_(indices[start : start + 500]))
+            )
+        }
+        for index in indices:
+            if index not in found:
+                raise StudyError(
+                    f"trial {index} has no stored proposal. Store its proposal first with "
+                    "add_proposals, also for a trial from elsewhere."
+                )
+            if found[index][1] is None:
+                raise StudyError(
+                    f"trial {index} is already completed, and a completed trial never changes. "
+                    "Ask for a new proposal to evaluate its configuration again."
+                )
+        return {index: found[index][0] for index in indices}
+
+
+def _replace_reports(connection: Connection, trial: Trial) -> int:
+    """Make the reports of a trial those that it brings; returns how many it has."""
+    ours = schema.reports.c.proposal_index == trial.index
+    columns = (schema.reports.c.step, schema.reports.c.at_s, schema.reports.c.reported)
+    query = select(*columns).where(ours).order_by(schema.reports.c.place)
+    stored = tuple(report_from_row(row) for row in connection.execute(query))
+    if not trial.reports:
+        return len(stored)
+    if trial.reports[: len(stored)] != stored:  # of an attempt that was broken off
+        connection.execute(delete(schema.reports).where(ours))
+        stored = ()
+    rows = [
+        report_to_row(trial.index, place, report)
+        for place, report in enumerate(trial.reports)
+        if place >= len(stored)
+    ]
+    if rows:
+        connection.execute(insert(schema.reports), rows)
+    return len(trial.reports)
