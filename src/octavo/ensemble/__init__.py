@@ -1,1 +1,25 @@
-"""."""
+"""What the rooms share: metrics, resampling, ensembles, calibration, decision rules."""
+
+from octavo.ensemble.calibration import Calibration, calibrate
+from octavo.ensemble.importance import Importance, permutation_importance
+from octavo.ensemble.metrics import Metric, default_metric, get_metric, metric_names
+from octavo.ensemble.resampling import Resampling, plan
+from octavo.ensemble.selection import Selection, select
+from octavo.ensemble.thresholds import DecisionRule, tune_decision
+
+__all__ = [
+    "Calibration",
+    "DecisionRule",
+    "Importance",
+    "Metric",
+    "Resampling",
+    "Selection",
+    "calibrate",
+    "default_metric",
+    "get_metric",
+    "metric_names",
+    "permutation_importance",
+    "plan",
+    "select",
+    "tune_decision",
+]
