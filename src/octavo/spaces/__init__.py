@@ -1,5 +1,88 @@
 """Everything that can be chosen."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from octavo.errors import SpaceError
+from octavo.spaces.clauses import any_of, at_least, at_most, greater_than, less_than, other_than
+from octavo.spaces.configspace import HyperparameterSpace
+from octavo.spaces.hyperparameters import (
+    Categorical,
+    Constant,
+    Float,
+    Hyperparameter,
+    Integer,
+    Ordinal,
+    space,
+)
 from octavo.spaces.protocol import Column, Config, Points, Space
 
-__all__ = ["Column", "Config", "Points", "Space"]
+__all__ = [
+    "Categorical",
+    "Column",
+    "Config",
+    "Constant",
+    "Float",
+    "Hyperparameter",
+    "HyperparameterSpace",
+    "Integer",
+    "Ordinal",
+    "Points",
+    "Space",
+    "any_of",
+    "as_space",
+    "at_least",
+    "at_most",
+    "from_json",
+    "greater_than",
+    "less_than",
+    "other_than",
+    "space",
+]
+
+
+def from_json(data: Mapping[str, Any]) -> Space:
+    """The space that some space's `to_json` described.
+
+    Raises
+    ------
+    SpaceError
+        If the kind of space is unknown.
+    """
+    kind = data.get("kind")
+    if kind == "hyperparameters":
+        return HyperparameterSpace.from_json(data)
+    raise SpaceError(
+        f"the description of a space has kind={kind!r}, which this version of Octavo does not "
+        "know. It knows 'hyperparameters'; update Octavo, or mend the description."
+    )
+
+
+def as_space(thing: object) -> Space:
+    """A space from whatever may stand for one.
+
+    Parameters
+    ----------
+    thing
+        A space, a ConfigSpace `ConfigurationSpace`, or a dict of hyperparameters.
+
+    Raises
+    ------
+    SpaceError
+        If it is something else.
+    """
+    if isinstance(thing, Space):
+        return thing
+    if type(thing).__module__.partition(".")[0] == "ConfigSpace" and hasattr(
+        thing, "to_serialized_dict"
+    ):
+        return HyperparameterSpace.from_configspace(thing)
+    if isinstance(thing, Mapping):
+        return space(thing)
+    raise SpaceError(
+        f"{thing!r:.80} is of type {type(thing).__name__}, which is no space. Write one with "
+        "octavo.space(x=octavo.Float(0, 1), ...), or pass a ConfigurationSpace or a dict of "
+        "hyperparameters."
+    )
