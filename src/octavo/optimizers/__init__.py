@@ -1,1 +1,91 @@
-"""."""
+"""What decides what to try next: recipes, by name in one catalog.
+
+Each row is one idea in one file. The catalog feeds `octavo.minimize(optimizer="...")`, the
+command line, the documentation and the law suite in `octavo.testing`. Modules load on
+first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from types import MappingProxyType
+
+from octavo.errors import SettingError, closest
+from octavo.optimizers.protocol import Optimizer, Recipe
+
+__all__ = ["CATALOG", "Optimizer", "Recipe", "WHERE", "recipe"]
+
+WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "auto": ("octavo.optimizers.auto", "Auto"),
+        "random": ("octavo.optimizers.random_search", "RandomSearch"),
+        "grid": ("octavo.optimizers.grid", "Grid"),
+        "sobol": ("octavo.optimizers.sobol", "Sobol"),
+        "random-forest": ("octavo.optimizers.random_forest", "RandomForestBO"),
+        "regularized-evolution": (
+            "octavo.optimizers.regularized_evolution",
+            "RegularizedEvolution",
+        ),
+        "warmed": ("octavo.optimizers.warmed", "Warmed"),
+        "repeats": ("octavo.optimizers.repeats", "Repeats"),
+    }
+)
+"""Name of each recipe, and the module and class where it is."""
+
+
+class _Catalog(Mapping[str, type[Recipe]]):
+    """Name of each recipe to its class, imported when looked up."""
+
+    def __getitem__(self, name: str) -> type[Recipe]:
+        module, attribute = WHERE[name]
+        found: type[Recipe] = getattr(import_module(module), attribute)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(WHERE)
+
+    def __len__(self) -> int:
+        return len(WHERE)
+
+
+CATALOG: Mapping[str, type[Recipe]] = _Catalog()
+"""Every optimizer by its name, as a recipe class with defaults for all settings."""
+
+
+def recipe(name_or_recipe: str | Recipe) -> Recipe:
+    """The recipe of this name with its default settings; a recipe is returned as it is.
+
+    Parameters
+    ----------
+    name_or_recipe
+        A name in the catalog, or a recipe such as `RandomForestBO(n_initial=5)`.
+
+    Raises
+    ------
+    SettingError
+        If there is no such name, or it is neither a name nor a recipe.
+
+    Examples
+    --------
+    >>> recipe("random")
+    RandomSearch()
+    """
+    if isinstance(name_or_recipe, str):
+        if name_or_recipe not in WHERE:
+            raise SettingError(
+                f"there is no optimizer called {name_or_recipe!r}. "
+                f"The catalog has {', '.join(WHERE)}." + closest(name_or_recipe, WHERE)
+            )
+        return CATALOG[name_or_recipe]()
+    if isinstance(name_or_recipe, type):
+        raise SettingError(
+            f"optimizer={name_or_recipe.__name__} is a class. Make a recipe of it by calling "
+            f"it: {name_or_recipe.__name__}()."
+        )
+    if not isinstance(name_or_recipe, Recipe):
+        raise SettingError(
+            f"optimizer={name_or_recipe!r} is neither a name nor a recipe. Use a name such as "
+            "'random-forest', or an object with a method start(problem, seed)."
+        )
+    return name_or_recipe

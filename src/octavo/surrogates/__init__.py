@@ -1,1 +1,1 @@
-"""."""
+"""Models of cost: what a history says about configurations that nobody has tried yet."""

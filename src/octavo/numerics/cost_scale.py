@@ -1,0 +1,104 @@
+"""Costs on a scale on which a model of them can be fitted, whatever their size.
+
+Errors, losses and run times differ in orders of magnitude and have a long tail of bad
+configurations that must not drown the differences among the good ones; costs may also be
+negative, constant or 1e300. Only what is monotone preserves which configuration is best.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+__all__ = ["log_scaled", "normal_scores", "winsorized"]
+
+Floats = NDArray[np.float64]
+
+
+def normal_scores(costs: Floats) -> Floats:
+    """The quantiles of a standard normal that belong to the ranks of the costs.
+
+    Parameters
+    ----------
+    costs : shape (n,)
+        Finite; equal costs stay equal.
+
+    Returns
+    -------
+    shape (n,)
+        In the order of the costs; all zeros if they are constant.
+
+    Examples
+    --------
+    >>> normal_scores(np.array([1e300, -5.0, 0.0])).round(2)
+    array([ 0.97, -0.97,  0.  ])
+    """
+    return np.asarray(ndtri((rankdata(costs) - 0.5) / max(len(costs), 1)))
+
+
+def log_scaled(costs: Floats) -> Floats:
+    """The logarithm of the distance to a floor just below the best cost, standardized.
+
+    The floor lies below the lowest cost by as much as a twentieth of the costs lie above
+    it, so negative costs are fine and the scale follows the good half of the history.
+    Winsorized first, see there.
+
+    Parameters
+    ----------
+    costs : shape (n,)
+        Finite.
+
+    Returns
+    -------
+    shape (n,)
+        In the order of the costs; all zeros if they are constant.
+
+    Examples
+    --------
+    >>> log_scaled(np.array([1.0, 2.0, 11.0, 101.0])).round(1)
+    array([-1.5, -0.3,  0.6,  1.2])
+    """
+    unit = _unit(costs)
+    if not unit.any():
+        return unit
+    margin = max(float(np.quantile(unit, 0.05)), 1e-3 * float(np.median(unit)), 1e-12)
+    return _standardized(np.log(unit + margin))
+
+
+def winsorized(costs: Floats, reach: float = 3.0) -> Floats:
+    """Standardized, with costs far above the median cut off.
+
+    Parameters
+    ----------
+    costs : shape (n,)
+        Finite.
+    reach
+        Costs may lie above the median by this many times its distance to the lowest.
+
+    Returns
+    -------
+    shape (n,)
+        In the order of the costs, ties at the top; all zeros if they are constant.
+    """
+    unit = _unit(costs)
+    middle = float(np.median(unit))
+    if middle > 0:
+        unit = np.minimum(unit, (1.0 + reach) * middle)
+    return _standardized(unit)
+
+
+def _unit(costs: Floats) -> Floats:
+    """On [0, 1], without overflow."""
+    half = costs / 2  # 1e308 - (-1e308) would overflow
+    width = half.max() - half.min()
+    if not width > 0:
+        return np.zeros(len(costs))
+    return np.asarray((half - half.min()) / width)
+
+
+def _standardized(values: Floats) -> Floats:
+    values = values - values.mean()
+    spread = values.std()
+    return np.asarray(values / spread) if spread > 0 else np.zeros(len(values))

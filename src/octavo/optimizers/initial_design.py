@@ -1,0 +1,84 @@
+"""What a model-based optimizer tries before it has a model.
+
+First the default configuration, where beliefs are most probable; then points that fill the
+space evenly, or, with beliefs, draws weighted by them (Hvarfner 2022, section 4.1).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from octavo.optimizers.sobol import SobolPoints
+from octavo.optimizers.told import Seen
+from octavo.optimizers.unseen import Unseen
+from octavo.problem import Problem
+from octavo.spaces.protocol import Points
+
+__all__ = ["InitialDesign", "design_size"]
+
+_CANDIDATES_PER_DRAW = 64
+
+
+def design_size(problem: Problem) -> int:
+    """How many configurations to try before the first model.
+
+    About as many as there are hyperparameters, so that a model has something to tell apart
+    in each, but at most a fifth of the budget.
+
+    Parameters
+    ----------
+    problem
+        Its number of columns and its `limits.max_trials` count.
+    """
+    n = min(max(len(problem.space.columns) + 2, 5), 30)
+    if problem.limits.max_trials is not None:
+        n = min(n, max(problem.limits.max_trials // 5, 3))
+    return n
+
+
+class InitialDesign:
+    """The points of an initial design, by the index of the proposal.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    seed
+        Of the optimizer.
+    """
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self._space = problem.space
+        self._sobol = SobolPoints(problem.space.n_dims, seed)
+        self._default = problem.space.encode([problem.space.default()])
+
+    def draw(
+        self, index: int, seen: Seen, unseen: Unseen, rng: np.random.Generator
+    ) -> tuple[Points | None, str]:
+        """The design's point for this index (one row) and where it is from.
+
+        None if every configuration of a finite space has been seen.
+        """
+        if seen.first_unseen(self._default) is not None:
+            return self._default, "default configuration"
+        believed = self._draw_by_belief(seen, rng)
+        if believed is not None:
+            return believed, "initial design by belief"
+        u = self._sobol.at(index)
+        if u is not None:
+            points, _ = self._space.from_unit(u[None, :])
+            if seen.first_unseen(points) is not None:
+                return points, "initial design"
+        return unseen.draw(seen, rng), "initial design at random"
+
+    def _draw_by_belief(self, seen: Seen, rng: np.random.Generator) -> Points | None:
+        points = self._space.sample(_CANDIDATES_PER_DRAW, rng)
+        belief = self._space.log_belief(points)
+        if not belief.any():
+            return None
+        # Gumbel noise turns "the largest" into a draw with probability proportional to
+        # exp(belief): resampling a uniform sample by its weights.
+        order = np.argsort(-(belief + rng.gumbel(size=len(belief))))
+        ranked = points[order]
+        row = seen.first_unseen(ranked)
+        return None if row is None else ranked[row : row + 1]
