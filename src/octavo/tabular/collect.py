@@ -1,0 +1,210 @@
+"""What the search keeps while it runs: predictions of the best pipelines, an ensemble so far.
+
+A callback of the study. It reads what each trial left in its folder, re-selects the ensemble
+now and then (never more often than costs a few percent of the time), and deletes the models of
+the worst trials from disk. Everything that it knows can be rebuilt from the history and the
+trials' folders, which is how a resumed search begins.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.callbacks import Completed, Event, Started
+from octavo.ensemble.metrics import Metric
+from octavo.ensemble.selection import Selection, select
+from octavo.tabular.costs import TrialCosts
+from octavo.tabular.evaluate import MODELS, OOF, TEST
+from octavo.trial import Trial
+
+__all__ = ["Candidate", "Collector", "EnsembleStep"]
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+SELECTING_SHARE = 0.04  # of the time that may go into selecting ensembles while searching
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A finished pipeline that the ensemble may use.
+
+    Parameters
+    ----------
+    trial
+        Its trial.
+    oof : shape (validated rows, classes) or (validated rows,)
+        Out-of-fold predictions.
+    """
+
+    trial: Trial
+    oof: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EnsembleStep:
+    """How good the ensemble was at a moment of the search.
+
+    Parameters
+    ----------
+    at_s
+        Seconds since the search began.
+    n_trials
+        Completed trials.
+    score
+        Of the ensemble out of fold, in the metric's direction.
+    best_single
+        Of the best pipeline alone.
+    test_score
+        Of the ensemble on the test table; None without one.
+    """
+
+    at_s: float
+    n_trials: int
+    score: float
+    best_single: float
+    test_score: float | None = None
+
+
+class Collector:
+    """Collects finished pipelines of a study.
+
+    Parameters
+    ----------
+    folder
+        The study's folder.
+    y : shape (validated rows,)
+        Codes or values of the rows that out-of-fold predictions are for.
+    weights : shape (validated rows,)
+        Or None.
+    metric
+        What is optimized.
+    costs
+        Told how long each trial took.
+    size, n_best
+        Of the greedy selection.
+    max_models
+        How many models stay on disk.
+    began
+        `time.monotonic()` of the start of the search.
+    test_y
+        Codes or values of the test rows; None without.
+    seed
+        Of the selection.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        y: NDArray[Any],
+        weights: Floats | None,
+        metric: Metric,
+        costs: TrialCosts,
+        size: int,
+        n_best: int,
+        max_models: int,
+        began: float,
+        test_y: NDArray[Any] | None,
+        seed: int,
+    ) -> None:
+        self._folder = folder
+        self._y = y
+        self._weights = weights
+        self._metric = metric
+        self._costs = costs
+        self._size = size
+        self._n_kept = min(n_best, max_models)
+        self._began = began
+        self._test_y = test_y
+        self._seed = seed
+        self._kept: dict[int, Candidate] = {}
+        self._heap: list[tuple[float, int]] = []  # (-cost, -index): the worst kept one first
+        self._selecting_s = 0.0
+        self.selection: Selection | None = None
+        self.path: list[EnsembleStep] = []
+
+    def __call__(self, event: Event) -> None:
+        """Take note of a finished trial."""
+        if isinstance(event, Started):
+            for trial in event.history:
+                self._take(trial)
+        elif isinstance(event, Completed) and self._take(event.trial):
+            spent = time.monotonic() - self._began
+            if self.selection is None or self._selecting_s < SELECTING_SHARE * spent:
+                self.reselect(len(event.history))
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The best pipelines so far, best first."""
+        return sorted(self._kept.values(), key=lambda c: (c.trial.costs[0], c.trial.index))
+
+    def trial_folder(self, index: int) -> Path:
+        """Where a trial left its files."""
+        return self._folder / "trials" / str(index)
+
+    def reselect(self, n_trials: int) -> Selection | None:
+        """Select the ensemble anew from what is there."""
+        began = time.monotonic()
+        candidates = self.candidates
+        if not candidates:
+            return None
+        self.selection = select(
+            [candidate.oof for candidate in candidates],
+            self._y,
+            self._metric,
+            size=self._size,
+            n_best=None,
+            sample_weight=self._weights,
+            seed=self._seed,
+        )
+        self.path.append(
+            EnsembleStep(
+                at_s=time.monotonic() - self._began,
+                n_trials=n_trials,
+                score=self.selection.score,
+                best_single=self.selection.path[0],
+                test_score=self._test_score(candidates),
+            )
+        )
+        self._selecting_s += time.monotonic() - began
+        return self.selection
+
+    def _take(self, trial: Trial) -> bool:
+        """Keep a trial if it is among the best; whether it was kept."""
+        folder = self.trial_folder(trial.index)
+        if trial.succeeded:
+            self._costs.learn(trial.config, trial.resources.wall_s or trial.extra["fit_s"])
+        if not trial.succeeded or not (folder / MODELS).exists():
+            shutil.rmtree(folder / MODELS, ignore_errors=True)
+            return False
+        self._kept[trial.index] = Candidate(trial, np.load(folder / OOF))
+        heapq.heappush(self._heap, (-trial.costs[0], -trial.index))
+        if len(self._kept) <= self._n_kept:
+            return True
+        _, worst = heapq.heappop(self._heap)
+        del self._kept[-worst]
+        for name in (MODELS, OOF, TEST):
+            (self.trial_folder(-worst) / name).unlink(missing_ok=True)
+        return -worst != trial.index
+
+    def _test_score(self, candidates: list[Candidate]) -> float | None:
+        if self._test_y is None or self.selection is None:
+            return None
+        members = self.selection.indices
+        paths = [self.trial_folder(candidates[at].trial.index) / TEST for at in members]
+        if not all(path.exists() for path in paths):
+            return None
+        shares = self.selection.weights[list(members)]
+        mixed = sum(share * np.load(path) for share, path in zip(shares, paths, strict=True))
+        return float(self._metric.score(self._test_y, mixed))

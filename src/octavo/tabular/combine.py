@@ -1,0 +1,105 @@
+"""From finished pipelines to the model that the user gets: ensemble, calibration, decisions."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import cloudpickle
+import numpy as np
+
+from octavo.ensemble.calibration import calibrate
+from octavo.ensemble.selection import Selection
+from octavo.ensemble.thresholds import tune_decision
+from octavo.tabular.collect import Candidate, Collector
+from octavo.tabular.evaluate import MODELS
+from octavo.tabular.model import Member, TabularModel
+from octavo.tabular.prepare import Prepared
+
+__all__ = ["combine"]
+
+logger = logging.getLogger(__name__)
+
+
+def combine(
+    prepared: Prepared,
+    collector: Collector,
+    selection: Selection,
+    *,
+    seed: int,
+    info: Mapping[str, Any],
+) -> TabularModel:
+    """Build the final model from the selected pipelines.
+
+    Parameters
+    ----------
+    prepared
+        What was asked.
+    collector
+        Where the pipelines lie.
+    selection
+        Weights over `collector.candidates`.
+    seed
+        Of calibration's and the decision rule's own cross-validation.
+    info
+        Kept with the model.
+    """
+    candidates = collector.candidates
+    members = _load_members(candidates, selection, collector)
+    rows = prepared.resampling.validated
+    y = prepared.y[rows]
+    weights = None if prepared.weights is None else prepared.weights[rows]
+    calibration = rule = None
+    if prepared.target.is_classification:
+        oof = selection.combine([candidate.oof for candidate in candidates])
+        oof = oof / oof.sum(axis=1, keepdims=True)  # float32 on disk: sums are off by 1e-7
+        if not prepared.metric.ranks:
+            calibration = calibrate(oof, y, sample_weight=weights, seed=seed)
+            oof = calibration.apply(oof)
+        if prepared.metric.kind == "labels":
+            rule = tune_decision(
+                oof,
+                y,
+                prepared.metric,
+                sample_weight=weights,
+                classes=prepared.target.labels,
+                seed=seed,
+            )
+    return TabularModel(
+        schema=prepared.schema,
+        target=prepared.target,
+        members=members,
+        metric=prepared.metric.name,
+        calibration=calibration,
+        rule=rule,
+        info=info,
+    )
+
+
+def _load_members(
+    candidates: list[Candidate], selection: Selection, collector: Collector
+) -> tuple[Member, ...]:
+    members = []
+    for at in selection.indices:
+        trial = candidates[at].trial
+        path = collector.trial_folder(trial.index) / MODELS
+        try:
+            with path.open("rb") as file:
+                pipelines = cloudpickle.load(file)
+        except (OSError, pickle.UnpicklingError, EOFError) as error:
+            # Its predictions were good, but its models are gone: go on with the others.
+            logger.warning("The models of trial %d cannot be read: %s", trial.index, error)
+            continue
+        members.append((trial, float(selection.weights[at]), tuple(pipelines)))
+    total = sum(weight for _, weight, _ in members)
+    return tuple(
+        Member(
+            name=str(trial.extra["name"]),
+            trial=trial.index,
+            weight=float(np.divide(weight, total)),
+            pipelines=pipelines,
+        )
+        for trial, weight, pipelines in members
+    )

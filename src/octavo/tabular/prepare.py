@@ -1,0 +1,160 @@
+"""From whatever the user handed over to what the search works on: `Prepared`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from octavo.ensemble.metrics import Metric, default_metric, get_metric
+from octavo.ensemble.resampling import Resampling, plan
+from octavo.errors import DataError
+from octavo.spaces import Space
+from octavo.tabular.checks import check_fit_inputs
+from octavo.tabular.models.family import Family, Shape
+from octavo.tabular.pipeline import cash_space, first_configurations, shape_of
+from octavo.tabular.schema import Schema, infer_schema
+from octavo.tabular.settings import SearchSettings
+from octavo.tabular.target import Target, infer_target
+
+__all__ = ["Prepared", "prepare"]
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A question about a table, ready to be searched.
+
+    Parameters
+    ----------
+    schema, target
+        What the columns and the target are.
+    table
+        The canonical training table.
+    y : shape (n,)
+        Codes or values.
+    weights : shape (n,)
+        Or None.
+    metric
+        What is optimized.
+    resampling
+        How pipelines are validated, and why so.
+    shape
+        The table within one fold.
+    space, first
+        The search space, and the configurations to begin with.
+    families
+        The user's own families by name.
+    warnings
+        Sentences that the user should read.
+    test_table, test_y
+        Scored for the record only; None without.
+    """
+
+    schema: Schema
+    target: Target
+    table: pd.DataFrame
+    y: NDArray[Any]
+    weights: Floats | None
+    metric: Metric
+    resampling: Resampling
+    shape: Shape
+    space: Space
+    first: tuple[Mapping[str, Any], ...]
+    families: Mapping[str, Family]
+    warnings: tuple[str, ...]
+    test_table: pd.DataFrame | None = None
+    test_y: NDArray[Any] | None = None
+
+
+def prepare(
+    X: Any,
+    y: Any,
+    settings: SearchSettings,
+    *,
+    seed: int,
+    n_jobs: int,
+    sample_weight: Any = None,
+    groups: Any = None,
+    time: Any = None,
+    X_test: Any = None,
+    y_test: Any = None,
+    who: str = "fit",
+) -> Prepared:
+    """Detect types, choose metric and validation, lay out the search space.
+
+    Parameters
+    ----------
+    X, y
+        The training table and its target.
+    settings
+        What the user set.
+    seed, n_jobs
+        Of the search.
+    sample_weight, groups, time : shape (n,)
+        Importance of the rows, what must not be split, and what comes later.
+    X_test, y_test
+        Scored for the record only.
+    who
+        Name of the caller for messages.
+
+    Raises
+    ------
+    DataError, SettingError
+        With what to do about it.
+    """
+    checked = check_fit_inputs(X, y, sample_weight=sample_weight, groups=groups, time=time, who=who)
+    target = infer_target(checked.y, settings.task)
+    schema = infer_schema(checked.X, checked.y, kinds=settings.kinds)
+    metric = (
+        default_metric(target.kind)
+        if settings.metric is None
+        else get_metric(settings.metric, target.kind)
+    )
+    encoded = target.encode(checked.y)
+    table = schema.apply(checked.X, who=who)
+    resampling = plan(
+        len(table),
+        target.kind,
+        encoded,
+        groups=checked.groups,
+        time=checked.time,
+        strategy=settings.resampling,
+        args=settings.resampling_args,
+        time_limit_s=None if settings.time_limit_s is None else settings.time_limit_s * n_jobs,
+        seed=seed,
+    )
+    families = {family.name: family for family in settings.families}
+    n_fold_rows = max(len(train) for train, _ in resampling.folds)
+    shape = shape_of(schema, table, encoded, target.kind, n_rows=n_fold_rows)
+    names = tuple(settings.include) if settings.include is not None else None
+    chosen = {"include": names, "exclude": tuple(settings.exclude or ()), "families": families}
+    space = cash_space(schema, shape, updates=settings.space_updates, **chosen)
+    first = first_configurations(schema, shape, **chosen)
+    prepared = Prepared(
+        schema=schema,
+        target=target,
+        table=table,
+        y=encoded,
+        weights=checked.weights,
+        metric=metric,
+        resampling=resampling,
+        shape=shape,
+        space=space,
+        first=tuple(first),
+        families=families,
+        warnings=(*target.warnings, *schema.warnings),
+    )
+    if X_test is None:
+        return prepared
+    test_table = schema.apply(X_test, who=who)
+    test_y = None if y_test is None else target.encode(y_test)
+    return replace(prepared, test_table=test_table, test_y=test_y)

@@ -1,0 +1,401 @@
+"""The main job: a table in, a trustworthy model out, within the limits.
+
+The stages: `prepare` (types, metric, validation, space), explore (an Octavo study whose
+objective is `evaluate`), `combine` (ensemble, calibration, decisions). The estimators, the
+tasks and the command line are thin faces of `search_table`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from octavo.errors import StorageError, StudyError
+from octavo.executors import InlineExecutor, ProcessExecutor, available_cores, load_placed
+from octavo.executors.protocol import Executor
+from octavo.history import History
+from octavo.optimizers import Warmed
+from octavo.optimizers import recipe as as_recipe
+from octavo.problem import Limits, Objective, TrialLimits
+from octavo.study.loop import run_study
+from octavo.study.study import Study, open_study
+from octavo.tabular.collect import Collector, EnsembleStep
+from octavo.tabular.combine import combine
+from octavo.tabular.costs import TrialCosts
+from octavo.tabular.evaluate import Setup, evaluate
+from octavo.tabular.model import TabularModel
+from octavo.tabular.prepare import Prepared, prepare
+from octavo.tabular.settings import SearchSettings
+from octavo.trial import Proposal
+
+__all__ = ["SearchResult", "resume_search", "search_table"]
+
+logger = logging.getLogger(__name__)
+
+QUESTION = "search.pkl"  # what a resumed search needs besides the study and its data
+MEMORY_SHARE = 0.8  # of the memory that is free, divided among the jobs
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Parameters
+    ----------
+    model
+        The ensemble.
+    prepared
+        What was asked, without the tables.
+    history
+        All trials.
+    path
+        The ensemble's score over time.
+    stopped_because
+        A sentence.
+    wall_s
+        From the call to the model.
+    seed
+        That reproduces a search limited by trials.
+    folder
+        Where the run lies; None if it was temporary.
+    """
+
+    model: TabularModel
+    prepared: Prepared
+    history: History
+    path: tuple[EnsembleStep, ...]
+    stopped_because: str
+    wall_s: float
+    seed: int
+    folder: Path | None
+
+
+def search_table(
+    X: Any,
+    y: Any,
+    settings: SearchSettings,
+    *,
+    sample_weight: Any = None,
+    groups: Any = None,
+    time_column: Any = None,
+    X_test: Any = None,
+    y_test: Any = None,
+    began: float | None = None,
+    who: str = "fit",
+) -> SearchResult:
+    """Search for the best ensemble of pipelines on a table.
+
+    Parameters
+    ----------
+    X, y
+        The training table and its target.
+    settings
+        How to search.
+    sample_weight, groups, time_column : shape (n,)
+        Importance of the rows, what must not be split between folds, and what comes later.
+    X_test, y_test
+        Scored for the record only; they change nothing else.
+    began
+        `time.monotonic()` from which the time limit counts; now by default.
+    who
+        Name of the caller for messages.
+
+    Raises
+    ------
+    DataError, SettingError
+        If the table or a setting makes no sense.
+    StudyError
+        If not a single pipeline could be fitted.
+    """
+    began = time.monotonic() if began is None else began
+    seed = secrets.randbits(31) if settings.seed is None else int(settings.seed)
+    n_jobs, n_threads = _jobs(settings)
+    prepared = prepare(
+        X,
+        y,
+        settings,
+        seed=seed,
+        n_jobs=n_jobs,
+        sample_weight=sample_weight,
+        groups=groups,
+        time=time_column,
+        X_test=X_test,
+        y_test=y_test,
+        who=who,
+    )
+    for warning in prepared.warnings:
+        logger.warning("%s", warning)
+    with ExitStack() as stack:
+        folder = settings.folder
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="octavo-")))
+        inner = as_recipe(settings.optimizer)
+        study = Study(
+            prepared.space,
+            objectives=[_objective(prepared)],
+            optimizer=Warmed(first=prepared.first, inner=inner) if prepared.first else inner,
+            limits=Limits(max_trials=settings.max_trials, wall_s=settings.time_limit_s),
+            seed=seed,
+            storage=folder / "study" if settings.folder is None else folder,
+        )
+        stack.callback(study.close)
+        if settings.folder is not None:
+            _remember(folder, prepared, settings)
+        return _explore(study, prepared, settings, _data(prepared, settings, n_threads, began), began)
+
+
+def resume_search(
+    folder: str | Path,
+    *,
+    time_limit_s: float | None = None,
+    max_trials: int | None = None,
+    callbacks: tuple[Any, ...] = (),
+    progress: bool | None = None,
+    began: float | None = None,
+) -> SearchResult:
+    """Go on with a search that lies in a folder, and build its model anew.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    time_limit_s, max_trials
+        Of this session: seconds from the call, and the total number of trials; by default,
+        the time limit that the search began with.
+    callbacks, progress
+        As in `SearchSettings`.
+    began
+        `time.monotonic()` from which the time limit counts; now by default.
+
+    Raises
+    ------
+    StorageError
+        If there is no search in the folder.
+    """
+    began = time.monotonic() if began is None else began
+    folder = Path(folder)
+    try:
+        with (folder / QUESTION).open("rb") as file:
+            prepared, settings = cloudpickle.load(file)
+    except FileNotFoundError:
+        raise StorageError(
+            f"there is no search to resume in {folder} (no {QUESTION}). Give the folder that "
+            "`octavo fit --out` made."
+        ) from None
+    if time_limit_s is None and max_trials is None:
+        time_limit_s, max_trials = settings.time_limit_s, settings.max_trials
+    settings = replace(
+        settings,
+        time_limit_s=time_limit_s,
+        max_trials=max_trials,
+        folder=folder,
+        callbacks=callbacks,
+        progress=progress,
+    )
+    study = open_study(folder)
+    try:
+        names = [name for name in study.settings["run"]["data"] if name != "setup"]
+        tables = load_placed(folder, names)
+        prepared = replace(
+            prepared,
+            table=tables["table"],
+            y=tables["y"],
+            weights=tables.get("weights"),
+            test_table=tables.get("test_table"),
+            test_y=tables.get("test_y"),
+        )
+        data = _data(prepared, settings, _jobs(settings)[1], began)
+        return _explore(study, prepared, settings, data, began)
+    finally:
+        study.close()
+
+
+def _explore(
+    study: Study,
+    prepared: Prepared,
+    settings: SearchSettings,
+    data: Mapping[str, Any],
+    began: float,
+) -> SearchResult:
+    """Run the study until its end, then build the model."""
+    n_jobs, n_threads = _jobs(settings)
+    costs = TrialCosts(
+        prepared.shape,
+        n_fits=len(prepared.resampling.folds),
+        n_threads=n_threads,
+        families=prepared.families,
+    )
+    rows = prepared.resampling.validated
+    assert study.folder is not None
+    collector = Collector(
+        study.folder,
+        y=prepared.y[rows],
+        weights=None if prepared.weights is None else prepared.weights[rows],
+        metric=prepared.metric,
+        costs=costs,
+        size=settings.ensemble_size,
+        n_best=settings.ensemble_nbest,
+        max_models=settings.max_models,
+        began=began,
+        test_y=prepared.test_y,
+        seed=study.seed,
+    )
+    limit_s = settings.time_limit_s
+    run_study(
+        study,
+        evaluate,
+        limits=Limits(
+            max_trials=settings.max_trials,
+            wall_s=None if limit_s is None else max(limit_s - reserve_s(limit_s), 0.1),
+        ),
+        executor=_executor(settings, n_jobs, n_threads),
+        trial_limits=TrialLimits(
+            wall_s=settings.trial_time_s, memory_mb=_memory_mb(settings, n_jobs)
+        ),
+        data=data,
+        callbacks=(collector, *settings.callbacks),
+        progress=settings.progress,
+        accept=None if limit_s is None else _affordable(costs),
+        hasty=True,
+        began=began,
+    )
+    selection = collector.reselect(len(study.history))
+    if selection is None:
+        raise StudyError(_nothing_found(study, settings))
+    wall_s = time.monotonic() - began
+    model = combine(
+        prepared,
+        collector,
+        selection,
+        seed=study.seed,
+        info=_info(prepared, study, wall_s, selection.score),
+    )
+    if settings.folder is not None:
+        model.save(settings.folder / "model")
+    return SearchResult(
+        model=model,
+        prepared=prepared,
+        history=study.history,
+        path=tuple(collector.path),
+        stopped_because=study.stopped_because,
+        wall_s=time.monotonic() - began,
+        seed=study.seed,
+        folder=settings.folder,
+    )
+
+
+def reserve_s(limit_s: float) -> float:
+    """Seconds of a time limit kept for ending trials, the last selection, and saving."""
+    return min(0.5 + 0.03 * limit_s, 0.2 * limit_s, 10.0)
+
+
+def _jobs(settings: SearchSettings) -> tuple[int, int]:
+    """How many trials run at the same time, and how many threads each may use."""
+    cores = available_cores()
+    if settings.n_jobs is None:
+        n_jobs = cores if settings.time_limit_s is not None else 1
+    else:
+        n_jobs = cores if settings.n_jobs == -1 else int(settings.n_jobs)
+    if settings.n_threads is None:
+        return n_jobs, max(1, cores // n_jobs) if settings.runs_in_processes else 1
+    return n_jobs, cores if settings.n_threads == -1 else int(settings.n_threads)
+
+
+def _executor(settings: SearchSettings, n_jobs: int, n_threads: int) -> Executor:
+    if not settings.runs_in_processes:
+        return InlineExecutor()
+    return ProcessExecutor(workers=n_jobs, threads=n_threads)
+
+
+def _memory_mb(settings: SearchSettings, n_jobs: int) -> float | None:
+    if settings.trial_memory_mb is not None or not settings.runs_in_processes:
+        return settings.trial_memory_mb
+    import psutil
+
+    free_mb: float = psutil.virtual_memory().available / 2**20
+    return MEMORY_SHARE * free_mb / n_jobs
+
+
+def _objective(prepared: Prepared) -> Objective:
+    return Objective(prepared.metric.name, maximize=prepared.metric.greater_is_better)
+
+
+def _data(
+    prepared: Prepared, settings: SearchSettings, n_threads: int, began: float
+) -> dict[str, Any]:
+    limit_s = settings.time_limit_s
+    ends_at = None
+    if limit_s is not None:
+        ends_at = time.time() + limit_s - reserve_s(limit_s) - (time.monotonic() - began)
+    setup = Setup(
+        schema=prepared.schema,
+        target=prepared.target,
+        shape=prepared.shape,
+        metric=prepared.metric,
+        folds=prepared.resampling.folds,
+        families=prepared.families,
+        n_threads=n_threads,
+        ends_at=ends_at,
+        trial_s=settings.trial_time_s,
+    )
+    data: dict[str, Any] = {"setup": setup, "table": prepared.table, "y": prepared.y}
+    optional = {
+        "weights": prepared.weights,
+        "test_table": prepared.test_table,
+        "test_y": prepared.test_y,
+    }
+    return data | {name: value for name, value in optional.items() if value is not None}
+
+
+def _remember(folder: Path, prepared: Prepared, settings: SearchSettings) -> None:
+    """Store the question, so that the search can be resumed; the tables lie with the data."""
+    bare = replace(prepared, table=None, y=None, weights=None, test_table=None, test_y=None)
+    with (folder / QUESTION).open("wb") as file:
+        cloudpickle.dump((bare, replace(settings, callbacks=(), families=())), file, protocol=5)
+
+
+def _affordable(costs: TrialCosts) -> Any:
+    """Refuse what cannot finish in the time that is left."""
+
+    def accept(proposal: Proposal, left_s: float | None) -> str | None:
+        expected = costs.predict(proposal.config)
+        if left_s is not None and expected > left_s:
+            return (
+                f"{proposal.config['model']} would need about {expected:.0f} s and "
+                f"{max(left_s, 0):.0f} s are left"
+            )
+        return None
+
+    return accept
+
+
+def _nothing_found(study: Study, settings: SearchSettings) -> str:
+    causes = [trial.cause for trial in study.history if trial.cause]
+    shown = f" The last one failed because: {causes[-1]}" if causes else ""
+    advice = "Give it more time." if settings.time_limit_s is not None else "Look at the data."
+    return (
+        f"no pipeline could be fitted: {len(study.history)} were tried, and the search stopped "
+        f"because {study.stopped_because}.{shown} {advice}"
+    )
+
+
+def _info(prepared: Prepared, study: Study, wall_s: float, score: float) -> dict[str, Any]:
+    return {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "n_rows": len(prepared.table),
+        "n_trials": len(study.history),
+        "search_s": round(wall_s, 3),
+        "seed": study.seed,
+        "validation": prepared.resampling.why,
+        "validation_score": score,
+        "stopped_because": study.stopped_because,
+    }
