@@ -81,7 +81,7 @@ def test_all_lists_are_complete_and_sorted(name):
 
 def test_a_name_that_does_not_exist_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_name"):
-        octavo.no_such_name  # noqa: B018
+        octavo.no_such_name
 
 
 def test_the_package_is_typed():
