@@ -63,6 +63,12 @@ TRIAL_COLUMNS = (
 
 def proposal_to_row(proposal: Proposal, revision: int) -> dict[str, Any]:
     """A row of `schema.proposals`."""
+    if proposal.index < 0 or not 0 <= proposal.seed < 2**31:
+        raise StudyError(
+            f"proposal {proposal.index} with seed {proposal.seed} cannot be stored: an index is at "
+            "least 0, and a seed lies in [0, 2**31). Number proposals from 0, and take a seed "
+            "modulo 2**31."
+        )
     what = f"of proposal {proposal.index}"
     origin = proposal.origin
     return {
@@ -71,9 +77,9 @@ def proposal_to_row(proposal: Proposal, revision: int) -> dict[str, Any]:
         "config": dump(proposal.config, f"the configuration {what}"),
         "seed": int(proposal.seed),
         "fidelity": _float(proposal.fidelity),
-        "instance": proposal.instance,
-        "origin_by": origin.by,
-        "origin_intent": origin.intent,
+        "instance": _text(proposal.instance),
+        "origin_by": _text(origin.by),
+        "origin_intent": _text(origin.intent),
         "origin_parents": dump(origin.parents, f"origin.parents {what}"),
         "origin_data": dump(origin.data, f"origin.data {what}"),
     }
@@ -108,17 +114,17 @@ def trial_to_row(trial: Trial, revision: int, n_reports: int) -> dict[str, Any]:
         "status": trial.status.value,
         "costs": dump_numbers(trial.costs),
         "constraints": dump_numbers(trial.constraints),
-        "cause": trial.cause,
+        "cause": _text(trial.cause),
         "wall_s": _float(resources.wall_s),
         "cpu_s": _float(resources.cpu_s),
         "memory_mb": _float(resources.memory_mb),
         "energy_kwh": _float(resources.energy_kwh),
         "measured_how": dump(resources.how, f"resources.how {what}"),
         "n_reports": n_reports,
-        "checkpoint_path": None if checkpoint is None else checkpoint.path,
+        "checkpoint_path": None if checkpoint is None else _text(checkpoint.path),
         "checkpoint_bytes": None if checkpoint is None else int(checkpoint.size_bytes),
-        "output": trial.output,
-        "worker": trial.worker,
+        "output": _text(trial.output),
+        "worker": _text(trial.worker),
         "started": _float(trial.started),
         "ended": _float(trial.ended),
         "extra": dump_leniently(trial.extra, f"the extra data {what}"),
@@ -190,6 +196,13 @@ def report_from_row(row: Sequence[Any]) -> Report:
     """The report of a row (step, at_s, reported)."""
     step, at_s, reported = row
     return Report(step=step, values=load(reported), at_s=at_s)
+
+
+def _text(value: str | None) -> str | None:
+    """Text that can be stored: bytes that were no text when read become escapes."""
+    if value is None or value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def _float(value: float | None) -> float | None:

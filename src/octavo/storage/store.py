@@ -96,7 +96,10 @@ def create_store(folder: Path | str | None) -> Store:
         If nothing can be written there.
     """
     if folder is None:
-        return _created(Database(None, write=True), None)
+        database = Database(None, write=True)
+        with database.write() as connection:
+            migrate.create(connection)
+        return Store(database, None)
     folder = Path(folder).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
