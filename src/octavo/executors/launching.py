@@ -1,0 +1,153 @@
+"""How keepers and workers are started: without the user's script, away from the terminal.
+
+`multiprocessing` starts a process by importing the main script again, which runs a script
+that has no `if __name__ == "__main__":` a second time. Nothing of ours needs it: objectives
+travel by value (cloudpickle) or are imported by the name of their module. So the context that
+pebble is given leaves the main script out; for the rest it is the standard "spawn".
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from multiprocessing import context, popen_spawn_posix, spawn, util
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from octavo.errors import SettingError
+
+__all__ = ["KeeperContext", "pickled_objective", "worker_command"]
+
+
+class _OneWorkersLock:
+    """The lock of a channel that only one worker reads: there is nobody to lock out.
+
+    A real one would stay locked for ever when its holder is killed.
+    """
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        return True
+
+    def release(self) -> None:
+        """Nothing was locked."""
+
+
+class _KeeperPopen(popen_spawn_posix.Popen):
+    """Starts a fresh interpreter that knows nothing of the main script."""
+
+    def _launch(self, process_obj: BaseProcess) -> None:
+        preparation = spawn.get_preparation_data(process_obj.name)
+        preparation.pop("init_main_from_name", None)
+        preparation.pop("init_main_from_path", None)
+        content = io.BytesIO()
+        context.set_spawning_popen(self)
+        try:
+            context.reduction.dump(preparation, content)
+            context.reduction.dump(process_obj, content)
+        finally:
+            context.set_spawning_popen(None)
+        with ExitStack() as closing:
+            sentinel, sentinel_child = os.pipe()
+            source, sink = os.pipe()
+            for descriptor in (sentinel_child, source):
+                closing.callback(os.close, descriptor)
+            command = spawn.get_command_line(pipe_handle=source)
+            # Ctrl-C in the moment before the keeper has left the terminal's process group
+            # would kill it: a blocked signal stays blocked in the new interpreter.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                self.pid = util.spawnv_passfds(
+                    os.fsencode(spawn.get_executable()),
+                    command,
+                    [*self._fds, sentinel_child, source],
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            self.sentinel = sentinel
+            self.finalizer = util.Finalize(self, util.close_fds, (sentinel,))
+            with open(sink, "wb") as file:
+                file.write(content.getbuffer())
+
+
+class _KeeperProcess(context.SpawnProcess):
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:
+        return _KeeperPopen(process_obj)
+
+
+class KeeperContext(context.SpawnContext):
+    """What pebble starts keepers with."""
+
+    Process = _KeeperProcess  # type: ignore[assignment]
+
+    def RLock(self) -> Any:
+        return _OneWorkersLock()
+
+
+def worker_command(channel: int, keeper: int) -> list[str]:
+    """The command line of a worker: the same interpreter, options and import path as ours."""
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}; "
+        f"from octavo.executors.worker import main; main({channel}, {keeper})"
+    )
+    options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return [os.fsdecode(spawn.get_executable()), *options, "-c", program]
+
+
+def pickled_objective(objective: Callable[..., Any], *others: Any) -> bytes:
+    """The objective and what goes with it, in a form that a fresh interpreter can read.
+
+    Functions of the main script, of a notebook and of modules that cannot be imported by their
+    name (loaded from a path) travel by value, all others by name.
+
+    Raises
+    ------
+    SettingError
+        If something that the objective refers to cannot be pickled.
+    """
+    import cloudpickle
+
+    module = inspect.getmodule(inspect.unwrap(objective)) or sys.modules.get(
+        getattr(objective, "__module__", "")
+    )
+    by_value = module is not None and module.__name__ != "__main__" and not _is_importable(module)
+    if by_value:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps((objective, *others)))
+    except Exception as error:  # whatever a user's object raises when it is pickled
+        raise SettingError(
+            f"the objective {getattr(objective, '__qualname__', objective)!r} cannot be sent to "
+            f"worker processes ({type(error).__name__}: {error}). It refers to something that "
+            "cannot be pickled, such as an open file or a connection: open it inside the "
+            "objective."
+        ) from error
+    finally:
+        if by_value:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_importable(module: Any) -> bool:
+    """Whether another interpreter with the same path finds this module by its name."""
+    path = None
+    origin = None
+    parts = module.__name__.split(".")
+    for depth in range(len(parts)):
+        name = ".".join(parts[: depth + 1])
+        for finder in sys.meta_path:
+            try:
+                spec = finder.find_spec(name, path)
+            except (AttributeError, ImportError, ValueError):
+                continue
+            if spec is not None:
+                break
+        else:
+            return False
+        path, origin = spec.submodule_search_locations, spec.origin
+    return origin is None or origin == getattr(module, "__file__", origin) or not origin
