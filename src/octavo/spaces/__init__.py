@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from octavo.errors import SpaceError
+from octavo.errors import SpaceError, closest
 from octavo.spaces.clauses import any_of, at_least, at_most, greater_than, less_than, other_than
 from octavo.spaces.configspace import HyperparameterSpace
+from octavo.spaces.grammar import Grammar
 from octavo.spaces.hyperparameters import (
     Categorical,
     Constant,
@@ -17,6 +18,7 @@ from octavo.spaces.hyperparameters import (
     Ordinal,
     space,
 )
+from octavo.spaces.product import Product
 from octavo.spaces.protocol import Column, Config, Points, Space
 
 __all__ = [
@@ -25,11 +27,13 @@ __all__ = [
     "Config",
     "Constant",
     "Float",
+    "Grammar",
     "Hyperparameter",
     "HyperparameterSpace",
     "Integer",
     "Ordinal",
     "Points",
+    "Product",
     "Space",
     "any_of",
     "as_space",
@@ -51,13 +55,16 @@ def from_json(data: Mapping[str, Any]) -> Space:
     SpaceError
         If the kind of space is unknown.
     """
+    kinds = {"hyperparameters": HyperparameterSpace, "grammar": Grammar, "product": Product}
     kind = data.get("kind")
-    if kind == "hyperparameters":
-        return HyperparameterSpace.from_json(data)
-    raise SpaceError(
-        f"the description of a space has kind={kind!r}, which this version of Octavo does not "
-        "know. It knows 'hyperparameters'; update Octavo, or mend the description."
-    )
+    if kind not in kinds:
+        raise SpaceError(
+            f"the description of a space has kind={kind!r}, which this version of Octavo does "
+            f"not know.{closest(str(kind), kinds)} It knows {', '.join(map(repr, kinds))}; "
+            "update Octavo, or mend the description."
+        )
+    made: Space = kinds[kind].from_json(data)
+    return made
 
 
 def as_space(thing: object) -> Space:

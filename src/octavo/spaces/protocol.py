@@ -7,7 +7,9 @@ Columns belong to a matrix, not to the space: a grammar's trees grow columns as 
 so two `Points` of one space may differ in width and are aligned before they are compared.
 
 Encoding of a column in the unit interval: a discrete value number `k` of `n` sits at
-`(k + 0.5) / n`; a continuous value at its (logarithmic, where declared) fraction.
+`(k + 0.5) / n`; a continuous value at its (logarithmic, where declared) fraction; an integer
+`v` on a logarithmic scale in the middle of its cell, from log(v - 1/2) to log(v + 1/2). A
+place that is not exactly a value's is read as the value in whose cell it lies.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class Column:
     name
         Name of the hyperparameter, or a path in a tree.
     kind
-        "float" and "integer" and "ordinal" are ordered; "categorical" is not.
+        "float" and "integer" and "ordinal" are ordered; "categorical" is not. A float with a
+        step is a "float" with finitely many values.
     n_values
         How many different values there are; None if continuous.
     """
@@ -80,11 +83,14 @@ class Points:
 
         Encodings are rounded to 1e-9 of the range, so that a value that went through a
         decimal text (JSON, CSV) keeps its key. Inactive columns do not count, so keys of
-        one space agree between matrices of different widths.
+        one space agree between matrices of different widths, and neither does the order of
+        the columns.
         """
-        rounded = np.round(self.values, 9) + 0.0  # + 0.0: -0.0 and 0.0 are one value
-        active = ~np.isnan(rounded)
         names = np.array([hash_name(column.name) for column in self.columns], dtype=np.uint64)
+        order = np.argsort(names)
+        names = names[order]
+        rounded = np.round(self.values[:, order], 9) + 0.0  # + 0.0: -0.0 and 0.0 are one value
+        active = ~np.isnan(rounded)
         return [
             names[mask].tobytes() + row[mask].tobytes()
             for row, mask in zip(rounded, active, strict=True)
