@@ -1,10 +1,29 @@
 # The public names. One row more makes one name more: `__init__.py` loads it on first use.
 
-from . import errors as errors
+from . import (
+    callbacks as callbacks,
+    errors as errors,
+    executors as executors,
+    optimizers as optimizers,
+    spaces as spaces,
+)
 from .problem import (
     Constraint as Constraint,
     Fidelity as Fidelity,
     Objective as Objective,
+)
+from .spaces import (
+    Categorical as Categorical,
+    Constant as Constant,
+    Float as Float,
+    Integer as Integer,
+    Ordinal as Ordinal,
+    space as space,
+)
+from .study import (
+    Study as Study,
+    minimize as minimize,
+    open_study as open_study,
 )
 
 __version__: str
