@@ -55,7 +55,11 @@ def from_json(data: Mapping[str, Any]) -> Space:
     SpaceError
         If the kind of space is unknown.
     """
-    kinds = {"hyperparameters": HyperparameterSpace, "grammar": Grammar, "product": Product}
+    kinds: dict[str, Any] = {
+        "hyperparameters": HyperparameterSpace,
+        "grammar": Grammar,
+        "product": Product,
+    }
     kind = data.get("kind")
     if kind not in kinds:
         raise SpaceError(
@@ -63,11 +67,11 @@ def from_json(data: Mapping[str, Any]) -> Space:
             f"not know.{closest(str(kind), kinds)} It knows {', '.join(map(repr, kinds))}; "
             "update Octavo, or mend the description."
         )
-    made: Space = kinds[kind].from_json(data)
+    made: Space = kinds[str(kind)].from_json(data)
     return made
 
 
-def as_space(thing: object) -> Space:
+def as_space(thing: Any) -> Space:
     """A space from whatever may stand for one.
 
     Parameters

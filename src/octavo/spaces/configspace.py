@@ -145,7 +145,7 @@ class HyperparameterSpace:
             if drawn >= MOST_DRAWS and found < LEAST_LEGAL * drawn:
                 parts = [self._sample_enumerated(n, rng, drawn)]
                 break
-            values, legal = self._encoding.from_unit(rng.random((size, self.n_dims)))
+            values, _ = self._encoding.from_unit(rng.random((size, self.n_dims)))
             drawn += size
             found += len(values)
             parts.append(values)

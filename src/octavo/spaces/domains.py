@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -131,7 +131,8 @@ class Domain:
         elif self.kind == "float":
             raw = self.low + u * (self.high - self.low)
         else:
-            return np.clip(self.low + np.floor(u * self.n_values), self.low, self.high)
+            n = self.high - self.low + 1
+            return np.clip(self.low + np.floor(u * n), self.low, self.high)
         if self.kind != "float":
             return np.clip(np.floor(raw + 0.5), self.low, self.high)
         rounded = _significant(raw) if self.log else np.round(raw, self._decimals)
@@ -305,6 +306,4 @@ def is_number(value: object) -> bool:
 
 def _short(number: float) -> str:
     """A number for people: 16 rather than 16.0."""
-    return (
-        repr(int(number)) if isinstance(number, Integral) or number.is_integer() else repr(number)
-    )
+    return repr(int(number)) if number == int(number) else repr(number)

@@ -12,57 +12,22 @@ number is used once, and a tree that needs more of them is not legal.
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import count
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.errors import SpaceError, closest
+from octavo.errors import SpaceError
 from octavo.spaces.protocol import Column, Config, Points
+from octavo.spaces.rules import Choices, Rules
 
 __all__ = ["Grammar"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Tree = list[Any]
-Choices = dict[str, tuple[int, int]]
-"""By column: which alternative was chosen, of how many."""
-
-Choose = Callable[[str, int], int | None]
-"""Given a column and the number of its alternatives, one of them; None to give up."""
-
 ATTEMPTS = 200
 """How often a tree is drawn again that needs too many choices."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A spot in a tree where a symbol is to be written out.
-
-    Parameters
-    ----------
-    symbol
-        Which symbol.
-    path
-        Its column's name: where it stands, from the root.
-    depth_left
-        How many levels it may have, itself included; infinity without a limit.
-    """
-
-    symbol: str
-    path: str
-    depth_left: float
-
-    def below(self, position: int, symbol: str) -> Place:
-        """The place of a part of this one."""
-        return Place(symbol, f"{self.path}.{position}:{symbol}", self.depth_left - 1)
 
 
 class Grammar:
@@ -105,173 +70,39 @@ class Grammar:
         max_depth: int | None = None,
         n_choices: int = 64,
     ) -> None:
-        self.rules = {
-            symbol: [_alternative(symbol, a) for a in alternatives]
-            for symbol, alternatives in rules.items()
-        }
-        self.start, self.max_depth, self.n_choices = start, max_depth, n_choices
-        if start not in self.rules:
-            raise SpaceError(
-                f"the start symbol {start!r} has no rule.{closest(start, self.rules)} "
-                f"Start with one of {', '.join(map(repr, self.rules))}."
-            )
         if isinstance(n_choices, bool) or int(n_choices) != n_choices or n_choices < 1:
-            raise SpaceError(f"n_choices={n_choices!r} must be a whole number of at least 1.")
-        self._check_told_apart()
-        self._levels = self._least_levels()
-        if max_depth is not None and (isinstance(max_depth, bool) or max_depth != int(max_depth)):
-            raise SpaceError(f"max_depth={max_depth!r} must be a whole number, or None.")
-        if max_depth is not None and self._levels[start] > max_depth:
             raise SpaceError(
-                f"max_depth={max_depth!r} leaves no tree, since the smallest from {start!r} has "
-                f"{self._levels[start]} levels. Use max_depth={self._levels[start]} or more."
+                f"n_choices={n_choices!r} must be a whole number of at least 1: how many choices "
+                "a random tree may take."
             )
-        self._root = Place(start, start, math.inf if max_depth is None else max_depth)
-        self._exists = lru_cache(maxsize=None)(self._writable)
-
-    def _check_told_apart(self) -> None:
-        for symbol, alternatives in self.rules.items():
-            if not alternatives:
-                raise SpaceError(
-                    f"the symbol {symbol!r} has no alternatives. Give at least one, such as ['x']."
-                )
-            seen: dict[tuple[str | None, ...], tuple[str, ...]] = {}
-            for alternative in alternatives:
-                shape = tuple(None if part in self.rules else part for part in alternative)
-                if shape in seen:
-                    raise SpaceError(
-                        f"two alternatives of {symbol!r}, {list(seen[shape])} and "
-                        f"{list(alternative)}, look alike in a tree. Begin each with another word."
-                    )
-                seen[shape] = alternative
-
-    def _least_levels(self) -> dict[str, int]:
-        """For each symbol, the levels of its smallest tree."""
-        levels: dict[str, int] = {}
-        while True:
-            known = len(levels)
-            ready = {
-                symbol: min(heights)
-                for symbol, alternatives in self.rules.items()
-                if symbol not in levels
-                and (
-                    heights := [
-                        1 + max([levels[p] for p in a if p in self.rules], default=0)
-                        for a in alternatives
-                        if all(p in levels for p in a if p in self.rules)
-                    ]
-                )
-            }
-            levels |= ready
-            if len(levels) == known:
-                break
-        for symbol in self.rules:
-            if symbol not in levels:
-                raise SpaceError(
-                    f"the symbol {symbol!r} can never end: each of its alternatives needs symbols "
-                    "that need it again. Give it one of words only, such as ['x']."
-                )
-        return levels
-
-    def _alternatives(self, place: Place) -> list[tuple[str, ...]]:
-        """What a symbol may become at a place, so that it can end in time."""
-        return [
-            a
-            for a in self.rules[place.symbol]
-            if 1 + max([self._levels[p] for p in a if p in self.rules], default=0)
-            <= place.depth_left
-        ]
+        self._rules = Rules(rules, start, max_depth)
+        self.n_choices = n_choices
 
     # What it is ------------------------------------------------------------------------
 
     @property
+    def start(self) -> str:
+        """The symbol at the root, and the key in configurations."""
+        return self._rules.start
+
+    @property
     def columns(self) -> tuple[Column, ...]:
         """The choice at the root; further columns come with the trees."""
-        n = len(self._alternatives(self._root))
-        return (Column(self._root.path, "categorical", n),) if n > 1 else ()
+        root = self._rules.root
+        n = len(self._rules.alternatives(root))
+        return (Column(root.path, "categorical", n),) if n > 1 else ()
 
     @property
     def is_finite(self) -> bool:
         """Whether there is a finite number of trees: with a limit, or without recursion."""
-        return self.max_depth is not None or not self._is_recursive()
-
-    def _is_recursive(self) -> bool:
-        """Whether a symbol that the start leads to leads to itself."""
-
-        def reached(symbols: set[str]) -> set[str]:
-            parts = {p for s in symbols for a in self.rules[s] for p in a if p in self.rules}
-            return parts if parts <= symbols else parts | reached(symbols | parts)
-
-        return any(symbol in reached({symbol}) for symbol in reached({self.start}) | {self.start})
+        return self._rules.is_finite
 
     @property
     def n_dims(self) -> int:
         """How many numbers in [0, 1) `from_unit` takes for one tree."""
         return self.n_choices
 
-    # From choices to trees and back ------------------------------------------------------
-
-    def _derive(self, choose: Choose) -> Choices | None:
-        """Write out the start symbol, choice by choice in pre-order; None if `choose` gave up."""
-        choices: Choices = {}
-        todo = [self._root]
-        while todo:
-            place = todo.pop()
-            alternatives = self._alternatives(place)
-            k: int | None = 0
-            if len(alternatives) > 1:
-                k = choose(place.path, len(alternatives))
-                if k is None:
-                    return None
-                choices[place.path] = (k, len(alternatives))
-            assert k is not None
-            parts = enumerate(alternatives[k])
-            todo += reversed([place.below(i, p) for i, p in parts if p in self.rules])
-        return choices
-
-    def _tree(self, place: Place, choices: Mapping[str, tuple[int, int]]) -> Tree:
-        alternatives = self._alternatives(place)
-        chosen = alternatives[choices[place.path][0] if len(alternatives) > 1 else 0]
-        return [
-            self._tree(place.below(i, part), choices) if part in self.rules else part
-            for i, part in enumerate(chosen)
-        ]
-
-    def _read(self, place: Place, tree: object, choices: Choices) -> None:
-        """Find out which choices made a tree, or raise `SpaceError`."""
-        where = f"the part {place.path!r}" if place is not self._root else "the tree"
-        if not isinstance(tree, list | tuple):
-            raise SpaceError(
-                f"{where} is {tree!r}, of type {type(tree).__name__}, where {place.symbol!r} needs "
-                f"a list. Give one such as {self._smallest(place)}."
-            )
-        alternatives = self._alternatives(place)
-        for k, alternative in enumerate(alternatives):
-            if len(alternative) == len(tree) and all(
-                not isinstance(given, str) if part in self.rules else given == part
-                for part, given in zip(alternative, tree, strict=True)
-            ):
-                break
-        else:
-            if any(len(a) == len(tree) and a[0] == tree[0] for a in self.rules[place.symbol]):
-                raise SpaceError(
-                    f"{where} is {tree!r:.80}, too deep for max_depth={self.max_depth}. "
-                    f"End it there with one such as {self._smallest(place)}."
-                )
-            raise SpaceError(
-                f"{where} is {tree!r:.80}, which no alternative of {place.symbol!r} gives. "
-                f"Use one of {', '.join(str(list(a)) for a in alternatives)}."
-            )
-        if len(alternatives) > 1:
-            choices[place.path] = (k, len(alternatives))
-        for i, part in enumerate(alternative):
-            if part in self.rules:
-                self._read(place.below(i, part), tree[i], choices)
-
-    def _smallest(self, place: Place) -> Tree:
-        n = self._levels[place.symbol]
-        root = Place(place.symbol, place.symbol, n)
-        return self._tree(root, defaultdict(lambda: (0, 1)))
+    # Choices as rows --------------------------------------------------------------------
 
     def _points(self, rows: Sequence[Choices]) -> Points:
         columns = {column.name: column for column in self.columns}
@@ -320,7 +151,7 @@ class Grammar:
             number = next(numbers, None)
             return None if number is None else min(int(number * n), n - 1)
 
-        return self._derive(choose)
+        return self._rules.derive(choose)
 
     def sample(self, n: int, rng: np.random.Generator) -> Points:
         """`n` independent trees, each choice drawn uniformly.
@@ -356,7 +187,7 @@ class Grammar:
                     return None
                 return kept[name] if name in kept else int(rng.integers(n))
 
-            grown = self._derive(choose)
+            grown = self._rules.derive(choose)
             if grown is not None:
                 return grown
         raise SpaceError(
@@ -397,7 +228,7 @@ class Grammar:
         def choose(name: str, n: int) -> int | None:
             return min(int(cells[name] * n), n - 1) if name in cells else None
 
-        choices = self._derive(choose)
+        choices = self._rules.derive(choose)
         if choices is None:
             raise SpaceError(
                 f"a row has choices at {', '.join(cells) or 'no place'}, which make no whole tree "
@@ -410,7 +241,7 @@ class Grammar:
         rows = []
         for config in configs:
             choices: Choices = {}
-            self._read(self._root, self._content(config), choices)
+            self._rules.read(self._rules.root, self._content(config), choices)
             rows.append(choices)
         return self._points(rows)
 
@@ -418,14 +249,14 @@ class Grammar:
         if not isinstance(config, Mapping) or set(config) != {self.start}:
             raise SpaceError(
                 f"a configuration is {config!r:.80}, but it must be a dict with the single key "
-                f"{self.start!r}, such as { {self.start: self._smallest(self._root)} }."
+                f"{self.start!r}, such as { {self.start: self._rules.smallest(self._rules.root)} }."
             )
         return config[self.start]
 
     def decode(self, points: Points) -> list[dict[str, Any]]:
         """Rows as configurations: dicts with the tree under the start symbol."""
         return [
-            {self.start: self._tree(self._root, self._derived(cells))}
+            {self.start: self._rules.tree(self._rules.root, self._derived(cells))}
             for cells in self._rows(points)
         ]
 
@@ -451,60 +282,8 @@ class Grammar:
         resolution
             Not used: choices take all their values.
         """
-        largest = self._largest(self._root.symbol, self._root.depth_left) if self.is_finite else 0
-        for size in count(1):
-            if self.is_finite and size > largest:
-                return
-            for tree in self._trees(self._root.symbol, size, self._root.depth_left):
-                yield {self.start: tree}
-
-    def _largest(self, symbol: str, depth_left: float) -> int:
-        """How many lists the largest tree has; only for finite spaces."""
-        return max(
-            1 + sum(self._largest(p, depth_left - 1) for p in a if p in self.rules)
-            for a in self._alternatives(Place(symbol, symbol, depth_left))
-        )
-
-    def _trees(self, symbol: str, size: int, depth_left: float) -> Iterator[Tree]:
-        """All trees of exactly `size` lists, in the order of the rules."""
-        for alternative in self._alternatives(Place(symbol, symbol, depth_left)):
-            for parts in self._forests(alternative, size - 1, depth_left - 1):
-                yield parts
-
-    def _forests(self, parts: tuple[str, ...], size: int, depth_left: float) -> Iterator[Tree]:
-        """All ways to write out some parts with exactly `size` lists together."""
-        if not self._exists(parts, size, depth_left):
-            return
-        if not parts:
-            yield []
-            return
-        first, rest = parts[0], parts[1:]
-        if first not in self.rules:
-            for tail in self._forests(rest, size, depth_left):
-                yield [first, *tail]
-            return
-        for n in range(1, size + 1):
-            if self._exists(rest, size - n, depth_left):
-                for head in self._trees(first, n, depth_left):
-                    for tail in self._forests(rest, size - n, depth_left):
-                        yield [deepcopy(head), *tail]
-
-    def _writable(self, parts: tuple[str, ...], size: int, depth_left: float) -> bool:
-        """Whether some parts can be written out with exactly `size` lists together."""
-        symbols = [p for p in parts if p in self.rules]
-        if not symbols:
-            return size == 0
-        if size < len(symbols) or depth_left < max(self._levels[p] for p in symbols):
-            return False
-        first, rest = symbols[0], tuple(symbols[1:])
-        return any(
-            self._exists(rest, size - n, depth_left)
-            and any(
-                self._exists(a, n - 1, depth_left - 1)
-                for a in self._alternatives(Place(first, first, depth_left))
-            )
-            for n in range(1, size - len(rest) + 1)
-        )
+        for tree in self._rules.every():
+            yield {self.start: tree}
 
     # As data --------------------------------------------------------------------------------
 
@@ -512,9 +291,11 @@ class Grammar:
         """A JSON-able description from which `from_json` builds the space again."""
         return {
             "kind": "grammar",
-            "rules": {symbol: [list(a) for a in alts] for symbol, alts in self.rules.items()},
+            "rules": {
+                symbol: [list(a) for a in alts] for symbol, alts in self._rules.rules.items()
+            },
             "start": self.start,
-            "max_depth": self.max_depth,
+            "max_depth": self._rules.max_depth,
             "n_choices": self.n_choices,
         }
 
@@ -537,26 +318,12 @@ class Grammar:
         return self.to_json() == other.to_json()
 
     def __hash__(self) -> int:
-        return hash((self.start, self.max_depth, self.n_choices, tuple(self.rules)))
+        return hash((self.start, self.n_choices, tuple(self._rules.rules)))
 
     def __repr__(self) -> str:
         lines = [
             f"  {symbol} -> {' | '.join(' '.join(a) for a in alternatives)}"
-            for symbol, alternatives in self.rules.items()
+            for symbol, alternatives in self._rules.rules.items()
         ]
-        limit = "" if self.max_depth is None else f", max_depth={self.max_depth}"
+        limit = "" if self._rules.max_depth is None else f", max_depth={self._rules.max_depth}"
         return "\n".join([f"Grammar(start={self.start!r}{limit}", *lines, ")"])
-
-
-def _alternative(symbol: str, parts: object) -> tuple[str, ...]:
-    if (
-        isinstance(parts, str)
-        or not isinstance(parts, Sequence)
-        or not parts
-        or not all(isinstance(part, str) and part for part in parts)
-    ):
-        raise SpaceError(
-            f"the symbol {symbol!r} has the alternative {parts!r}. An alternative must be a list "
-            "of at least one symbol or word, such as ['add', 'expr', 'expr']."
-        )
-    return tuple(parts)

@@ -102,7 +102,8 @@ def step_away(domain: Domain, places: Floats, noise: Floats) -> Floats:
         assert n is not None
         other = (domain.stored(places) + 1 + np.floor(noise * (n - 1))) % n
         return domain.unit(other)
-    left = right = places
+    left: Floats = places
+    right: Floats = places
     if n is not None:
         left, right = domain.edges(domain.stored(places))
     # The normal distribution around the place, without what is outside of the bounds and
@@ -111,9 +112,10 @@ def step_away(domain: Domain, places: Floats, noise: Floats) -> Floats:
     below = ndtr((left - places) / SPREAD) - start
     gap_end = ndtr((right - places) / SPREAD)
     above = ndtr((1 - places) / SPREAD) - gap_end
-    mass = noise * (below + above)
+    mass: Floats = noise * (below + above)
     quantile = np.where(mass < below, start + mass, gap_end + (mass - below))
-    return np.clip(places + SPREAD * ndtri(quantile), 0.0, 1.0)
+    moved: Floats = np.clip(places + SPREAD * ndtri(quantile), 0.0, 1.0)
+    return moved
 
 
 def neighbours(encoding: Encoding, row: Floats, rng: np.random.Generator) -> Floats:
