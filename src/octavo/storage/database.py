@@ -64,7 +64,6 @@ class Database:
         self.folder = folder
         self._pid = os.getpid()
         self._lock = threading.RLock()
-        self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._kept: Engine | None = None
         self._fresh: Engine | None = None
         if folder is None:
@@ -139,10 +138,11 @@ class Database:
             if not journal.exists() or not journal.stat().st_size:
                 return f"file:{quote(str(path))}?mode=ro&immutable=1"
             logger.info("reading a copy of %s, because of: %s", path, error)
-            self._copy = tempfile.TemporaryDirectory(prefix="octavo-")
+            copy = Path(tempfile.mkdtemp(prefix="octavo-"))
+            weakref.finalize(self, shutil.rmtree, copy, ignore_errors=True)
             for file in (path, journal):
-                shutil.copy(file, self._copy.name)
-            return f"file:{quote(str(Path(self._copy.name) / path.name))}?mode=rw"
+                shutil.copy(file, copy)
+            return f"file:{quote(str(copy / path.name))}?mode=rw"
         return where
 
     def become_memory(self, upgrade: Callable[[Connection], None]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octavo.errors import StorageError
+from octavo.storage.database import FILE
 from octavo.storage.schema import VERSIONS, metadata, version
 
 if TYPE_CHECKING:
@@ -15,8 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["create", "found_version", "settings", "upgrade"]
 
 
-def found_version(connection: Connection) -> str | None:
+def found_version(connection: Connection, folder: Path) -> str | None:
     """The schema's version, or None if there are no tables at all.
+
+    Parameters
+    ----------
+    connection
+        To the database.
+    folder
+        Where it is, for the messages.
 
     Raises
     ------
@@ -30,13 +38,13 @@ def found_version(connection: Connection) -> str | None:
         return None
     if not {"alembic_version", "proposals", "trials"} <= tables:
         raise StorageError(
-            f"the database holds the tables {sorted(tables)[:5]}, which are not those of a "
+            f"{folder / FILE} holds the tables {sorted(tables)[:5]}, which are not those of a "
             "study. Choose another folder for the study."
         )
     found = connection.execute(select(version.c.version_num)).scalar()
     if found not in VERSIONS:
         raise StorageError(
-            f"the study was written with version {found!r} of the tables, and this Octavo knows "
+            f"the study in {folder} was written with version {found!r} of the tables, and this Octavo knows "
             f"versions up to {VERSIONS[-1]!r}. Run: pip install --upgrade octavo"
         )
     return str(found)

@@ -110,23 +110,33 @@ def create_store(folder: Path | str | None) -> Store:
         ) from error
     lock = WriterLock(folder)
     try:
-        return _created(Database(folder, write=True), lock)
+        found = _version_in(folder) if (folder / FILE).exists() else None
+        if found is not None and _has_problem(folder):
+            raise StudyError(
+                f"a study is already in {folder}. Go on with it by "
+                f"octavo.open_study({str(folder)!r}), or choose another folder."
+            )
+        database = Database(folder, write=True)
+        with database.write() as connection:
+            if found is None:
+                migrate.create(connection)
+            else:  # a creation that was killed before its first problem left nothing to lose
+                migrate.upgrade(connection)
+        return Store(database, lock)
     except BaseException:
         lock.release()
         raise
 
 
-def _created(database: Database, lock: WriterLock | None) -> Store:
-    with database.write() as connection:
-        if migrate.found_version(connection) is None:
-            migrate.create(connection)
-        # A creation that was killed before the first problem was stored left nothing to lose.
-        elif connection.execute(select(func.count()).select_from(schema.revisions)).scalar():
-            raise StudyError(
-                f"a study is already in {database.folder}. Go on with it by "
-                f"octavo.open_study({str(database.folder)!r}), or choose another folder."
-            )
-    return Store(database, lock)
+def _version_in(folder: Path) -> str | None:
+    # Looked up without write access: a file that is something else is left as it is.
+    with Database(folder, write=False).read() as connection:
+        return migrate.found_version(connection, folder)
+
+
+def _has_problem(folder: Path) -> bool:
+    with Database(folder, write=False).read() as connection:
+        return connection.execute(select(schema.revisions.c.revision)).first() is not None
 
 
 def open_store(folder: Path | str, write: bool = True) -> Store:
@@ -155,14 +165,13 @@ def open_store(folder: Path | str, write: bool = True) -> Store:
         )
     lock = WriterLock(folder) if write else None
     try:
-        database = Database(folder, write=write)
-        with database.read() as connection:
-            found = migrate.found_version(connection)
+        found = _version_in(folder)
         if found is None:
             raise StorageError(
                 f"there is no study in {folder}: its {FILE} is empty, as when creating it was "
                 "interrupted. Start the study again in this folder."
             )
+        database = Database(folder, write=write)
         if found != schema.VERSIONS[-1]:
             if write:
                 with database.write() as connection:
