@@ -65,8 +65,8 @@ def _change_one(
     lottery = np.where(np.isnan(values), -1.0, rng.random((n, d)))
     chosen = np.argmax(lottery, axis=1)
     u = rng.random((n, d))
-    child = np.where(np.isnan(values), u, values)  # what may become active is drawn afresh
-    noise = rng.random(n)
+    child: Floats = np.where(np.isnan(values), u, values)  # what may become active is drawn afresh
+    noise: Floats = rng.random(n)
     for column in range(d):
         rows = np.flatnonzero(chosen == column)
         if len(rows):
