@@ -324,9 +324,7 @@ class History(Sequence[Trial]):
             row: dict[str, Any] = {"index": trial.index, "status": trial.status.value}
             for objective, cost in zip(self.problem.objectives, trial.costs, strict=True):
                 row[objective.name] = objective.value(cost)
-            for constraint, value in zip(
-                self.problem.constraints, trial.constraints, strict=False
-            ):
+            for constraint, value in zip(self.problem.constraints, trial.constraints, strict=False):
                 row[constraint.name] = value
             row |= {f"config.{name}": value for name, value in trial.config.items()}
             row |= {

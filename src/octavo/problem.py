@@ -242,9 +242,7 @@ class Problem:
         """How many costs each trial has."""
         return len(self.objectives)
 
-    def read(
-        self, result: object
-    ) -> tuple[tuple[float, ...], tuple[float, ...], dict[str, Any]]:
+    def read(self, result: object) -> tuple[tuple[float, ...], tuple[float, ...], dict[str, Any]]:
         """Split what an objective function returned into costs, constraint values and the rest.
 
         Parameters
@@ -373,7 +371,9 @@ def megabytes(memory: str | float | None, name: str = "memory") -> float | None:
     if isinstance(memory, Real) and not isinstance(memory, bool):
         total = float(memory)
     else:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([a-z]*)", str(memory).strip().lower().replace(" ", ""))
+        match = re.fullmatch(
+            r"(\d+(?:\.\d+)?)([a-z]*)", str(memory).strip().lower().replace(" ", "")
+        )
         if match is None or match[2] not in _SIZES:
             raise ProblemError(
                 f"{name}={memory!r} cannot be read as an amount of memory. "

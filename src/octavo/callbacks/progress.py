@@ -55,9 +55,7 @@ class ProgressBar:
             console=Console(stderr=True),
             transient=False,
         )
-        self._task = self._progress.add_task(
-            "octavo", total=total, completed=0, status="starting"
-        )
+        self._task = self._progress.add_task("octavo", total=total, completed=0, status="starting")
         self._progress.start()
 
     def _done(self, event: Completed) -> float:

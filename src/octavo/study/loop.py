@@ -22,7 +22,7 @@ from typing import Any
 from octavo.callbacks import Callback, Completed, Ended, Event, Started, Submitted
 from octavo.callbacks import Reported as ReportedEvent
 from octavo.errors import SettingError, SpaceError, StudyError
-from octavo.executors import InlineExecutor, ProcessExecutor, fingerprint
+from octavo.executors import InlineExecutor, fingerprint
 from octavo.executors.protocol import Executor, Finished, Work
 from octavo.problem import Limits, TrialLimits
 from octavo.storage import Command, Inbox
@@ -179,6 +179,8 @@ def resume_study(
 def _executor(workers: int | None, trial_limits: TrialLimits) -> Executor:
     if workers is None and trial_limits == TrialLimits():
         return InlineExecutor()
+    from octavo.executors import ProcessExecutor  # pebble and psutil are loaded when needed
+
     return ProcessExecutor(workers=workers or 1)
 
 
@@ -299,21 +301,18 @@ def _fill(run: _Run) -> None:
         proposal = _next(run)
         if proposal is None:
             return
-        verdict = run.accept(proposal, _left_s(run) if run.limits.wall_s else None) if run.accept else None
+        wall_s = None if run.limits.wall_s is None else _left_s(run)
+        verdict = None if run.accept is None else run.accept(proposal, wall_s)
         if isinstance(verdict, str):
             _refuse(run, proposal, verdict)
             continue
         run.refusals = 0
-        wall_s = _left_s(run) if run.limits.wall_s is not None else None
         if verdict is not None:
             wall_s = verdict if wall_s is None else min(wall_s, verdict)
-        if run.executor.slots > 1 or not isinstance(run.executor, InlineExecutor):
-            study.store.take_lease(proposal.index, f"pid {os.getpid()}", expires_s=LEASE_S)
+        study.store.take_lease(proposal.index, f"pid {os.getpid()}", expires_s=LEASE_S)
         run.running[proposal.index] = proposal
         _announce(run, Submitted(proposal))
-        run.executor.submit(proposal, wall_s=None if isinstance(run.executor, InlineExecutor) else wall_s)
-        if isinstance(run.executor, InlineExecutor):
-            return  # it has run already: its result comes first
+        run.executor.submit(proposal, wall_s=wall_s)
 
 
 def _next(run: _Run) -> Proposal | None:
@@ -364,8 +363,7 @@ def _abandon(run: _Run) -> None:
     """Stop what still runs; it stays pending."""
     for index in list(run.running):
         run.executor.stop(index, Status.CANCELLED, run.reason)
-        if not isinstance(run.executor, InlineExecutor):
-            run.study.store.release(index)
+        run.study.store.release(index)
     run.running.clear()
 
 
@@ -438,7 +436,7 @@ def _obey(run: _Run, command: Command) -> None:
 
 def _renew_leases(run: _Run) -> None:
     now = time.monotonic()
-    if now - run.leased < LEASE_S / 3 or isinstance(run.executor, InlineExecutor):
+    if now - run.leased < LEASE_S / 3:
         return
     run.leased = now
     for index in run.running:

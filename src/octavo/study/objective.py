@@ -48,7 +48,9 @@ def refer_to(objective: Callable[..., Any]) -> ObjectiveReference:
     module = getattr(objective, "__module__", None) or "?"
     qualname = getattr(objective, "__qualname__", None) or type(objective).__qualname__
     importable = (
-        module not in ("__main__", "?") and "<" not in qualname and _find(module, qualname) is objective
+        module not in ("__main__", "?")
+        and "<" not in qualname
+        and _find(module, qualname) is objective
     )
     return ObjectiveReference(f"{module}:{qualname}", importable, _hash(objective))
 
@@ -84,7 +86,11 @@ def load_objective(
                 "closures and functions of __main__ never can). Pass it again: "
                 "open_study(...).resume(train)."
             )
-    if reference is not None and reference.source_hash and _hash(objective) != reference.source_hash:
+    if (
+        reference is not None
+        and reference.source_hash
+        and _hash(objective) != reference.source_hash
+    ):
         warnings.warn(
             f"the source of the objective {reference.name!r} has changed since the study began: "
             "earlier and later trials may not be comparable. Start a new study if they are not.",

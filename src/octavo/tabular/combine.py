@@ -17,6 +17,7 @@ from octavo.tabular.collect import Candidate, Collector
 from octavo.tabular.evaluate import MODELS
 from octavo.tabular.model import Member, TabularModel
 from octavo.tabular.prepare import Prepared
+from octavo.tabular.settings import SearchSettings
 
 __all__ = ["combine"]
 
@@ -27,6 +28,7 @@ def combine(
     prepared: Prepared,
     collector: Collector,
     selection: Selection,
+    settings: SearchSettings,
     *,
     seed: int,
     info: Mapping[str, Any],
@@ -41,6 +43,8 @@ def combine(
         Where the pipelines lie.
     selection
         Weights over `collector.candidates`.
+    settings
+        Whether to calibrate and to tune decisions.
     seed
         Of calibration's and the decision rule's own cross-validation.
     info
@@ -55,10 +59,10 @@ def combine(
     if prepared.target.is_classification:
         oof = selection.combine([candidate.oof for candidate in candidates])
         oof = oof / oof.sum(axis=1, keepdims=True)  # float32 on disk: sums are off by 1e-7
-        if not prepared.metric.ranks:
+        if settings.calibrate and not prepared.metric.ranks:
             calibration = calibrate(oof, y, sample_weight=weights, seed=seed)
             oof = calibration.apply(oof)
-        if prepared.metric.kind == "labels":
+        if settings.tune_decision and prepared.metric.kind == "labels":
             rule = tune_decision(
                 oof,
                 y,

@@ -53,10 +53,6 @@ class Setup:
         The user's own families beside those of the catalog, by name.
     n_threads
         Threads that a fit may use.
-    ends_at
-        Seconds since the epoch when the search must be over; None without a time limit.
-    trial_s
-        Seconds that one trial may take; None without a limit.
     """
 
     schema: Schema
@@ -66,8 +62,6 @@ class Setup:
     folds: tuple[tuple[Rows, Rows], ...]
     families: Mapping[str, Family]
     n_threads: int
-    ends_at: float | None
-    trial_s: float | None = None
 
 
 class Reporter(Protocol):
@@ -82,6 +76,7 @@ def evaluate(
     seed: int,
     folder: Path,
     report: Reporter,
+    time_limit: float | None,
     setup: Setup,
     table: pd.DataFrame,
     y: NDArray[Any],
@@ -95,8 +90,8 @@ def evaluate(
     ----------
     config
         A configuration of the CASH space.
-    seed, folder, report
-        From the executor.
+    seed, folder, report, time_limit
+        From the executor; the limit is in seconds from now, None without one.
     setup, table, y, weights
         What is learned: canonical table, codes or values, one weight per row.
     test_table, test_y
@@ -108,7 +103,7 @@ def evaluate(
         The metric's value on all out-of-fold predictions together, under its name; and as
         extra data `name`, `fit_s`, `predict_s`, `size_bytes` and, with a test table, `test`.
     """
-    started = time.time()
+    ends = None if time_limit is None else time.monotonic() + time_limit * FITTING_SHARE
     pipelines: list[Pipeline] = []
     oof = _empty(setup, len(y))
     counts = np.zeros(len(y))
@@ -122,7 +117,7 @@ def evaluate(
             table.iloc[train],
             y[train],
             sample_weight=None if weights is None else weights[train],
-            deadline=_deadline(setup, started, step),
+            deadline=_deadline(ends, len(setup.folds) - step),
             n_threads=setup.n_threads,
         )
         fitted = time.monotonic()
@@ -165,12 +160,9 @@ def _score(setup: Setup, y: NDArray[Any], scores: Floats, weights: Floats | None
     return float(setup.metric.score(y, scores, sample_weight=weights))
 
 
-def _deadline(setup: Setup, started: float, step: int) -> float | None:
-    """When this fold's fit must be over, as `time.monotonic()`: a fair share of what is left."""
-    ends = [setup.ends_at] if setup.ends_at is not None else []
-    if setup.trial_s is not None:
-        ends.append(started + setup.trial_s)
-    if not ends:
+def _deadline(ends: float | None, n_left: int) -> float | None:
+    """When this fold's fit must be over: a fair share of what is left for all of them."""
+    if ends is None:
         return None
-    left = (min(ends) - time.time()) * FITTING_SHARE
-    return time.monotonic() + max(left, 0.0) / (len(setup.folds) - step)
+    now = time.monotonic()
+    return now + max(ends - now, 0.0) / n_left

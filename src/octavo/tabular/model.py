@@ -27,10 +27,9 @@ from numpy.typing import NDArray
 
 from octavo.ensemble.calibration import Calibration
 from octavo.ensemble.thresholds import DecisionRule
-from octavo.errors import DataError, SettingError, StorageError
+from octavo.errors import SettingError, StorageError
 from octavo.tabular.pipeline import Pipeline
 from octavo.tabular.schema import Schema
-from octavo.tabular.table import as_frame
 from octavo.tabular.target import Target
 
 __all__ = ["Member", "TabularModel", "load_model"]
@@ -86,6 +85,8 @@ class TabularModel:
         Turns probabilities into labels; None takes the most probable.
     info
         Free JSON: versions, times, scores.
+    who
+        Its name in messages about tables that do not fit.
     """
 
     schema: Schema
@@ -95,34 +96,35 @@ class TabularModel:
     calibration: Calibration | None = None
     rule: DecisionRule | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    who: str = "the model"
 
     @property
     def is_classifier(self) -> bool:
         """Whether it predicts classes."""
-        return self.target.kind != "regression"
+        return self.target.is_classification
 
     def scores(self, X: Any) -> Floats:
         """Probabilities, shape (n, classes), or predicted values, shape (n,)."""
-        frame = as_frame(X)
+        canonical = self.schema.apply(X, who=self.who)
         parts = [
-            self._scores(self.schema.apply(frame.iloc[start : start + CHUNK_ROWS]))
-            for start in range(0, max(len(frame), 1), CHUNK_ROWS)
+            self._scores(canonical.iloc[start : start + CHUNK_ROWS])
+            for start in range(0, max(len(canonical), 1), CHUNK_ROWS)
         ]
         return np.concatenate(parts)
 
     def _scores(self, canonical: pd.DataFrame) -> Floats:
-        total: Floats | float = 0.0
         if not len(canonical):
-            shape = (0, len(self.target.classes)) if self.is_classifier else (0,)
-            return np.empty(shape)
+            return np.empty((0, len(self.target.classes)) if self.target.classes else (0,))
+        total: Floats | float = 0.0
         for member in self.members:
+            share = member.weight / len(member.pipelines)
             for pipeline in member.pipelines:
-                share = member.weight / len(member.pipelines)
                 total = total + share * pipeline.predict_scores(canonical)
-        scores = np.asarray(total, dtype=float)
-        if self.calibration is not None:
-            scores = self.calibration.apply(scores)
-        return scores
+        return self.calibrated(np.asarray(total, dtype=float))
+
+    def calibrated(self, scores: Floats) -> Floats:
+        """What the members say together, as the probabilities that are reported."""
+        return scores if self.calibration is None else self.calibration.apply(scores)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted labels or values, shape (n,), in the rows' order."""
@@ -292,15 +294,4 @@ def _warn_of_versions(trained_with: Mapping[str, str]) -> None:
             f"the model was trained with {', '.join(changed)}. Predictions may differ or fail; "
             "install the same versions to be safe.",
             stacklevel=3,
-        )
-
-
-def check_columns(model: TabularModel, frame: pd.DataFrame) -> None:
-    """Refuse a table that has none of the model's columns."""
-    needed = [feature.name for feature in model.schema.features]
-    if needed and not set(needed) & set(map(str, frame.columns)):
-        raise DataError(
-            f"the table has none of the {len(needed)} columns that the model needs "
-            f"({', '.join(needed[:5])}...); it has {list(map(str, frame.columns))[:5]}. "
-            "Is it the right file, and does it have a header?"
         )

@@ -15,11 +15,20 @@ from octavo.ensemble.metrics import Metric, default_metric, get_metric
 from octavo.ensemble.resampling import Resampling, plan
 from octavo.errors import DataError
 from octavo.spaces import Space
-from octavo.tabular.checks import check_fit_inputs
+from octavo.tabular.checks import (
+    check_alignment,
+    check_enough_rows,
+    check_groups,
+    check_lengths,
+    check_time,
+    check_weighted_classes,
+    check_weights,
+)
 from octavo.tabular.models.family import Family, Shape
 from octavo.tabular.pipeline import cash_space, first_configurations, shape_of
 from octavo.tabular.schema import Schema, infer_schema
 from octavo.tabular.settings import SearchSettings
+from octavo.tabular.table import as_frame
 from octavo.tabular.target import Target, infer_target
 
 __all__ = ["Prepared", "prepare"]
@@ -74,6 +83,17 @@ class Prepared:
     test_table: pd.DataFrame | None = None
     test_y: NDArray[Any] | None = None
 
+    def without_tables(self) -> Prepared:
+        """The same question without its rows: small enough to keep."""
+        return replace(
+            self,
+            table=self.table.iloc[:0],
+            y=self.y[:0],
+            weights=None,
+            test_table=None,
+            test_y=None,
+        )
+
 
 def prepare(
     X: Any,
@@ -111,22 +131,27 @@ def prepare(
     DataError, SettingError
         With what to do about it.
     """
-    checked = check_fit_inputs(X, y, sample_weight=sample_weight, groups=groups, time=time, who=who)
-    target = infer_target(checked.y, settings.task)
-    schema = infer_schema(checked.X, checked.y, kinds=settings.kinds)
+    frame = as_frame(X)
+    check_lengths(len(frame), y=y)
+    check_enough_rows(frame)
+    check_alignment(X, y=y, sample_weight=sample_weight, groups=groups)
+    weights = check_weights(sample_weight, len(frame))
+    target = infer_target(y, settings.task)
+    encoded = target.encode(y)
+    check_weighted_classes(target, encoded, weights)
+    schema = infer_schema(X, y, kinds=settings.kinds)
     metric = (
         default_metric(target.kind)
         if settings.metric is None
         else get_metric(settings.metric, target.kind)
     )
-    encoded = target.encode(checked.y)
-    table = schema.apply(checked.X, who=who)
+    table = schema.apply(X, who=who)
     resampling = plan(
         len(table),
         target.kind,
         encoded,
-        groups=checked.groups,
-        time=checked.time,
+        groups=check_groups(groups, len(frame)),
+        time=check_time(time, frame),
         strategy=settings.resampling,
         args=settings.resampling_args,
         time_limit_s=None if settings.time_limit_s is None else settings.time_limit_s * n_jobs,
@@ -144,7 +169,7 @@ def prepare(
         target=target,
         table=table,
         y=encoded,
-        weights=checked.weights,
+        weights=weights,
         metric=metric,
         resampling=resampling,
         shape=shape,

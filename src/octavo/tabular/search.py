@@ -32,6 +32,7 @@ from octavo.tabular.collect import Collector, EnsembleStep
 from octavo.tabular.combine import combine
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.evaluate import Setup, evaluate
+from octavo.tabular.evidence import Evidence, gather
 from octavo.tabular.model import TabularModel
 from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.settings import SearchSettings
@@ -57,6 +58,8 @@ class SearchResult:
         What was asked, without the tables.
     history
         All trials.
+    evidence
+        How the model did on rows that it was not fitted on.
     path
         The ensemble's score over time.
     stopped_because
@@ -72,6 +75,7 @@ class SearchResult:
     model: TabularModel
     prepared: Prepared
     history: History
+    evidence: Evidence
     path: tuple[EnsembleStep, ...]
     stopped_because: str
     wall_s: float
@@ -137,7 +141,11 @@ def search_table(
     with ExitStack() as stack:
         folder = settings.folder
         if folder is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="octavo-")))
+            folder = Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix="octavo-", dir=settings.scratch)
+                )
+            )
         inner = as_recipe(settings.optimizer)
         study = Study(
             prepared.space,
@@ -150,7 +158,7 @@ def search_table(
         stack.callback(study.close)
         if settings.folder is not None:
             _remember(folder, prepared, settings)
-        return _explore(study, prepared, settings, _data(prepared, settings, n_threads, began), began)
+        return _explore(study, prepared, settings, _data(prepared, n_threads), began)
 
 
 def resume_search(
@@ -213,7 +221,7 @@ def resume_search(
             test_table=tables.get("test_table"),
             test_y=tables.get("test_y"),
         )
-        data = _data(prepared, settings, _jobs(settings)[1], began)
+        data = _data(prepared, _jobs(settings)[1])
         return _explore(study, prepared, settings, data, began)
     finally:
         study.close()
@@ -276,15 +284,19 @@ def _explore(
         prepared,
         collector,
         selection,
+        settings,
         seed=study.seed,
         info=_info(prepared, study, wall_s, selection.score),
     )
+    oof = selection.combine([candidate.oof for candidate in collector.candidates])
+    evidence = gather(prepared, model, oof, seed=study.seed)
     if settings.folder is not None:
         model.save(settings.folder / "model")
     return SearchResult(
         model=model,
-        prepared=prepared,
+        prepared=prepared.without_tables(),
         history=study.history,
+        evidence=evidence,
         path=tuple(collector.path),
         stopped_because=study.stopped_because,
         wall_s=time.monotonic() - began,
@@ -329,13 +341,7 @@ def _objective(prepared: Prepared) -> Objective:
     return Objective(prepared.metric.name, maximize=prepared.metric.greater_is_better)
 
 
-def _data(
-    prepared: Prepared, settings: SearchSettings, n_threads: int, began: float
-) -> dict[str, Any]:
-    limit_s = settings.time_limit_s
-    ends_at = None
-    if limit_s is not None:
-        ends_at = time.time() + limit_s - reserve_s(limit_s) - (time.monotonic() - began)
+def _data(prepared: Prepared, n_threads: int) -> dict[str, Any]:
     setup = Setup(
         schema=prepared.schema,
         target=prepared.target,
@@ -344,8 +350,6 @@ def _data(
         folds=prepared.resampling.folds,
         families=prepared.families,
         n_threads=n_threads,
-        ends_at=ends_at,
-        trial_s=settings.trial_time_s,
     )
     data: dict[str, Any] = {"setup": setup, "table": prepared.table, "y": prepared.y}
     optional = {
@@ -358,7 +362,7 @@ def _data(
 
 def _remember(folder: Path, prepared: Prepared, settings: SearchSettings) -> None:
     """Store the question, so that the search can be resumed; the tables lie with the data."""
-    bare = replace(prepared, table=None, y=None, weights=None, test_table=None, test_y=None)
+    bare = prepared.without_tables()
     with (folder / QUESTION).open("wb") as file:
         cloudpickle.dump((bare, replace(settings, callbacks=(), families=())), file, protocol=5)
 

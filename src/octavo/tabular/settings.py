@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.errors import SettingError, closest
-from octavo.tabular.target import TaskKind
 
 if TYPE_CHECKING:
     from octavo.callbacks import Callback
@@ -24,7 +23,8 @@ class SearchSettings:
     Parameters
     ----------
     task
-        "binary", "multiclass" or "regression"; None finds out from the target.
+        "classification", "binary", "multiclass" or "regression"; None finds out from the
+        target.
     metric
         A name, a scikit-learn scorer or any callable; None takes the task's default.
     time_limit_s
@@ -58,17 +58,23 @@ class SearchSettings:
         How many of the best pipelines the ensemble may choose from.
     max_models
         How many fitted pipelines stay on disk; the worst are deleted first.
+    calibrate
+        Whether probabilities are calibrated where the metric looks at them.
+    tune_decision
+        Whether the decision rule is tuned for metrics of labels.
     optimizer
         What proposes configurations after the opening.
     folder
         Where the run lies; None uses a temporary folder.
+    scratch
+        Where a temporary folder is made; None: where the system keeps them.
     callbacks
         Told of each event.
     progress
         Whether to show progress; None: if somebody watches.
     """
 
-    task: TaskKind | None = None
+    task: str | None = None
     metric: str | Callable[..., float] | None = None
     time_limit_s: float | None = None
     max_trials: int | None = None
@@ -87,8 +93,11 @@ class SearchSettings:
     ensemble_size: int = 40
     ensemble_nbest: int = 50
     max_models: int = 60
+    calibrate: bool = True
+    tune_decision: bool = True
     optimizer: Any = "random-forest"
     folder: Path | None = None
+    scratch: Path | None = None
     callbacks: tuple[Callback, ...] = ()
     progress: bool | None = None
 

@@ -1,0 +1,316 @@
+"""`AutoClassifier` and `AutoRegressor`: the search as scikit-learn estimators."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from octavo.errors import SettingError
+from octavo.problem import megabytes, seconds
+from octavo.tabular.leaderboard import leaderboard
+from octavo.tabular.model import TabularModel
+from octavo.tabular.search import SearchResult, search_table
+from octavo.tabular.settings import SearchSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from octavo.history import History
+    from octavo.tabular.models.family import Family
+
+__all__ = ["AutoClassifier", "AutoRegressor"]
+
+Floats = NDArray[np.float64]
+
+
+class _AutoEstimator(BaseEstimator):
+    """What both estimators share: the search, and what is shown of it."""
+
+    _task: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        time_limit: str | float | None = "5m",
+        max_trials: int | None = None,
+        metric: str | Callable[..., float] | None = None,
+        memory_limit: str | float | None = None,
+        trial_time_limit: str | float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        feature_types: Mapping[str, str] | Sequence[str | None] | None = None,
+        include: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        families: Sequence[Family] = (),
+        space_updates: Mapping[str, Any] | None = None,
+        resampling: Any = "auto",
+        resampling_args: Mapping[str, Any] | None = None,
+        ensemble_size: int = 40,
+        optimizer: Any = "random-forest",
+        output_folder: str | Path | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        self.time_limit = time_limit
+        self.max_trials = max_trials
+        self.metric = metric
+        self.memory_limit = memory_limit
+        self.trial_time_limit = trial_time_limit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.feature_types = feature_types
+        self.include = include
+        self.exclude = exclude
+        self.families = families
+        self.space_updates = space_updates
+        self.resampling = resampling
+        self.resampling_args = resampling_args
+        self.ensemble_size = ensemble_size
+        self.optimizer = optimizer
+        self.output_folder = output_folder
+        self.progress = progress
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+        time_column: Any = None,
+        X_test: Any = None,
+        y_test: Any = None,
+    ) -> Self:
+        """Search for the best ensemble of pipelines.
+
+        Parameters
+        ----------
+        X : shape (n, p)
+            A DataFrame with columns of any kind, or an array.
+        y : shape (n,)
+            The target.
+        sample_weight : shape (n,)
+            How much each row counts, in fitting and in validation.
+        groups : shape (n,)
+            Rows of one group are never split between training and validation.
+        time_column
+            Name of a column, or one moment per row: validation rows then come later than
+            training rows.
+        X_test, y_test
+            Scored for the record only; predictions are the same without them.
+
+        Raises
+        ------
+        DataError, SettingError
+            With what to do about it.
+        """
+        began = time.monotonic()
+        if y is None:
+            # The words that scikit-learn's checks look for.
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None. "
+                "Pass one value per row."
+            )
+        result = search_table(
+            X,
+            y,
+            self._settings(),
+            sample_weight=sample_weight,
+            groups=groups,
+            time_column=time_column,
+            X_test=X_test,
+            y_test=y_test,
+            began=began,
+            who=type(self).__name__,
+        )
+        self._keep(result)
+        return self
+
+    def _settings(self) -> SearchSettings:
+        return SearchSettings(
+            task=self._task,
+            metric=self.metric,
+            time_limit_s=seconds(self.time_limit, "time_limit"),
+            max_trials=self.max_trials,
+            trial_time_s=seconds(self.trial_time_limit, "trial_time_limit"),
+            trial_memory_mb=megabytes(self.memory_limit, "memory_limit"),
+            n_jobs=self.n_jobs,
+            seed=_seed(self.random_state),
+            resampling=self.resampling,
+            resampling_args=dict(self.resampling_args or {}),
+            include=self.include,
+            exclude=self.exclude,
+            families=tuple(self.families),
+            space_updates=dict(self.space_updates or {}),
+            kinds=self.feature_types,
+            ensemble_size=self.ensemble_size,
+            optimizer=self.optimizer,
+            folder=None if self.output_folder is None else Path(self.output_folder),
+            progress=self.progress,
+        )
+
+    def _keep(self, result: SearchResult) -> None:
+        self.model_: TabularModel = result.model
+        self.history_: History = result.history
+        self.result_: SearchResult = result
+        self.n_features_in_: int = len(result.model.schema.columns)
+        if result.model.schema.is_named:
+            self.feature_names_in_ = np.array(result.model.schema.columns, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        if result.model.is_classifier:
+            self.classes_ = result.model.target.labels
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predicted labels or values, shape (n,).
+
+        Columns are found by name; unknown categories and missing values are fine.
+        """
+        check_is_fitted(self)
+        return self.model_.predict(X)
+
+    def leaderboard(self, *, all_trials: bool = False) -> pd.DataFrame:
+        """The pipelines that were tried, best first; see `octavo.tabular.leaderboard`."""
+        check_is_fitted(self)
+        return leaderboard(self.history_, self.model_, all_trials=all_trials)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report, one HTML file that needs no network; returns its path."""
+        check_is_fitted(self)
+        from octavo.tabular.reporting import write_report
+
+        return write_report(self.result_, Path(path))
+
+    def save(self, folder: str | Path) -> Path:
+        """Save the model for `octavo.load_model`, without the search."""
+        check_is_fitted(self)
+        return self.model_.save(folder)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.input_tags.sparse = True
+        # A search that is limited by time finds more on a faster machine.
+        tags.non_deterministic = self.time_limit is not None
+        return tags
+
+
+class AutoClassifier(ClassifierMixin, _AutoEstimator):
+    """Finds, tunes and ensembles classification pipelines for a table.
+
+    Parameters
+    ----------
+    time_limit
+        Wall clock from the call of `fit` to its return: "90s", "5m", "1h" or seconds. None:
+        only `max_trials` limits the search, and the result is reproducible.
+    max_trials
+        Number of pipelines to evaluate; None for no limit.
+    metric
+        A name (`octavo.metric_names()`), a scikit-learn scorer, or any callable.
+    memory_limit
+        What one pipeline may use while it is fitted, such as "2GB"; by default a share of
+        the free memory.
+    trial_time_limit
+        What one pipeline may take.
+    n_jobs
+        Pipelines fitted at the same time. None: one per core with a time limit, else one.
+    random_state
+        Seed.
+    feature_types
+        The kind ("number", "category", "text", "date", "boolean", "drop") of columns whose
+        detection is to be overruled, by name or in order.
+    include, exclude
+        Names of model families to use, or to leave out.
+    families
+        Your own model families; see `octavo.tabular.Family`.
+    space_updates
+        Hyperparameters to fix or narrow: `{"lightgbm.learning_rate": 0.05}`.
+    resampling, resampling_args
+        How pipelines are validated: "auto", "cv", "holdout", a scikit-learn splitter, ...
+    ensemble_size
+        Steps of greedy ensemble selection; 1 for the best pipeline alone.
+    optimizer
+        What proposes pipelines after the opening: a name from the catalog or a recipe.
+    output_folder
+        Where to keep the run (history, models), to be resumed or looked at later.
+    progress
+        Whether to show progress; None: if somebody watches.
+
+    Attributes
+    ----------
+    classes_ : shape (n_classes,)
+        The labels, in the order of `predict_proba`'s columns.
+    model_ : TabularModel
+        The ensemble alone.
+    history_ : History
+        All trials.
+
+    References
+    ----------
+    Feurer et al. (2015), Efficient and Robust Automated Machine Learning, NeurIPS 28.
+    Caruana et al. (2004), Ensemble Selection from Libraries of Models, ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> model = AutoClassifier(max_trials=2, time_limit=None, random_state=0).fit(X, y)
+    >>> model.predict_proba(X.head(2)).shape
+    (2, 3)
+    """
+
+    _task: ClassVar[str] = "classification"
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Probability of each class, shape (n, n_classes), columns in order of `classes_`."""
+        check_is_fitted(self)
+        return self.model_.predict_proba(X)
+
+
+class AutoRegressor(RegressorMixin, _AutoEstimator):
+    """Finds, tunes and ensembles regression pipelines for a table.
+
+    The parameters are those of `AutoClassifier`.
+
+    Attributes
+    ----------
+    model_ : TabularModel
+        The ensemble alone.
+    history_ : History
+        All trials.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = AutoRegressor(max_trials=2, time_limit=None, random_state=0).fit(X, y)
+    >>> model.predict(X.head(2)).shape
+    (2,)
+    """
+
+    _task: ClassVar[str] = "regression"
+
+
+def _seed(random_state: Any) -> int | None:
+    """scikit-learn's random_state as the one seed of a search."""
+    if random_state is None:
+        return None
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    if isinstance(random_state, bool) or int(random_state) != random_state or random_state < 0:
+        raise SettingError(
+            f"random_state={random_state!r} must be a whole number of at least 0, "
+            "a RandomState, a Generator, or None."
+        )
+    return int(random_state)

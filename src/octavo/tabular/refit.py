@@ -1,0 +1,83 @@
+"""Fitting known configurations on a whole table: no search, no validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from octavo.tabular.checks import check_lengths, check_weights
+from octavo.tabular.model import TabularModel
+from octavo.tabular.pipeline import Pipeline, make_pipeline
+from octavo.tabular.prepare import prepare
+from octavo.tabular.settings import SearchSettings
+
+if TYPE_CHECKING:
+    from octavo.tabular.search import SearchResult
+
+__all__ = ["fit_one", "refit_model"]
+
+
+def refit_model(
+    result: SearchResult,
+    model: TabularModel,
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    n_threads: int = 1,
+) -> TabularModel:
+    """Fit each pipeline of an ensemble once on all rows of a table.
+
+    Weights, calibration and decision rule stay as they were found by validation. What comes
+    out is smaller and quicker (one pipeline per member instead of one per fold).
+
+    Parameters
+    ----------
+    result
+        The search that found the configurations.
+    model
+        Its ensemble.
+    X, y, sample_weight
+        The table; its columns are those of the search.
+    n_threads
+        Of each fit.
+    """
+    table = model.schema.apply(X, who="refit")
+    check_lengths(len(table), y=y)
+    weights = check_weights(sample_weight, len(table))
+    codes = model.target.encode(y)
+    trials = {trial.index: trial for trial in result.history}
+    shape = replace(result.prepared.shape, n_rows=len(table))
+    members = []
+    for member in model.members:
+        trial = trials[member.trial]
+        pipeline = make_pipeline(
+            trial.config,
+            model.schema,
+            shape,
+            seed=trial.proposal.seed,
+            families=result.prepared.families,
+        )
+        pipeline.fit(table, codes, sample_weight=weights, deadline=None, n_threads=n_threads)
+        members.append(replace(member, pipelines=(pipeline,)))
+    return replace(model, members=tuple(members), info={**model.info, "refitted_on": len(table)})
+
+
+def fit_one(
+    configuration: Mapping[str, Any] | None, X: Any, y: Any, settings: SearchSettings
+) -> Pipeline:
+    """Fit one configuration on all rows of a table; see `TabularClassificationTask`."""
+    seed = settings.seed or 0
+    prepared = prepare(X, y, settings, seed=seed, n_jobs=1, who="fit_pipeline")
+    config = prepared.space.check(prepared.first[0] if configuration is None else configuration)
+    shape = replace(prepared.shape, n_rows=len(prepared.table))
+    pipeline = make_pipeline(config, prepared.schema, shape, seed=seed, families=prepared.families)
+    pipeline.fit(
+        prepared.table,
+        prepared.y,
+        sample_weight=prepared.weights,
+        deadline=None,
+        n_threads=settings.n_threads or 1,
+    )
+    return pipeline
