@@ -5,6 +5,7 @@ Messages begin as scikit-learn's own where its `check_estimator` reads them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from octavo.errors import DataError, SettingError, closest
-from octavo.tabular.target import Target
+from octavo.tabular.table import as_frame, has_names
+from octavo.tabular.target import as_column, is_missing
 
 __all__ = [
+    "FitInputs",
     "check_alignment",
     "check_enough_rows",
+    "check_fit_inputs",
     "check_groups",
     "check_lengths",
     "check_time",
-    "check_weighted_classes",
     "check_weights",
 ]
 
@@ -28,6 +31,109 @@ Floats = NDArray[np.float64]
 
 FEWEST_ROWS = 5
 """Fewer cannot be split into training and validation rows in any useful way."""
+
+
+@dataclass(frozen=True, eq=False)
+class FitInputs:
+    """All that `fit` was given, checked, over the rows that can be learned from.
+
+    Parameters
+    ----------
+    X : shape (n, p)
+        The table; its columns are numbered, not named, if the user's table had no names.
+    y : shape (n,)
+        The target, nowhere missing.
+    weights : shape (n,)
+        Positive; None without.
+    groups, time : shape (n,)
+        Codes of the groups and ranks in time; None without.
+    rows : shape (n,)
+        Positions of these rows in what the user gave.
+    warnings
+        Sentences on rows that were left out.
+    """
+
+    X: pd.DataFrame
+    y: pd.Series
+    weights: Floats | None
+    groups: NDArray[np.int64] | None
+    time: NDArray[np.int64] | None
+    rows: NDArray[np.int64]
+    warnings: tuple[str, ...] = ()
+
+
+def check_fit_inputs(
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    groups: Any = None,
+    time: Any = None,
+    who: str = "fit",
+) -> FitInputs:
+    """Check that table, target and what comes beside them belong together.
+
+    Rows without a target and rows that weigh nothing are left out; the result says how many.
+
+    Parameters
+    ----------
+    X : shape (n, p)
+        Anything that `as_frame` takes.
+    y : shape (n,)
+        The target.
+    sample_weight, groups : shape (n,)
+        Weights >= 0, and what must not be split; None without.
+    time
+        Name of a column of `X`, or one date or number per row; None without.
+    who
+        Name of the caller, in messages.
+
+    Raises
+    ------
+    DataError
+        If something does not fit; the message says what, where and what to do.
+    SettingError
+        If `time` names no column.
+    """
+    frame = as_frame(X)
+    if y is None:
+        raise DataError(
+            f"{who} requires y to be passed, but the target y is None. Pass the column to predict."
+        )
+    check_lengths(len(frame), y=y)
+    column = as_column(y)
+    check_alignment(X, y=y, sample_weight=sample_weight, groups=groups)
+    weights = check_weights(sample_weight, len(frame))
+    codes = check_groups(groups, len(frame))
+    order = check_time(time, frame)
+    missing = is_missing(column)
+    weightless = np.zeros(len(frame), dtype=bool) if weights is None else weights == 0
+    rows = np.flatnonzero(~missing & ~weightless)
+    notes = []
+    if missing.any():
+        notes.append(
+            f"{int(missing.sum())} of {len(frame)} rows have no {column.name!r} and are left out."
+        )
+    if weightless.any():
+        notes.append(f"{int(weightless.sum())} rows weigh nothing and are left out.")
+    if missing.all() and len(frame):
+        raise DataError(
+            f"Input y contains NaN in all of its {len(frame)} rows. Pass the column to predict."
+        )
+    if not has_names(X):
+        frame = frame.set_axis(pd.RangeIndex(frame.shape[1]), axis=1)
+    if len(rows) < len(frame):
+        frame, column = frame.iloc[rows], column.iloc[rows]
+    check_enough_rows(frame)
+    return FitInputs(
+        frame,
+        column,
+        None if weights is None else weights[rows],
+        None if codes is None else codes[rows],
+        None if order is None else order[rows],
+        rows,
+        tuple(notes),
+    )
 
 
 def check_lengths(n_rows: int, **others: Any) -> None:
@@ -76,12 +182,9 @@ def check_alignment(X: Any, **others: Any) -> None:
 
     Row labels are not used otherwise: rows belong together by position.
     """
-    if not isinstance(X, pd.DataFrame) or isinstance(X.index, pd.RangeIndex):
-        labels = X.index if isinstance(X, pd.DataFrame) else None
-    else:
-        labels = X.index
-    if labels is None or not labels.is_unique:
+    if not isinstance(X, pd.DataFrame) or not X.index.is_unique:
         return
+    labels = X.index
     for name, value in others.items():
         if not isinstance(value, pd.Series | pd.DataFrame) or len(value) != len(labels):
             continue
@@ -140,19 +243,6 @@ def check_weights(sample_weight: Any, n_rows: int) -> Floats | None:
             f"{name} is zero in every row: all weights are zero. At least one row must count."
         )
     return weights
-
-
-def check_weighted_classes(target: Target, codes: NDArray[Any], weights: Floats | None) -> None:
-    """Refuse weights that leave rows of one class only."""
-    if weights is None or target.classes is None:
-        return
-    counted = np.bincount(codes, weights=weights, minlength=len(target.classes)) > 0
-    if counted.sum() < 2:
-        left = target.classes[int(np.argmax(counted))]
-        raise DataError(
-            f"sample_weight leaves a single class of {target.name!r}, {left!r}: all rows of other "
-            "classes weigh zero. A classifier needs rows of at least two classes."
-        )
 
 
 def check_groups(groups: Any, n_rows: int) -> NDArray[np.int64] | None:

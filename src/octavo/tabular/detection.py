@@ -152,9 +152,7 @@ def _words(column: Cells) -> _Words:
     assert column.labels is not None
     counts = np.bincount(column.values[column.values >= 0], minlength=len(column.labels))
     texts = [parsing.as_text(label) for label in column.labels]
-    kept = [
-        i for i, text in enumerate(texts) if counts[i] and not parsing.is_missing_word(text)
-    ]
+    kept = [i for i, text in enumerate(texts) if counts[i] and not parsing.is_missing_word(text)]
     return _Words([texts[i] for i in kept], counts[kept], column.labels[kept])
 
 

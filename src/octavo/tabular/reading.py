@@ -67,10 +67,7 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     raw = _content(path, zipped)
     if not raw.strip():
         raise DataError(f"{str(path)!r} is empty. A table needs a line of names and some rows.")
-    if kind == "delimited":
-        frame = _read_delimited(path, raw)
-    else:
-        frame = _read_binary(path, raw, kind)
+    frame = _read_delimited(path, raw) if kind == "delimited" else _read_binary(path, raw, kind)
     if frame.shape[1] == 0:
         raise DataError(f"{str(path)!r} has no columns. Save it again with its columns.")
     if len(frame) == 0:
@@ -105,7 +102,9 @@ def _content(path: Path, zipped: bool) -> bytes:
         if raw[:2] == b"\x1f\x8b":
             return gzip.decompress(raw)
     except PermissionError as error:
-        raise DataError(f"{str(path)!r} may not be read by this user. Change its rights.") from error
+        raise DataError(
+            f"{str(path)!r} may not be read by this user. Change its rights."
+        ) from error
     except (OSError, EOFError) as error:
         raise DataError(
             f"{str(path)!r} could not be read: {error}. If it was downloaded, fetch it again."

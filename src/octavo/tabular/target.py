@@ -344,13 +344,13 @@ def _with_classes(target: Target, present: pd.Series, notes: list[str]) -> Targe
     labels, counts = np.unique(present.to_numpy(), return_counts=True)
     if len(labels) == 1:
         raise DataError(
-            f"The target {name!r} has only one class, {labels[0]!r}. A classifier needs rows of "
-            "at least two."
+            f"The target {name!r} has only one class, {str(labels[0])!r}. A classifier needs "
+            "rows of at least two."
         )
     if len(labels) > MANY_CLASSES or (len(labels) == len(present) and len(present) > 2):
         raise DataError(
             f"The target {name!r} has {len(labels)} different values in {len(present)} rows, such "
-            f"as {labels[0]!r}. Too few rows of each to learn classes; is it the right column?"
+            f"as {str(labels[0])!r}. Too few rows of each to learn classes; is it the right column?"
         )
     rare = [str(label) for label, count in zip(labels, counts, strict=True) if count == 1]
     if rare:
