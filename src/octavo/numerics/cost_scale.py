@@ -58,7 +58,7 @@ def log_scaled(costs: Floats) -> Floats:
     Examples
     --------
     >>> log_scaled(np.array([1.0, 2.0, 11.0, 101.0])).round(1)
-    array([-1.5, -0.3,  0.6,  1.2])
+    array([-1.3, -0.5,  0.4,  1.4])
     """
     unit = _unit(costs)
     if not unit.any():

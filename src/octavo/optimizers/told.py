@@ -71,16 +71,16 @@ class Told:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def extend(self, trials: Sequence[Trial]) -> None:
-        """Add completed trials at the end."""
+    def extend(self, trials: Sequence[Trial]) -> Sequence[Trial]:
+        """Add completed trials at the end; returns those that got a row."""
         if not trials:
-            return
+            return []
         problem = self.problem
         self._n_indices = max(self._n_indices, *(trial.index + 1 for trial in trials))
         points, inside = encode_inside(problem.space, [trial.config for trial in trials])
         trials = [trials[row] for row in inside]
         if not trials:
-            return
+            return []
         keys = points.keys()
         self.points = Points.join([self.points, points]) if self.keys else points
         self.keys.extend(keys)
@@ -102,6 +102,7 @@ class Told:
         self.is_success = np.concatenate([self.is_success, success])
         self.is_known = np.concatenate([self.is_known, known])
         self.is_feasible = np.concatenate([self.is_feasible, success & met])
+        return trials
 
     def next_index(self, pending: Sequence[Proposal]) -> int:
         """The index of the next proposal."""

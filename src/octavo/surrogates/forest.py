@@ -23,6 +23,7 @@ Artificial Intelligence 206.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +191,8 @@ def _grow(
     floor: float,
 ) -> Forest:
     """Grow all trees level by level; `rows` stay sorted by the `node` that they are in."""
-    parts: list[tuple[NDArray, ...]] = []
+    parts: list[tuple[NDArray[Any], ...]] = []
+    worth_splitting = 1e-12 * float(y.var()) if X.shape[1] else np.inf
     first, n_level, depth = 0, settings.n_trees, 0
     while True:
         # One contiguous run of rows per node of this level; every node has rows.
@@ -200,10 +202,12 @@ def _grow(
         mean = np.add.reduceat(target, starts) / counts
         spread = np.square(target - np.repeat(mean, counts))
         variance = np.add.reduceat(spread, starts) / counts
+        # Above rounding error: equal costs need no further split.
+        can_split = (counts >= 2 * settings.min_leaf) & (variance > worth_splitting)
+        residual = target - np.repeat(mean, counts)
         column, threshold, salt, is_split, goes_left = _best_splits(
-            X[rows], target - np.repeat(mean, counts), starts, counts, variance, n_choices, rng,
-            settings,
-        )  # fmt: skip
+            X[rows], residual, starts, counts, can_split, n_choices, rng, settings
+        )
         ids = first + np.arange(n_level)
         left = ids.copy()
         first += n_level
@@ -217,8 +221,20 @@ def _grow(
         order = np.argsort(child, kind="stable")
         rows, node = rows[stays][order], child[order]
         n_level = 2 * int(is_split.sum())
-    joined = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
-    return Forest(*joined, np.arange(settings.n_trees), n_choices, depth)
+    column, threshold, salt, left, mean, variance = (
+        np.concatenate(arrays) for arrays in zip(*parts, strict=True)
+    )
+    return Forest(
+        column=column,
+        threshold=threshold,
+        salt=salt,
+        left=left,
+        mean=mean,
+        variance=variance,
+        roots=np.arange(settings.n_trees),
+        n_choices=n_choices,
+        depth=depth,
+    )
 
 
 def _best_splits(
@@ -226,7 +242,7 @@ def _best_splits(
     residual: Floats,
     starts: Ints,
     counts: Ints,
-    variance: Floats,
+    can_split: Bools,
     n_choices: Ints,
     rng: np.random.Generator,
     settings: ForestSettings,
@@ -235,7 +251,6 @@ def _best_splits(
     n_nodes, d = len(starts), X.shape[1]
     every = np.arange(n_nodes)
     node_of_row = np.repeat(every, counts)
-    can_split = (counts >= 2 * settings.min_leaf) & (variance > 0) & (d > 0)
     best_gain = np.full(n_nodes, -1.0)
     column = np.zeros(n_nodes, dtype=np.int64)
     threshold = np.zeros(n_nodes)

@@ -1,0 +1,97 @@
+"""The optimizer for those who do not want to choose one: picks by the problem, and says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from octavo.optimizers.grid import Grid
+from octavo.optimizers.protocol import Optimizer, Recipe
+from octavo.optimizers.random_forest import RandomForestBO
+from octavo.optimizers.random_search import RandomSearch
+from octavo.optimizers.regularized_evolution import RegularizedEvolution
+from octavo.optimizers.repeats import Repeats
+from octavo.optimizers.sobol import Sobol
+from octavo.optimizers.unseen import complete_resolution
+from octavo.problem import Problem
+
+__all__ = ["Auto"]
+
+_SMALL_SPACE = 100  # configurations; trying all of them needs no model
+_LEAST_FOR_A_MODEL = 12  # trials; below that, a model has nothing to learn from
+_MANY_TRIALS = 5000  # beyond that a trial is so cheap that a model costs more than it saves
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Chooses by space, budget and objectives; has no settings.
+
+    Examples
+    --------
+    >>> import octavo.spaces as spaces
+    >>> from octavo.problem import Limits
+    >>> problem = Problem(spaces.space(x=spaces.Float(0, 1)), limits=Limits(max_trials=50))
+    >>> recipe, why = Auto().choose(problem)
+    >>> type(recipe).__name__
+    'RandomForestBO'
+    """
+
+    def choose(self, problem: Problem) -> tuple[Recipe, str]:
+        """The recipe for a problem, and a sentence for people that says why.
+
+        Parameters
+        ----------
+        problem
+            Its space, limits, objectives and repeats count.
+        """
+        recipe, why = _choose(problem)
+        if problem.repeats == 1:
+            return recipe, why
+        return Repeats(inner=recipe), (
+            f"{why} The objective is noisy (repeats={problem.repeats}), so promising "
+            "configurations are evaluated with further seeds."
+        )
+
+    def start(self, problem: Problem, seed: int) -> Optimizer:
+        """A fresh optimizer of the kind that `choose` chooses."""
+        return self.choose(problem)[0].start(problem, seed)
+
+
+def _choose(problem: Problem) -> tuple[Recipe, str]:
+    space, budget = problem.space, problem.limits.max_trials
+    most = _SMALL_SPACE if budget is None else budget
+    if space.is_finite:
+        size = _size_up_to(problem, most)
+        if size <= most:
+            return Grid(resolution=complete_resolution(space)), (
+                f"Grid search, because the space has only {size} configurations"
+                + (", so all of them can be tried." if budget is None else
+                   f" and {budget} trials are allowed: all of them can be tried.")
+            )  # fmt: skip
+    if budget is not None and budget < _LEAST_FOR_A_MODEL:
+        chosen: Recipe = Sobol() if space.columns else RandomSearch()
+        return chosen, (
+            f"Sobol sequence, because {budget} trials are too few to learn a model from: "
+            "they are spread evenly over the space."
+        )
+    if budget is not None and budget > _MANY_TRIALS:
+        return RegularizedEvolution(), (
+            f"Regularized evolution, because with {budget} trials a model of all of them would "
+            "cost more time than it saves."
+        )
+    wishes = []
+    if problem.n_objectives > 1:
+        wishes.append(f"{problem.n_objectives} objectives by random scalarizations")
+    if problem.constraints:
+        wishes.append(f"{len(problem.constraints)} constraint(s) by learned feasibility")
+    also = f" It handles {' and '.join(wishes)}." if wishes else ""
+    return RandomForestBO(), (
+        "Bayesian optimization with a random forest, because it learns from few trials and "
+        "takes numbers, choices and conditions as they are." + also
+    )
+
+
+def _size_up_to(problem: Problem, most: int) -> int:
+    """The number of configurations of a finite space, or `most + 1` if there are more."""
+    every = problem.space.grid(complete_resolution(problem.space))
+    return sum(1 for _ in islice(every, most + 1))

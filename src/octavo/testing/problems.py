@@ -1,0 +1,223 @@
+"""Random problems to try optimizers on, and a cheap objective that can answer all of them.
+
+Every kind of space that Octavo can express comes in turn, so that a few dozen problems
+cover them all: mixed, logarithmic, nested conditions, forbidden combinations, a single
+configuration, a handful of them, trees; and problems with several objectives, constraints,
+a fidelity or noise.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem
+from octavo.spaces import Categorical, Constant, Float, Integer, Ordinal, Space, space
+from octavo.spaces.grammar import Grammar
+from octavo.trial import Proposal, Status, Trial
+
+__all__ = ["KINDS", "answer", "problems", "random_problem"]
+
+
+def problems(seed: int) -> Iterator[Problem]:
+    """Random problems without end; the kinds take turns."""
+    number = 0
+    while True:
+        yield random_problem(seed, number)
+        number += 1
+
+
+def random_problem(seed: int, number: int) -> Problem:
+    """Problem `number` of the sequence that belongs to a seed."""
+    kinds = list(KINDS.values())
+    return kinds[number % len(kinds)](np.random.default_rng([seed, number]))
+
+
+def answer(
+    problem: Problem,
+    proposal: Proposal,
+    *,
+    status: Status = Status.SUCCESS,
+    costs: Sequence[float] | None = None,
+) -> Trial:
+    """What a smooth synthetic objective answers to a proposal, in microseconds.
+
+    The optimum lies somewhere inside the space. Less than the full fidelity adds a bias;
+    with `problem.repeats` above one there is noise, drawn from the proposal's seed.
+
+    Parameters
+    ----------
+    problem
+        Any.
+    proposal
+        A configuration of its space.
+    status
+        How the trial ended; without success there are no costs.
+    costs
+        Reported in place of the synthetic ones.
+    """
+    if costs is None:
+        if status is Status.SUCCESS:
+            costs = [_quantity(problem, proposal, o.name) for o in problem.objectives]
+        else:
+            costs = [float("nan")] * problem.n_objectives
+    values = [_quantity(problem, proposal, c.name) for c in problem.constraints]
+    if status is not Status.SUCCESS:
+        values = [float("nan")] * len(values)
+    return Trial(
+        proposal, status, tuple(costs), tuple(values), cause="" if status == "success" else "said so"
+    )
+
+
+def _quantity(problem: Problem, proposal: Proposal, name: str) -> float:
+    points = problem.space.encode([proposal.config])
+    terms = [0.0]
+    for column, value in zip(points.columns, points.values[0].tolist(), strict=True):
+        if np.isnan(value):
+            continue
+        key = f"{name}/{column.name}"
+        if column.is_ordered:
+            terms.append(_fraction(f"{key}/weight") * abs(value - _fraction(key)) ** 1.5)
+        else:
+            terms.append(_fraction(f"{key}={value:.6f}"))
+    result = sum(terms) / len(terms)
+    if problem.fidelity is not None and proposal.fidelity is not None:
+        result += 0.1 * (1 - proposal.fidelity / problem.fidelity.high) * _fraction(name)
+    if problem.repeats > 1:
+        result += 0.1 * np.random.default_rng(proposal.seed).standard_normal()
+    return float(result)
+
+
+def _fraction(text: str) -> float:
+    """A number in [0, 1) that belongs to a text, the same in every process."""
+    return zlib.crc32(text.encode()) / 2**32
+
+
+# Kinds of problems ---------------------------------------------------------------------
+
+
+def _mixed_space(rng: np.random.Generator) -> Space:
+    many = {f"x{i}": Float(-1, 1) for i in range(rng.integers(1, 4))}
+    many |= {f"k{i}": Integer(0, int(rng.integers(2, 200))) for i in range(rng.integers(0, 3))}
+    many |= {
+        f"c{i}": Categorical([f"v{j}" for j in range(rng.integers(2, 6))])
+        for i in range(rng.integers(1, 3))
+    }
+    many["size"] = Ordinal(["small", "medium", "large"])
+    return space(**many)
+
+
+def _mixed(rng: np.random.Generator) -> Problem:
+    return Problem(_mixed_space(rng), limits=Limits(max_trials=int(rng.integers(20, 200))))
+
+
+def _log(rng: np.random.Generator) -> Problem:
+    low = 10.0 ** -int(rng.integers(2, 9))
+    return Problem(
+        space(
+            rate=Float(low, 1.0, log=True),
+            units=Integer(1, 1024, log=True),
+            batch=Integer(16, 512, step=16),
+        )
+    )
+
+
+def _conditional(rng: np.random.Generator) -> Problem:
+    return Problem(
+        space(
+            algorithm=Categorical(["svm", "forest", "linear"]),
+            kernel=Categorical(["rbf", "poly"]).when(algorithm="svm"),
+            degree=Integer(2, 5).when(kernel="poly"),
+            gamma=Float(1e-4, 10.0, log=True).when(kernel="rbf"),
+            trees=Integer(10, 500, log=True).when(algorithm="forest"),
+            penalty=Float(0.0, float(rng.uniform(0.5, 2.0))).when(algorithm=["svm", "linear"]),
+        )
+    )
+
+
+def _forbidden(rng: np.random.Generator) -> Problem:
+    most = int(rng.integers(2, 5))
+    return Problem(
+        space(
+            a=Categorical(["p", "q", "r"]),
+            b=Integer(0, most),
+            x=Float(0, 1),
+            forbid=[{"a": "p", "b": 0}, {"a": "q", "b": list(range(1, most + 1))}],
+        )
+    )
+
+
+def _one_value(rng: np.random.Generator) -> Problem:
+    return Problem(space(only=Categorical(["this"]), k=Constant(3)))
+
+
+def _tiny(rng: np.random.Generator) -> Problem:
+    return Problem(
+        space(
+            a=Categorical(["p", "q"]),
+            b=Integer(0, int(rng.integers(1, 5))).when(a="p"),
+            c=Ordinal([1, 10, 100]),
+            forbid=[{"a": "q", "c": 10}],
+        ),
+        limits=Limits(max_trials=int(rng.integers(5, 60))),
+    )
+
+
+def _finite_trees(rng: np.random.Generator) -> Problem:
+    return Problem(Grammar({"S": [["seq", "S", "S"], ["conv"], ["pool"]]}, start="S", max_depth=3))
+
+
+def _endless_trees(rng: np.random.Generator) -> Problem:
+    return Problem(Grammar({"S": [["add", "S", "S"], ["x"], ["y"], ["z"]]}, start="S"))
+
+
+def _several_objectives(rng: np.random.Generator) -> Problem:
+    n = int(rng.integers(2, 4))
+    objectives = tuple(Objective(f"cost{i}", maximize=i == 1) for i in range(n))
+    return Problem(_mixed_space(rng), objectives=objectives)
+
+
+def _constraints(rng: np.random.Generator) -> Problem:
+    bounds = (Constraint("latency", high=0.4), Constraint("share", low=0.05, high=0.9))
+    return Problem(_mixed_space(rng), constraints=bounds[: int(rng.integers(1, 3))])
+
+
+def _fidelity(rng: np.random.Generator) -> Problem:
+    return Problem(_mixed_space(rng), fidelity=Fidelity("epochs", 1, int(rng.integers(9, 82))))
+
+
+def _noisy(rng: np.random.Generator) -> Problem:
+    return Problem(_mixed_space(rng), repeats=int(rng.integers(2, 5)))
+
+
+def _noisy_tiny(rng: np.random.Generator) -> Problem:
+    return Problem(_tiny(rng).space, repeats=2)
+
+
+def _believed(rng: np.random.Generator) -> Problem:
+    return Problem(
+        space(x=Float(0, 1, prior=0.2), k=Integer(1, 100, log=True, prior=10), z=Float(-1, 1)),
+        limits=Limits(max_trials=30),
+    )
+
+
+KINDS: Mapping[str, Callable[[np.random.Generator], Problem]] = {
+    "mixed": _mixed,
+    "log": _log,
+    "nested conditions": _conditional,
+    "forbidden combinations": _forbidden,
+    "one value": _one_value,
+    "tiny": _tiny,
+    "finite trees": _finite_trees,
+    "endless trees": _endless_trees,
+    "several objectives": _several_objectives,
+    "constraints": _constraints,
+    "fidelity": _fidelity,
+    "noisy": _noisy,
+    "noisy and tiny": _noisy_tiny,
+    "beliefs": _believed,
+}
+"""Name of each kind of problem, and what makes one from a generator."""
