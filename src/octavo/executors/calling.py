@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from traceback import format_exception
 from types import TracebackType
 from typing import Any
 
@@ -21,21 +22,25 @@ from octavo.errors import ObjectiveError, SettingError, closest
 from octavo.problem import Problem
 from octavo.trial import Report
 
-__all__ = ["Answer", "Call", "failure", "make_report", "plain"]
+__all__ = ["Answer", "Call", "failure", "is_library", "make_report", "plain"]
 
 OFFERED = ("seed", "fidelity", "instance", "report", "folder")
 _OURS = str(Path(__file__).parent)
-_LIBRARIES = (f"{os.sep}site-packages{os.sep}", str(Path(os.__file__).parent))
+_LIBRARIES = (f"{os.sep}site-packages{os.sep}", str(Path(os.__file__).parent), _OURS)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of calling the objective once; an empty cause means that it succeeded."""
+    """What came of calling the objective once; an empty cause means that it succeeded.
+
+    `traceback` is the exception in full, for the output of the trial.
+    """
 
     costs: tuple[float, ...] = ()
     constraints: tuple[float, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     cause: str = ""
+    traceback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,9 @@ class Call:
         except (TypeError, ValueError):  # some builtins do not tell: they get the config only
             return Call(objective, problem, frozenset())
         kinds = {parameter.kind for parameter in parameters}
-        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        positional = [
+            p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
         if not positional and inspect.Parameter.VAR_POSITIONAL not in kinds:
             raise SettingError(
                 f"the objective {_name(objective)} has no positional argument for the "
@@ -184,7 +191,9 @@ def failure(error: BaseException, objective: Callable[..., Any] | None = None) -
         advice = " Data are shared read-only among workers: change a copy, data.copy()."
     elif isinstance(error, MemoryError):
         advice = " There was not enough memory: use fewer workers or a smaller configuration."
-    return Answer(cause=f"{cause}{where}{'.' if advice and where else ''}{advice}")
+    return Answer(
+        cause=f"{cause}{where}{'.' if advice else ''}{advice}", traceback=_traceback(error)
+    )
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -206,6 +215,11 @@ def plain(value: Any, depth: int = 0) -> Any:
     except Exception:
         text = f"<{type(value).__name__} that cannot be shown>"
     return str(text)[:10_000]
+
+
+def is_library(file: str) -> bool:
+    """Whether a source file belongs to Python, to an installed package or to the executors."""
+    return any(mark in file for mark in _LIBRARIES)
 
 
 def _reported(name: object, value: Any) -> float:
@@ -234,6 +248,18 @@ def _user_frames(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
     return frames
 
 
+def _traceback(error: BaseException) -> str:
+    """The exception as Python prints it, from the user's first line on."""
+    inner = error.__traceback__
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_OURS):
+        inner = inner.tb_next
+    try:
+        lines = format_exception(type(error), error, inner)
+    except Exception as second:  # exceptions are user code as well
+        lines = [f"<the traceback cannot be shown: {type(second).__name__}>\n"]
+    return "".join(lines)[-100_000:]
+
+
 def _where(traceback: TracebackType | None, objective: Callable[..., Any] | None) -> str:
     """Where in the user's code an exception came from: " (train.py:12 in train: code)"."""
     frames = _user_frames(traceback)
@@ -241,7 +267,7 @@ def _where(traceback: TracebackType | None, objective: Callable[..., Any] | None
         return ""
     home = getattr(getattr(objective, "__code__", None), "co_filename", None)
     at_home = [frame for frame in frames if frame[0] == home]
-    not_library = [f for f in frames if not any(mark in f[0] for mark in _LIBRARIES)]
+    not_library = [frame for frame in frames if not is_library(frame[0])]
     file, line, function = (at_home or not_library or frames)[-1]
     code = linecache.getline(file, line).strip()
     return f" ({Path(file).name}:{line} in {function}" + (f": {code[:200]})" if code else ")")

@@ -6,6 +6,7 @@ import re
 import signal
 from pathlib import Path
 
+from octavo.executors.calling import is_library
 from octavo.executors.keeper import Order, Outcome
 from octavo.executors.worker import LOST
 from octavo.trial import Status
@@ -74,9 +75,9 @@ def _death(outcome: Outcome) -> str:
 def _last_words(ending: str) -> str:
     """Where native code crashed, told by Python's fault handler; else the last printed line."""
     frames = re.findall(r'^  File "(.+)", line (\d+) in (\S+)', ending, re.MULTILINE)
-    users = [frame for frame in frames if "octavo/executors" not in frame[0].replace("\\", "/")]
-    if frames and users:
-        file, line, function = users[0]
+    if frames:
+        users = [frame for frame in frames if not is_library(frame[0])]
+        file, line, function = (users or frames)[0]
         return f" It was at {Path(file).name}:{line} in {function}."
     lines = [line.strip() for line in ending.splitlines() if line.strip()]
     return f" The last that it printed: {lines[-1][:300]!r}." if lines else ""

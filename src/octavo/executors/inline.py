@@ -144,6 +144,8 @@ class InlineExecutor:
         wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
         self._events.extend(Reported(proposal.index, report) for report in reports)
         failed = bool(answer.cause)
+        if failed:
+            logger.debug("trial %d failed: %s\n%s", proposal.index, answer.cause, answer.traceback)
         return Trial(
             proposal,
             Status.CRASHED if failed else Status.SUCCESS,

@@ -195,7 +195,8 @@ class Keeper:
         end = watch.until_end()
         worker = self.worker
         if end == "answered":
-            process_tree.kill_descendants(os.getpid(), spare=[worker.pid])
+            if watch.has_company:
+                process_tree.kill_descendants(os.getpid(), spare=[worker.pid])
         else:
             worker_had_begun = worker.is_ready
             process_tree.kill_descendants(os.getpid())
@@ -206,7 +207,8 @@ class Keeper:
                 time.sleep(0.001)
         watch.drain_output()
         outcome = watch.outcome(end)
-        process_tree.reap(keep=worker.pid)
+        if watch.has_company:
+            process_tree.reap(keep=worker.pid)
         if end != "answered":
             self._bury()
             if worker_had_begun:  # the next one starts while the study thinks
@@ -239,8 +241,7 @@ class Watch:
         self.n_processes = 1
         self.reaped_cpu_s = 0.0
         self.now: dict[int, process_tree.Usage] = {}
-        self._measure()
-        self.before = self.now
+        self.before: dict[int, process_tree.Usage] = {}
         worker.frames.send(b"T", order.request)
 
     def until_end(self) -> str:
@@ -295,6 +296,8 @@ class Watch:
                 self.worker.is_ready = True
             elif kind == b"S":
                 self.began, self.started = time.monotonic(), time.time()
+                self._measure()
+                self.before, self.reaped_cpu_s = self.now, 0.0
             elif kind == b"R":
                 self.study.send(b"R", body)
             elif kind == b"D":
@@ -349,6 +352,11 @@ class Watch:
             problem=self.output.problem,
             worker=self.worker.pid,
         )
+
+    @property
+    def has_company(self) -> bool:
+        """Whether there was more than the worker when we last looked."""
+        return len(self.now) > 1
 
     # Measuring -----------------------------------------------------------------------
 

@@ -12,11 +12,10 @@ import inspect
 import io
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from multiprocessing import context, popen_spawn_posix, spawn, util
+from multiprocessing import context, popen_spawn_posix, reduction, spawn, util
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -48,8 +47,8 @@ class _KeeperPopen(popen_spawn_posix.Popen):
         content = io.BytesIO()
         context.set_spawning_popen(self)
         try:
-            context.reduction.dump(preparation, content)
-            context.reduction.dump(process_obj, content)
+            reduction.dump(preparation, content)
+            reduction.dump(process_obj, content)
         finally:
             context.set_spawning_popen(None)
         with ExitStack() as closing:
@@ -65,28 +64,29 @@ class _KeeperPopen(popen_spawn_posix.Popen):
                 self.pid = util.spawnv_passfds(
                     os.fsencode(spawn.get_executable()),
                     command,
-                    [*self._fds, sentinel_child, source],
+                    [*self._fds, sentinel_child, source],  # type: ignore[attr-defined]
                 )
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self.sentinel = sentinel
-            self.finalizer = util.Finalize(self, util.close_fds, (sentinel,))
-            with open(sink, "wb") as file:
+            self.finalizer = util.Finalize(self, os.close, (sentinel,))
+            with os.fdopen(sink, "wb") as file:
                 file.write(content.getbuffer())
 
 
 class _KeeperProcess(context.SpawnProcess):
     @staticmethod
-    def _Popen(process_obj: BaseProcess) -> Any:
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  (the base class's name)
         return _KeeperPopen(process_obj)
 
 
 class KeeperContext(context.SpawnContext):
     """What pebble starts keepers with."""
 
-    Process = _KeeperProcess  # type: ignore[assignment]
+    Process = _KeeperProcess
 
-    def RLock(self) -> Any:
+    def RLock(self) -> Any:  # noqa: N802  (the base class's name)
+        """A lock for pebble's channel."""
         return _OneWorkersLock()
 
 
@@ -96,7 +96,7 @@ def worker_command(channel: int, keeper: int) -> list[str]:
         f"import sys; sys.path[:] = {sys.path!r}; "
         f"from octavo.executors.worker import main; main({channel}, {keeper})"
     )
-    options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    options = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
     return [os.fsdecode(spawn.get_executable()), *options, "-c", program]
 
 

@@ -1,10 +1,10 @@
 """Data placed once, in files that all workers map, instead of being sent with every trial.
 
-| what | where | in a worker |
-| --- | --- | --- |
-| NumPy array | `.npy` | memory-mapped |
-| pandas `DataFrame`, `Series` | Arrow IPC `.arrow` | memory-mapped; numbers and text uncopied |
-| everything else: sparse matrices, models, lists of arrays, tables of Python objects | `.pickle` with the arrays inside set apart (pickle protocol 5, PEP 574) | those arrays memory-mapped |
+- A NumPy array: `.npy`, memory-mapped.
+- A pandas `DataFrame` or `Series`: Arrow IPC, `.arrow`, memory-mapped; numbers and text are not
+  copied.
+- Everything else (sparse matrices, models, lists of arrays, tables of Python objects):
+  `.pickle`, in which the arrays are set apart (pickle protocol 5, PEP 574) and memory-mapped.
 
 Whatever is mapped is read-only, is loaded from disk when it is touched, and is shared by all
 workers, so it is not part of any trial's memory. A file bears the hash of its content: the
@@ -155,9 +155,9 @@ def _form(name: str, value: Any) -> _Form:
     # Only a program that has loaded a library can hold its objects, so nothing is imported
     # here to find out what a value is.
     numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
-        if type(value) in (numpy.ndarray, numpy.memmap):
-            return _Array(value)
+    is_array = numpy is not None and type(value) in (numpy.ndarray, numpy.memmap)
+    if is_array and not value.dtype.hasobject:
+        return _Array(value)
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series):
         table = _arrow_table(value)

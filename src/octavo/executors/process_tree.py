@@ -106,9 +106,7 @@ def kill_descendants(root: int, spare: Iterable[int] = (), patience_s: float = 5
     pause = 0.0002
     while True:
         # Repeated, because a process may fork while we look: each round leaves fewer.
-        alive = [
-            pid for pid in descendants(root) if pid not in spared and not _is_dead(pid)
-        ]
+        alive = [pid for pid in descendants(root) if pid not in spared and not _is_dead(pid)]
         if not alive:
             return True
         for pid in alive:
@@ -141,7 +139,8 @@ def _children(pid: int) -> list[int]:
     if not _HAS_CHILDREN_FILES:
         return [child for child, parent in _parents().items() if parent == pid]
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
+        with os.scandir(f"/proc/{pid}/task") as entries:
+            threads = [entry.name for entry in entries]
     except OSError:
         return []
     found: list[int] = []
@@ -152,9 +151,9 @@ def _children(pid: int) -> list[int]:
 
 def _parents() -> dict[int, int]:
     parents = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (fields := _stat(int(name))):
-            parents[int(name)] = int(fields[1])
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            parents[int(entry.name)] = int(fields[1])
     return parents
 
 

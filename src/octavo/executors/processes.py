@@ -388,7 +388,7 @@ class _Slot:
         """Hang up, upon which the keeper kills everything and ends."""
         if self.is_open:
             self.frames.link.close()
-            self.pool.stop()
+            self.pool.stop()  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """End the keeper and everything below it."""

@@ -41,7 +41,7 @@ class Work:
     objective: Callable[..., Any]
     problem: Problem
     folder: Path
-    limits: TrialLimits = TrialLimits()
+    limits: TrialLimits = field(default_factory=TrialLimits)
     data: Mapping[str, Any] = field(default_factory=dict)
 
 

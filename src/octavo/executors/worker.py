@@ -125,17 +125,16 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
             _flush()
             os._exit(0)
         current = -1
-        if answer.cause:
-            _print_traceback(answer.cause)
+        if answer.traceback:
+            os.dup2(_spare, 2)  # it may have closed this one
+            _renew_streams()
+            _streams[2].write(answer.traceback)
         try:
             body = pickle.dumps((answer.costs, answer.constraints, answer.extra, answer.cause))
         except Exception as error:  # memory, recursion: the answer itself is plain data
             answer = Answer(cause=f"the result could not be sent: {type(error).__name__}: {error}")
             body = pickle.dumps(((), (), {}, answer.cause))
         return body
-
-    def _print_traceback(cause: str) -> None:
-        print(f"trial failed: {cause}", file=sys.stderr)
 
     return trial
 
@@ -156,7 +155,7 @@ class _Process:
     """What an objective may change in its process, as it was before."""
 
     def __init__(self) -> None:
-        self.folder = os.getcwd()
+        self.folder = Path.cwd()
         self.environment = dict(os.environ)
         self.path = list(sys.path)
         self.recursion = sys.getrecursionlimit()
@@ -195,28 +194,29 @@ def _prepare_streams() -> None:
     global _spare
     _spare = os.dup(1)
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
-        # Line by line, so that what was printed before a kill is kept; and ours alone, so
-        # that an objective that closes sys.stdout closes it only until its own end.
-        _streams[descriptor] = open(
-            descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
-        )
+        # Ours alone, so that an objective that closes sys.stdout closes it until its own end.
+        _streams[descriptor] = _stream(descriptor)
         setattr(sys, name, _streams[descriptor])
         setattr(sys, f"__{name}__", _streams[descriptor])
     faulthandler.enable(file=2)
 
 
-def _flush() -> None:
-    """Hand everything printed to the system, C libraries' buffers included."""
+def _stream(descriptor: int) -> TextIO:
+    """A text stream, written line by line, so that what was printed before a kill is kept."""
+    return os.fdopen(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+
+
+def _renew_streams() -> None:
     for descriptor, stream in list(_streams.items()):
         if stream.closed:
-            _streams[descriptor] = open(
-                descriptor,
-                "w",
-                buffering=1,
-                encoding="utf-8",
-                errors="backslashreplace",
-                closefd=False,
-            )
+            _streams[descriptor] = _stream(descriptor)
+
+
+def _flush() -> None:
+    """Hand everything printed to the system, C libraries' buffers included."""
+    _renew_streams()
     for stream in (sys.stdout, sys.stderr, *_streams.values()):
         with contextlib.suppress(Exception):  # the objective's own stream may do anything
             stream.flush()
