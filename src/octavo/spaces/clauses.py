@@ -131,9 +131,10 @@ def _condition(
             )
         if parent not in domains:
             others = [name for name in domains if name != child]
+            known = f"Name one of {', '.join(map(repr, others))}" if others else "Add it"
             raise SpaceError(
                 f"{child!r} is conditional on {parent!r}, which this space does not have."
-                f"{closest(parent, others)} Name one of {', '.join(map(repr, others))}."
+                f"{closest(parent, others)} {known}, or remove the condition."
             )
         parts.append(_test(child, domains[parent], wanted))
     return _together("AND", child, parts)

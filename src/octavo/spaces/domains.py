@@ -205,7 +205,7 @@ class Domain:
                 return np.array([self._position[value] for value in values], dtype=float)
             except (KeyError, TypeError):
                 return None
-        if not {type(value) for value in values} <= {int, float}:
+        if not {type(value) for value in values} <= {int, float, np.int64, np.float64}:
             return None
         array = np.array(values, dtype=float)
         if self.scale is not None:

@@ -232,8 +232,8 @@ class Constant(Hyperparameter):
 
     Examples
     --------
-    >>> space(x=Integer(1, 2), seed=Constant(7)).default()
-    {'x': 1, 'seed': 7}
+    >>> space(x=Integer(1, 3), seed=Constant(7)).default()
+    {'x': 2, 'seed': 7}
     """
 
     value: Any

@@ -66,7 +66,7 @@ def _change_one(
     chosen = np.argmax(lottery, axis=1)
     u = rng.random((n, d))
     child: Floats = np.where(np.isnan(values), u, values)  # what may become active is drawn afresh
-    noise: Floats = rng.random(n)
+    noise = rng.random((n,))
     for column in range(d):
         rows = np.flatnonzero(chosen == column)
         if len(rows):
