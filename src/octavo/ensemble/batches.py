@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from octavo.ensemble import classification_metrics as c, regression_metrics as r
 from octavo.ensemble.metrics import Metric
@@ -40,7 +41,12 @@ class Batch:
 
     @classmethod
     def of(
-        cls, metric: Metric, y_true: NDArray[np.generic], predictions: Floats, weight: Floats | None
+        cls,
+        metric: Metric,
+        y_true: NDArray[Any],
+        predictions: Floats,
+        weight: Floats | None,
+        classes: ArrayLike | None = None,
     ) -> Batch:
         """Choose the quickest way for this metric.
 
@@ -54,6 +60,8 @@ class Batch:
             Finite.
         weight : shape (n,)
             Or None.
+        classes : shape (K,)
+            The user's labels, for custom metrics.
         """
         sign = -1.0 if metric.greater_is_better else 1.0
         share = None if weight is None else weight / weight.sum()
@@ -79,6 +87,12 @@ class Batch:
             if total > 0:
                 off = predictions - y_true.astype(np.float64)
                 return cls(off, lambda mixed: _mean(np.square(mixed), share) / total - 1.0)
+        if metric.measure is c.brier:
+            off = predictions - np.eye(predictions.shape[2])[y_true.astype(np.int64)]
+            half = 2.0 if predictions.shape[2] == 2 else 1.0
+            return cls(
+                off, lambda mixed: _mean(np.einsum("jnk,jnk->jn", mixed, mixed), share) / half
+            )
         if metric.measure is c.roc_auc and weight is None:
             positive = y_true == 1
             # Positive rows first: then each half can be sorted in place, without an index.
@@ -90,7 +104,10 @@ class Batch:
         return cls(
             predictions,
             lambda mixed: np.array(
-                [sign * metric.score(y_true, one, sample_weight=weight) for one in mixed]
+                [
+                    sign * metric.score(y_true, one, sample_weight=weight, classes=classes)
+                    for one in mixed
+                ]
             ),
         )
 

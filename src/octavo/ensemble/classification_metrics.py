@@ -64,8 +64,9 @@ def confusion_matrix(
     shape (K, K)
         Rows are true classes, columns predicted ones.
     """
-    counts = np.bincount(y_true * n_classes + y_pred, weight, n_classes * n_classes)
-    table: Floats = counts.reshape(n_classes, n_classes).astype(np.float64)
+    pairs = y_true * n_classes + y_pred
+    counts: Floats = np.bincount(pairs, weight, n_classes * n_classes).astype(np.float64)
+    table: Floats = np.reshape(counts, (n_classes, n_classes))
     return table
 
 

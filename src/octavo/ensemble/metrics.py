@@ -500,6 +500,8 @@ def get_metric(metric: str | Metric | Callable[..., Any] | None, task: Task) -> 
         from octavo.ensemble.scorers import from_scorer, is_scorer
 
         found = from_scorer(metric, task) if is_scorer(metric) else Metric.custom(metric)
+    if task == "regression" and task in found.tasks and found.kind != "values":
+        return replace(found, kind="values", tasks=_REGRESSION)  # a function fits any task
     if task not in found.tasks:
         others = (f"{found.name}_macro", f"{found.name}_weighted")
         fitting = [name for name in others if name in METRICS] if task == "multiclass" else []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -383,10 +384,14 @@ def _share(target: NDArray[Any], task: Task, settings: _Settings, rng: np.random
     n_rows = len(target)
     wanted = min(max(round(settings.val_share * n_rows), 1), n_rows - 1)
     chosen = np.zeros(n_rows, dtype=bool)
+    free = np.arange(n_rows)
+    if task != "regression":  # the only row of its class is always trained on
+        _, code, counts = np.unique(target, return_inverse=True, return_counts=True)
+        free = np.flatnonzero(counts[code.reshape(-1)] > 1)
     if not settings.shuffle:
-        chosen[n_rows - wanted :] = True
+        chosen[free[-wanted:]] = True
     elif not settings.stratify:
-        chosen[rng.permutation(n_rows)[:wanted]] = True
+        chosen[rng.permutation(free)[:wanted]] = True
     else:
         strata = _strata(target, task, rng, max(round(1 / settings.val_share), 2))
         sizes = np.array([len(rows) for rows in strata])
@@ -520,9 +525,7 @@ def _timed(time: NDArray[Any], settings: _Settings, n_rows: int) -> Resampling:
         if len(later):
             cuts.append(int(later[np.abs(later - cut).argmin()]))
     cuts[-1] = n_rows
-    folds = [
-        (np.sort(order[:a]), np.sort(order[a:b])) for a, b in zip(cuts[:-1], cuts[1:], strict=True)
-    ]
+    folds = [(np.sort(order[:a]), np.sort(order[a:b])) for a, b in pairwise(cuts)]
     return Resampling(
         tuple(folds),
         "time",

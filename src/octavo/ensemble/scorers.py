@@ -7,12 +7,15 @@ values matter to it. Only public behaviour of scorers is used, so any version's 
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from octavo.ensemble.metrics import Kind, Metric, Task
@@ -32,8 +35,6 @@ def is_scorer(thing: Any) -> bool:
     if hasattr(thing, "_score_func") and hasattr(thing, "_sign"):
         return True
     # Scorers of other libraries are told by the names of their arguments.
-    import inspect
-
     try:
         names = list(inspect.signature(thing).parameters)
     except (TypeError, ValueError):
@@ -85,11 +86,12 @@ def _measure(
         replay: Any = _ReplayRegressor(values)
     else:
         replay, y_true = _ReplayClassifier(values, classes), classes[y_true]
-    X = np.zeros((len(y_true), 1))
+    more = {} if weight is None else {"sample_weight": weight}
     try:
-        if weight is None:
-            return float(scorer(replay, X, y_true))
-        return float(scorer(replay, X, y_true, sample_weight=weight))
+        with warnings.catch_warnings():
+            # What is undefined is either a plain number by convention, or refused as nan.
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            return float(scorer(replay, np.zeros((len(y_true), 1)), y_true, **more))
     except ValueError as error:
         raise DataError(
             f"the scorer {name!r} cannot be computed on these {len(y_true)} rows: {error} "
@@ -164,7 +166,9 @@ def _asks_for(scorer: Any, name: str, task: Task) -> Kind:
     values[0] = values[0][::-1]  # one error, so that no count is zero
     replay = _ReplayClassifier(values, np.arange(n_classes))
     try:
-        scorer(replay, np.zeros((12, 1)), y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scorer(replay, np.zeros((12, 1)), y)
     except (ValueError, TypeError, AttributeError) as error:
         if "pos_label" in str(error) and replay.asked:
             return replay.asked  # it wants labels of the user's, which the sample lacks

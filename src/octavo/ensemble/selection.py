@@ -8,14 +8,16 @@ not train on.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from octavo.ensemble.batches import Batch
-from octavo.ensemble.metrics import Metric
+from octavo.ensemble.metrics import METRICS, Metric
 from octavo.errors import DataError, SettingError
 
 __all__ = ["Selection", "select"]
@@ -24,6 +26,9 @@ Floats = NDArray[np.float64]
 
 SIZE = 50
 N_BEST = 50
+TINY_WEIGHT = 0.02
+"""Averaging over bags leaves many members that hardly count; dropping those below this
+cost nothing on 27 validation sets of 90 to 400 rows and removed two fifths of the members."""
 _CHUNK = 2_000_000  # numbers per batch of mixtures: 16 MB, which stays near the cache
 
 
@@ -38,8 +43,10 @@ class Selection:
     score
         Of the mixture on the selection rows, in the user's direction.
     path
-        Scores of the mixture after each step of the (first) greedy run; the first is that
-        of the best single model.
+        Scores by the guiding metric after each greedy step; the first is that of the best
+        single model.
+    guide
+        Name of the metric that guided the steps: log loss for metrics of labels.
     n_rows
         Rows on which it was selected.
     """
@@ -47,6 +54,7 @@ class Selection:
     weights: Floats
     score: float
     path: tuple[float, ...]
+    guide: str
     n_rows: int
 
     @property
@@ -78,6 +86,8 @@ def select(
     n_best: int | None = N_BEST,
     n_bags: int = 1,
     sample_weight: ArrayLike | None = None,
+    classes: ArrayLike | None = None,
+    time_limit_s: float | None = None,
     seed: int = 0,
 ) -> Selection:
     """Choose models and weights that score best together.
@@ -97,9 +107,16 @@ def select(
         Only so many of the best single models are considered; None for all.
     n_bags
         Above 1, the greedy run is repeated on so many random halves of the models and the
-        weights are averaged.
+        weights are averaged. On 27 small validation sets (90 to 400 rows, 33 models) twenty
+        bags gained little over one run (relative test gain over the best single model: log
+        loss and RMSE 7.5 % against 7.2 %, AUC 0.98 % against 0.93 %), with three times as
+        many members; hence one by default.
     sample_weight : shape (n,)
         Of the rows.
+    classes : shape (K,)
+        The user's labels, for custom metrics.
+    time_limit_s
+        No greedy step is started after so many seconds.
     seed
         For the bags.
 
@@ -139,29 +156,84 @@ def select(
     if not rows.all():
         stack, target = stack[:, rows], target[rows]
         weight = None if weight is None else weight[rows]
-    # Scoring one by one also checks target, shapes and weights, with the metric's own words.
+    ends = np.inf if time_limit_s is None else time.monotonic() + time_limit_s
+
+    def cost_of(prediction: Floats) -> float:
+        score = metric.score(target, prediction, sample_weight=weight, classes=classes)
+        return metric.to_cost(score)
+
     singles = np.full(len(stack), np.inf)
     for at in np.flatnonzero(usable):
-        singles[at] = metric.to_cost(metric.score(target, stack[at], sample_weight=weight))
-    order = np.argsort(singles, kind="stable")[: int(usable.sum())][:n_best]
-    batch = Batch.of(metric, target, stack[order], weight)
+        singles[at] = cost_of(stack[at])
+    best = int(np.argmin(singles))
+    # On few rows a metric of labels is a staircase of noise, and greedy selection climbs it.
+    # Guided by log loss, ensembles gained 1.5 % accuracy on new rows over the best single
+    # model instead of 0.6 %, balanced accuracy or macro F1 1.3 % instead of 0.5 %, Matthews'
+    # coefficient 2.1 % instead of 1.1 % (27 validation sets of 90 to 400 rows, 33 models).
+    labels = metric.kind == "labels" and stack.ndim == 3
+    guides = [METRICS["log_loss"], metric] if labels else [metric]
+    for guide in guides:
+        weights, path = _run(
+            guide,
+            stack,
+            target,
+            weight,
+            usable,
+            singles if guide is metric else None,
+            size=size,
+            n_best=n_best,
+            n_bags=n_bags,
+            ends=ends,
+            seed=seed,
+            classes=classes,
+        )
+        cost = cost_of(np.tensordot(weights[weights > 0], stack[weights > 0], axes=1))
+        if cost <= singles[best]:
+            break
+    else:  # only rounding at a tie of labels leads here
+        weights, cost = np.eye(len(stack))[best], float(singles[best])
+        guide, path = metric, path[:1]
+    return Selection(
+        weights=weights,
+        score=metric.from_cost(cost),
+        path=tuple(guide.from_cost(cost) for cost in path),
+        guide=guide.name,
+        n_rows=len(target),
+    )
 
-    counts, path = _greedy(batch, np.arange(len(order)), size)
+
+def _run(
+    guide: Metric,
+    stack: Floats,
+    target: NDArray[Any],
+    weight: Floats | None,
+    usable: NDArray[np.bool_],
+    singles: Floats | None,
+    *,
+    size: int,
+    n_best: int | None,
+    n_bags: int,
+    ends: float,
+    seed: int,
+    classes: ArrayLike | None,
+) -> tuple[Floats, list[float]]:
+    """Weights of all models by one guiding metric, and the costs along the greedy path."""
+    if singles is None:
+        batch = Batch.of(guide, target, stack[usable], weight, classes)
+        singles = np.full(len(stack), np.inf)
+        singles[usable] = np.concatenate([batch.costs(cut[None]) for cut in batch.cuts])
+    order = np.argsort(singles, kind="stable")[: int(usable.sum())][:n_best]
+    batch = Batch.of(guide, target, stack[order], weight, classes)
+    counts, path = _greedy(batch, np.arange(len(order)), size, ends)
     weights = counts / counts.sum()
     if n_bags > 1 and len(order) > 2:
-        bagged = _bagged(batch, len(order), size, n_bags, seed)
-        # Averaging over bags can cost what it was meant to win; the best single stays a bound.
-        if _cost(batch, bagged) <= path[0]:
+        bagged = _bagged(batch, len(order), size, n_bags, ends, seed)
+        # Averaging over bags can cost what it was meant to win; the best single is the bound.
+        if float(batch.costs(np.tensordot(bagged, batch.cuts, axes=1)[None])[0]) <= path[0]:
             weights = bagged
     full = np.zeros(len(stack))
     full[order] = weights
-    mixed = np.tensordot(weights[weights > 0], stack[order[weights > 0]], axes=1)
-    score = metric.score(target, mixed, sample_weight=weight)
-    best = metric.from_cost(float(singles[order[0]]))
-    if metric.is_better(best, score):  # rounding at a tie of labels
-        full[:] = 0.0
-        full[order[0]], score = 1.0, best
-    return Selection(full, score, tuple(metric.from_cost(cost) for cost in path), len(target))
+    return full, path
 
 
 def _stacked(predictions: Sequence[ArrayLike] | NDArray[np.floating]) -> Floats:
@@ -178,9 +250,10 @@ def _stacked(predictions: Sequence[ArrayLike] | NDArray[np.floating]) -> Floats:
 
 def _usable(stack: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which models can be chosen, and on which rows."""
-    finite: NDArray[np.bool_] = np.isfinite(stack.reshape(*stack.shape[:2], -1)).all(2)
-    rows: NDArray[np.bool_] = finite.any(0)
-    usable = finite[:, rows].all(1) if rows.any() else np.zeros(len(stack), dtype=bool)
+    whole: NDArray[np.bool_] = np.isfinite(stack.reshape(*stack.shape[:2], -1))
+    finite: NDArray[np.bool_] = np.logical_and.reduce(whole, axis=2)
+    rows = np.asarray(finite.any(axis=0), dtype=np.bool_)
+    usable = np.asarray(finite[:, rows].all(axis=1), dtype=np.bool_) & rows.any()
     if not usable.any():
         raise DataError(
             f"none of the {len(stack)} models has finite predictions for all validated rows. "
@@ -189,7 +262,9 @@ def _usable(stack: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return usable, rows
 
 
-def _greedy(batch: Batch, models: NDArray[np.int64], size: int) -> tuple[Floats, list[float]]:
+def _greedy(
+    batch: Batch, models: NDArray[np.int64], size: int, ends: float
+) -> tuple[Floats, list[float]]:
     """Counts of each model at the best point of the path, and the costs along it."""
     cuts = batch.cuts
     counts = np.zeros(len(cuts))
@@ -204,27 +279,33 @@ def _greedy(batch: Batch, models: NDArray[np.int64], size: int) -> tuple[Floats,
                 for at in range(0, len(models), per_chunk)
             ]
         )
-        lowest = costs.min()
+        lowest = float(costs.min())
+        slack = 1e-12 * max(abs(lowest), 1.0)
         # Among equals prefer a member that is in already: fewer models to keep and to run.
-        ties = np.flatnonzero(costs <= lowest + 1e-12 * max(abs(lowest), 1.0))
+        ties = np.flatnonzero(costs <= lowest + slack)
         chosen = models[ties[np.argmax(counts[models[ties]] > 0)]]
         counts[chosen] += 1
         total += cuts[chosen]
-        path.append(float(lowest))
-        if lowest < best_cost - 1e-12 * max(abs(lowest), 1.0):
-            best_counts, best_cost = counts.copy(), float(lowest)
+        path.append(lowest)
+        if lowest < best_cost - slack:
+            best_counts, best_cost = counts.copy(), lowest
+        # No patience beside the clock: a small share of a careful model, which is only
+        # possible late, can save an overconfident one (log loss 0.13 instead of 0.21).
+        if time.monotonic() >= ends:
+            break
     return best_counts, path
 
 
-def _cost(batch: Batch, weights: Floats) -> float:
-    return float(batch.costs(np.tensordot(weights, batch.cuts, axes=1)[None])[0])
-
-
-def _bagged(batch: Batch, n_models: int, size: int, n_bags: int, seed: int) -> Floats:
+def _bagged(batch: Batch, n_models: int, size: int, n_bags: int, ends: float, seed: int) -> Floats:
     rng = np.random.default_rng([seed, 13])
     weights = np.zeros(n_models)
     for _ in range(n_bags):
-        models = np.sort(rng.permutation(n_models)[: max((n_models + 1) // 2, 1)])
-        counts, _ = _greedy(batch, models, size)
+        models = np.sort(rng.permutation(n_models)[: (n_models + 1) // 2])
+        counts, _ = _greedy(batch, models, size, ends)
         weights += counts / counts.sum()
-    return weights / n_bags
+        if time.monotonic() >= ends:
+            break
+    weights /= weights.sum()
+    kept = np.where(weights >= min(TINY_WEIGHT, weights.max()), weights, 0.0)
+    bagged: Floats = kept / kept.sum()
+    return bagged
