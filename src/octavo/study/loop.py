@@ -19,8 +19,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from octavo.callbacks import Callback, Completed, Ended, Event, Started, Submitted
-from octavo.callbacks import Reported as ReportedEvent
+from octavo.callbacks import (
+    Callback,
+    Completed,
+    Ended,
+    Event,
+    Reported as ReportedEvent,
+    Started,
+    Submitted,
+)
 from octavo.errors import SettingError, SpaceError, StudyError
 from octavo.executors import InlineExecutor, fingerprint
 from octavo.executors.protocol import Executor, Finished, Work
@@ -181,7 +188,7 @@ def _executor(workers: int | None, trial_limits: TrialLimits) -> Executor:
         return InlineExecutor()
     from octavo.executors import ProcessExecutor  # pebble and psutil are loaded when needed
 
-    return ProcessExecutor(workers=workers or 1)
+    return ProcessExecutor(workers=1 if workers is None else workers)
 
 
 def _or_planned(limits: Limits, study: Study) -> Limits:

@@ -138,16 +138,20 @@ def minimize(
         storage=storage,
         name=name,
     )
-    run_study(
-        study,
-        objective,
-        limits=limits,
-        workers=workers,
-        executor=executor,
-        trial_limits=trial_limits,
-        data=data,
-        callbacks=callbacks,
-        progress=progress,
-        began=began,
-    )
+    try:
+        run_study(
+            study,
+            objective,
+            limits=limits,
+            workers=workers,
+            executor=executor,
+            trial_limits=trial_limits,
+            data=data,
+            callbacks=callbacks,
+            progress=progress,
+            began=began,
+        )
+    except BaseException:
+        study.close()  # nobody else holds it; what was committed can be opened again
+        raise
     return study

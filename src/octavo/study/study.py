@@ -163,10 +163,12 @@ class Study:
     @property
     def why(self) -> str:
         """In a sentence: which optimizer works on this problem and why."""
-        explain = getattr(self.recipe, "explain", None)
-        if explain is not None:
-            return str(explain(self.problem))
-        return f"{self.recipe} was asked for."
+        recipe: Any = self.recipe
+        while hasattr(recipe, "inner"):  # wrappers speak through what they hold
+            recipe = recipe.inner
+        if hasattr(recipe, "choose"):
+            return str(recipe.choose(self.problem)[1])
+        return f"{recipe!r} was asked for."
 
     @property
     def best(self) -> Trial:
@@ -546,7 +548,8 @@ def _constraints(
 
 
 def _wrapped(recipe: Recipe, problem: Problem, first: Sequence[Mapping[str, Any]]) -> Recipe:
-    from octavo.optimizers import Repeats, Warmed
+    from octavo.optimizers.repeats import Repeats
+    from octavo.optimizers.warmed import Warmed
 
     if first:
         recipe = Warmed(first=tuple(problem.space.check(config) for config in first), inner=recipe)

@@ -69,7 +69,8 @@ def fit_onehot(
     >>> [label for _, label in encoder.names]
     ['a', 'b', 'c', 'missing']
     """
-    places, names = [], []
+    places: list[Codes] = []
+    names: list[tuple[int, str]] = []
     n_rows = len(codes)
     for j, words in enumerate(labels):
         counts = np.bincount(codes[:, j] + 1, minlength=len(words) + 1)

@@ -35,6 +35,8 @@ class Cells:
         Distinct cells of a "label" column, in order of appearance: mostly strings.
     is_declared
         Whether the column's own type says that it is a category.
+    is_ordered
+        Whether that type also says that its labels stand in order.
     note
         What was done to read it, for people; "" if nothing.
     """
@@ -43,6 +45,7 @@ class Cells:
     values: NDArray[Any]
     labels: NDArray[Any] | None = None
     is_declared: bool = False
+    is_ordered: bool = False
     note: str = ""
 
     def __len__(self) -> int:
@@ -84,10 +87,11 @@ def cells(column: pd.Series) -> Cells:
     """
     dtype = column.dtype
     if isinstance(dtype, pd.SparseDtype):
-        return cells(column.sparse.to_dense())
+        return cells(pd.Series(column.sparse.to_dense()))
     if isinstance(dtype, pd.CategoricalDtype):
         labels = np.asarray(dtype.categories.astype(object), dtype=object)
-        return Cells("label", column.cat.codes.to_numpy(np.int64), labels, is_declared=True)
+        codes = column.cat.codes.to_numpy(np.int64)
+        return Cells("label", codes, labels, is_declared=True, is_ordered=bool(dtype.ordered))
     if isinstance(dtype, pd.ArrowDtype):
         return cells(_from_arrow(column))
     if isinstance(dtype, pd.IntervalDtype):
@@ -130,9 +134,8 @@ def _moments(column: pd.Series) -> NDArray[np.datetime64]:
     low, high = (np.datetime64(text, "us") for text in ("1678-01-01", "2261-12-31"))
     clipped = np.clip(moments, low, high)
     exact = np.isnat(moments) | (clipped == moments)
-    if exact.all():
-        return column.to_numpy().astype("datetime64[ns]")
-    return clipped.astype("datetime64[ns]")
+    kept = column.to_numpy() if exact.all() else clipped
+    return np.asarray(kept).astype("datetime64[ns]")
 
 
 def _from_objects(column: pd.Series) -> Cells:

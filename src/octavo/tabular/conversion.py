@@ -44,6 +44,9 @@ def booleans(column: Cells, pair: tuple[str, ...]) -> Converted:
     of_labels = parsing.truths(labels)
     for value, word in enumerate(pair):
         of_labels[[other == word.lower() for other in words]] = value
+    unread = np.isnan(of_labels)
+    if {"0", "False"} & set(pair) and unread.any():
+        of_labels[unread] = parsing.numbers(labels[unread])[0]  # "1.0" in a column of 0 and 1
     values = _spread(of_labels, _codes(column, labels), np.nan)
     n_lost = int((np.isnan(values) & ~column.missing & ~_is_missing_text(column)).sum())
     return values, n_lost
@@ -117,4 +120,4 @@ def _is_missing_text(column: Cells) -> NDArray[np.bool_]:
     if column.labels is None:
         return np.zeros(len(column), dtype=bool)
     words = [parsing.as_text(label).lower() in parsing.MISSING_NUMBERS for label in column.labels]
-    return np.append(np.array(words, dtype=bool), False)[column.values]
+    return np.asarray(np.append(np.array(words, dtype=bool), False)[column.values])

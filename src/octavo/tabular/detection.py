@@ -8,7 +8,7 @@ ids) is named with its reason.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -55,9 +55,12 @@ class Finding:
     form
         How its text is to be read: a date format, "decimal comma", or "".
     categories
-        Sorted labels of a category column; the labels of 0 and 1 of a boolean one.
+        Labels of a category column: in the order of an ordered type, else by their numbers if
+        all are numbers, else by alphabet. The labels of 0 and 1 of a boolean column.
     warning
         What the user should know, completing "Column 'x' ..."; "" if nothing.
+    otherwise
+        As what a column of no use is read if there is no other; None: never.
     """
 
     kind: FeatureKind | None
@@ -66,6 +69,7 @@ class Finding:
     form: str = ""
     categories: tuple[str, ...] | None = None
     warning: str = ""
+    otherwise: FeatureKind | None = None
 
 
 @dataclass(frozen=True)
@@ -133,10 +137,12 @@ def _detect_number(column: Cells, values: np.ndarray, name: str, has_missing: bo
     is_whole = n_unique == len(finite) and bool((finite == np.floor(finite)).all())
     if is_whole and len(finite) >= FEW_ROWS:
         if _is_identifier(name):
-            return Finding(None, "an id: a different whole number in every row", n_unique)
+            note = "an id: a different whole number in every row"
+            return Finding(None, note, n_unique, otherwise="number")
         steps = np.diff(finite)
         if not has_missing and low in (0, 1) and (steps == 1).all():
-            return Finding(None, "a row number: it counts the rows", n_unique)
+            note = "a row number: it counts the rows"
+            return Finding(None, note, n_unique, otherwise="number")
     if DATE_NAME.fullmatch(name) and low > 1800_01_01 and high < 2262_01_01:
         labels = np.array([parsing.as_text(value) for value in pd.unique(finite)], dtype=object)
         if not np.isnat(parsing.dates(labels, "%Y%m%d")).any():
@@ -174,15 +180,24 @@ def _detect_label(column: Cells, name: str) -> Finding:
     if found is not None:
         return found
     note = "a category by its type" if column.is_declared else f"{n_unique} different words"
-    return _category(words, note, column.note)
+    return _category(words, note, column)
 
 
-def _category(words: _Words, note: str, how: str = "") -> Finding:
-    warning = f"holds {how}." if how else ""
+def _category(words: _Words, note: str, column: Cells) -> Finding:
+    warning = f"holds {column.note}." if column.note else ""
     if _is_mixed(words):
         warning = "mixes numbers and text; all are read as words."
-    labels = tuple(sorted(set(words.texts)))
+    labels = tuple(words.texts) if column.is_ordered else _in_order(set(words.texts))
     return Finding("category", note, len(labels), categories=labels, warning=warning)
+
+
+def _in_order(texts: set[str]) -> tuple[str, ...]:
+    """Labels by their numbers if all are numbers, else by alphabet."""
+    labels = sorted(texts)
+    values, _ = parsing.numbers(np.array(labels, dtype=object))
+    if np.isnan(values).any():
+        return tuple(labels)
+    return tuple(labels[i] for i in np.argsort(values, kind="stable"))
 
 
 def _is_mixed(words: _Words) -> bool:
@@ -206,7 +221,7 @@ def _as_numbers(words: _Words, name: str, n_rows: int) -> Finding | None:
     numeric = Cells("number", np.repeat(values, words.counts))
     found = _detect_number(numeric, numeric.values[~np.isnan(numeric.values)], name, True)
     if found.kind is None and found.n_unique > 1:
-        return found
+        return replace(found, form="decimal comma" if comma else "")
     warning = ""
     if share < 1:
         odd = [words.texts[i] for i in np.flatnonzero(~readable)[:3]]
@@ -284,10 +299,12 @@ def read_as(column: Cells, kind: FeatureKind) -> Finding:
         return Finding("date", said, n_unique, found[0] if found else "")
     if kind == "text":
         return Finding("text", said, n_unique)
-    texts = sorted({parsing.as_text(label) for label in labels})
+    texts = list(dict.fromkeys(parsing.as_text(label) for label in labels))
     texts = [text for text in texts if not parsing.is_missing_word(text)]
-    if kind == "category":
+    if kind == "category" and column.is_ordered:
         return Finding("category", said, len(texts), categories=tuple(texts))
+    if kind == "category":
+        return Finding("category", said, len(texts), categories=_in_order(set(texts)))
     if len(texts) > 2:
         raise DataError(
             f"is said to be boolean, but has {len(texts)} different values: "

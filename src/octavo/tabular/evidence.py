@@ -57,7 +57,8 @@ class Evidence:
 
     def predict_unseen(self, model: TabularModel, rows: pd.DataFrame) -> Floats:
         """The ensemble's predictions for the sample's rows (possibly altered), each by the
-        models of the fold in which it was validated."""
+        models of the fold in which it was validated.
+        """
         total: Floats | None = None
         for fold in np.unique(self.sample_fold):
             here = np.flatnonzero(self.sample_fold == fold)

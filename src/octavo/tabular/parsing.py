@@ -233,6 +233,6 @@ def dates(labels: Objects, form: str) -> NDArray[np.datetime64]:
         [label.strip() if isinstance(label, str) else label for label in labels], dtype=object
     )
     moments = pd.to_datetime(cleaned, format=form, errors="coerce", utc=True)
-    naive = moments.dt.tz_localize(None).dt.as_unit("us")
-    low, high = pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31")
-    return naive.clip(low, high).to_numpy().astype("datetime64[ns]")
+    naive = moments.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    low, high = np.datetime64("1678-01-01", "us"), np.datetime64("2261-12-31", "us")
+    return np.asarray(np.clip(naive, low, high)).astype("datetime64[ns]")

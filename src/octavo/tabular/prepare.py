@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from octavo.ensemble.metrics import Metric, default_metric, get_metric
 from octavo.ensemble.resampling import Resampling, plan
-from octavo.errors import DataError
 from octavo.spaces import Space
 from octavo.tabular.checks import (
     check_alignment,

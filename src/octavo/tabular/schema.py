@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -49,7 +49,8 @@ class Feature:
         Missing cells and distinct other values in training; distinct numbers are counted on at
         most 100,000 rows.
     categories
-        Sorted labels of a category; the words for 0 and 1 of a boolean; else None.
+        Labels of a category: in the order of an ordered type, else by their numbers if all are
+        numbers, else by alphabet. The words for 0 and 1 of a boolean; else None.
     note
         How it was recognized, for people.
     form
@@ -173,7 +174,8 @@ class Schema:
                 DataWarning,
                 stacklevel=3,
             )
-        extra = [name for name in frame.columns if name not in set(self.columns)]
+        trained = set(self.columns)
+        extra = [name for name in frame.columns if name not in trained]
         if extra:
             logger.info("Columns that were not in the training table are ignored: %s", extra)
         return frame
@@ -265,6 +267,8 @@ def infer_schema(
         draft.findings[name] = _find(column, name, said.get(name))
         if draft.findings[name].warning:
             draft.warnings.append(f"Column {name!r} {draft.findings[name].warning}")
+    if all(found.kind is None for found in draft.findings.values()):
+        _keep_numbers(draft)
     kept = [name for name in names if draft.findings[name].kind is not None]
     dropped = {name: draft.findings[name].note for name in names if name not in set(kept)}
     for name, first in find_duplicates(frame[[name for name in kept if name not in said]]).items():
@@ -290,8 +294,18 @@ def infer_schema(
     )
     if y is None:
         return schema
-    leaks = find_leaks(frame, schema, y)
-    return Schema.from_json({**schema.to_json(), "warnings": [*draft.warnings, *leaks]})
+    return replace(schema, warnings=(*draft.warnings, *find_leaks(frame, schema, y)))
+
+
+def _keep_numbers(draft: _Draft) -> None:
+    """With nothing else to learn from, a row number may be a time or a dose."""
+    for name, found in draft.findings.items():
+        if found.otherwise is not None:
+            draft.findings[name] = replace(found, kind=found.otherwise)
+            draft.warnings.append(
+                f"Column {name!r} looks like {found.note}, and is only kept because there is no "
+                "other column."
+            )
 
 
 def _find(column: Cells, name: str, said: str | None) -> Finding:

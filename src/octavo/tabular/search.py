@@ -23,8 +23,7 @@ from octavo.errors import StorageError, StudyError
 from octavo.executors import InlineExecutor, ProcessExecutor, available_cores, load_placed
 from octavo.executors.protocol import Executor
 from octavo.history import History
-from octavo.optimizers import Warmed
-from octavo.optimizers import recipe as as_recipe
+from octavo.optimizers import Warmed, recipe as as_recipe
 from octavo.problem import Limits, Objective, TrialLimits
 from octavo.study.loop import run_study
 from octavo.study.study import Study, open_study

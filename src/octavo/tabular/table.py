@@ -94,11 +94,12 @@ def _frame(X: Any, like: Sequence[str] | None) -> pd.DataFrame:
         return X
     if isinstance(X, pd.Series):
         is_row = like is not None and set(map(str, X.index)) == set(like)
-        return X.to_frame().T.infer_objects() if is_row else X.to_frame()
+        column = X.to_frame()
+        return column.T.infer_objects() if is_row else column
     if isinstance(X, Mapping):
         if X and all(np.isscalar(value) or value is None for value in X.values()):
             return pd.DataFrame([dict(X)])
-        return _or_refuse(lambda: pd.DataFrame(dict(X)), "its columns differ in length")
+        return pd.DataFrame(_or_refuse(lambda: pd.DataFrame(dict(X)), "its columns do not match"))
     if sparse.issparse(X):
         return pd.DataFrame(_dense(X))
     if hasattr(X, "collect") and not hasattr(X, "__arrow_c_stream__"):
@@ -106,7 +107,7 @@ def _frame(X: Any, like: Sequence[str] | None) -> pd.DataFrame:
     if hasattr(X, "__arrow_c_stream__"):
         import pyarrow as pa
 
-        return pa.table(X).to_pandas()
+        return pd.DataFrame(pa.table(X).to_pandas())
     if isinstance(X, list | tuple):
         return _rows(X)
     return _array(X)
@@ -132,7 +133,7 @@ def _rows(X: Sequence[Any]) -> pd.DataFrame:
 
 def _array(X: Any) -> pd.DataFrame:
     if isinstance(X, np.ma.MaskedArray):
-        X = X.astype(object).filled(None)
+        X = np.ma.filled(X.astype(object), None)
     array = _or_refuse(lambda: np.asarray(X), "its rows differ in length")
     if array.dtype.names is not None:
         return pd.DataFrame.from_records(array)
@@ -178,9 +179,10 @@ def _or_refuse(make: Any, why: str) -> Any:
 
 
 def _with_distinct_names(frame: pd.DataFrame) -> pd.DataFrame:
+    columns: list[Any] = list(frame.columns)
     names = [
         "_".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
-        for name in frame.columns
+        for name in columns
     ]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
@@ -192,7 +194,7 @@ def _with_distinct_names(frame: pd.DataFrame) -> pd.DataFrame:
             DataWarning,
             stacklevel=3,
         )
-    if list(frame.columns) == names:
+    if columns == names:
         return frame
     return frame.set_axis(names, axis=1)
 

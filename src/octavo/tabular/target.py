@@ -211,7 +211,8 @@ def as_column(y: Any, name: str | None = None) -> pd.Series:
     if getattr(y.dtype, "kind", "") == "c":
         raise DataError("Complex data not supported: y holds complex numbers. Use their parts.")
     given = name if name is not None else y.name
-    return y.rename("target" if given is None else str(given))
+    named: pd.Series = y.rename("target" if given is None else str(given))
+    return named
 
 
 def is_missing(y: Any) -> NDArray[np.bool_]:
@@ -265,7 +266,7 @@ def _plain(column: pd.Series, name: str) -> pd.Series:
     if isinstance(dtype, pd.CategoricalDtype):
         return _plain(pd.Series(column.to_numpy(), name=name).infer_objects(), name)
     if isinstance(dtype, pd.SparseDtype):
-        return _plain(column.sparse.to_dense(), name)
+        return _plain(pd.Series(column.sparse.to_dense()), name)
     if isinstance(dtype, pd.ArrowDtype | pd.PeriodDtype) or dtype.kind in "mM":
         if not isinstance(dtype, pd.ArrowDtype) or pd.api.types.is_datetime64_any_dtype(dtype):
             raise DataError(
@@ -276,7 +277,7 @@ def _plain(column: pd.Series, name: str) -> pd.Series:
     if pd.api.types.is_bool_dtype(dtype):
         return column.astype(bool)
     if dtype.kind in "iu":
-        return column.astype(str(dtype).lower())
+        return pd.Series(column.to_numpy(np.dtype(str(dtype).lower())), index=column.index)
     if dtype.kind == "f":
         return column.astype(np.float64)
     objects = column.astype(object)

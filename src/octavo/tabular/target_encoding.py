@@ -50,12 +50,12 @@ def target_columns(y: NDArray[np.generic]) -> Floats:
     Two classes need one column. Whole-number targets are class codes, floats are regression.
     """
     if y.dtype.kind == "f":
-        return y.astype(np.float64)[:, np.newaxis]
+        return np.asarray(y, dtype=np.float64)[:, np.newaxis]
     counts = np.bincount(y)
     if len(counts) <= 2:
-        return (y == len(counts) - 1).astype(np.float64)[:, np.newaxis]
+        return np.asarray(y == len(counts) - 1, dtype=np.float64)[:, np.newaxis]
     chosen = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
-    return (y[:, np.newaxis] == chosen).astype(np.float64)
+    return np.asarray(y[:, np.newaxis] == chosen, dtype=np.float64)
 
 
 def fit_target_encoding(
@@ -107,4 +107,4 @@ def _means(codes: Codes, n_categories: int, targets: Floats) -> Floats:
             for t in range(targets.shape[1])
         ]
     )
-    return (sums + SMOOTHING * overall) / (counts + SMOOTHING)
+    return np.asarray((sums + SMOOTHING * overall) / (counts + SMOOTHING))
