@@ -87,7 +87,7 @@ def cells(column: pd.Series) -> Cells:
     """
     dtype = column.dtype
     if isinstance(dtype, pd.SparseDtype):
-        return cells(pd.Series(column.sparse.to_dense()))
+        return cells(pd.Series(np.asarray(column), index=column.index, name=column.name))
     if isinstance(dtype, pd.CategoricalDtype):
         labels = np.asarray(dtype.categories.astype(object), dtype=object)
         codes = column.cat.codes.to_numpy(np.int64)

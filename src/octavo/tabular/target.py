@@ -266,7 +266,7 @@ def _plain(column: pd.Series, name: str) -> pd.Series:
     if isinstance(dtype, pd.CategoricalDtype):
         return _plain(pd.Series(column.to_numpy(), name=name).infer_objects(), name)
     if isinstance(dtype, pd.SparseDtype):
-        return _plain(pd.Series(column.sparse.to_dense()), name)
+        return _plain(pd.Series(np.asarray(column), index=column.index, name=column.name), name)
     if isinstance(dtype, pd.ArrowDtype | pd.PeriodDtype) or dtype.kind in "mM":
         if not isinstance(dtype, pd.ArrowDtype) or pd.api.types.is_datetime64_any_dtype(dtype):
             raise DataError(
