@@ -7,6 +7,7 @@ import gzip
 import io
 import logging
 import os
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def _content(path: Path, zipped: bool) -> bytes:
         raise DataError(
             f"{str(path)!r} may not be read by this user. Change its rights."
         ) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{str(path)!r} could not be read: {error}. If it was downloaded, fetch it again."
         ) from error
