@@ -122,7 +122,7 @@ def test_no_study_is_started_on_a_full_disk(tmp_path):
             with pytest.raises(OSError), (folder / "more").open("wb", buffering=0) as file:
                 while True:
                     file.write(b"x" * 4096)
-        with pytest.raises(StorageError, match="Free some space|may write"):
+        with pytest.raises(StorageError, match=r"Free some space|may write"):
             create_store(folder / "study")
 
 

@@ -68,7 +68,7 @@ def test_a_trial_twice_at_once_is_refused(store, proposal, trial):
 
 
 def test_a_foreign_trial_needs_its_proposal_first(store, trial):
-    with pytest.raises(StudyError, match="trial 7 has no stored proposal.*add_proposals"):
+    with pytest.raises(StudyError, match=r"trial 7 has no stored proposal.*add_proposals"):
         store.add_trials([trial(7)])
 
 
@@ -92,9 +92,9 @@ def test_an_index_or_a_seed_out_of_range_is_refused(store, proposal):
 
 def test_wrong_numbers_of_costs_and_constraints_are_refused(store, proposal, trial):
     store.add_proposals([proposal(0)], revision=0)
-    with pytest.raises(StudyError, match="trial 0 has 1 costs.*loss.*accuracy"):
+    with pytest.raises(StudyError, match=r"trial 0 has 1 costs.*loss.*accuracy"):
         store.add_trials([replace(trial(0), costs=(1.0,))])
-    with pytest.raises(StudyError, match="2 constraint values.*latency"):
+    with pytest.raises(StudyError, match=r"2 constraint values.*latency"):
         store.add_trials([replace(trial(0), constraints=(1.0, 2.0))])
 
 

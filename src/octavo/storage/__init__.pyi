@@ -1,3 +1,4 @@
+from .files import export_history as export_history, import_history as import_history
 from .inbox import Command as Command, Inbox as Inbox, send as send
 from .store import (
     Intervention as Intervention,

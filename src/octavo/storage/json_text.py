@@ -14,12 +14,19 @@ from typing import Any
 
 from octavo.errors import StorageError
 
-__all__ = ["dump", "dump_leniently", "dump_numbers", "load", "load_numbers"]
+__all__ = ["clean_text", "dump", "dump_leniently", "dump_numbers", "load", "load_numbers"]
 
 logger = logging.getLogger(__name__)
 
 _SPECIAL = "$float"
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def clean_text(value: str | None) -> str | None:
+    """Text that can be stored: bytes that were no text when read become escapes."""
+    if value is None or value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def dump(data: Any, what: str) -> str:

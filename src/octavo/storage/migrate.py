@@ -44,8 +44,8 @@ def found_version(connection: Connection, folder: Path) -> str | None:
     found = connection.execute(select(version.c.version_num)).scalar()
     if found not in VERSIONS:
         raise StorageError(
-            f"the study in {folder} was written with version {found!r} of the tables, and this Octavo knows "
-            f"versions up to {VERSIONS[-1]!r}. Run: pip install --upgrade octavo"
+            f"the study in {folder} was written with version {found!r} of the tables, and this "
+            f"Octavo knows versions up to {VERSIONS[-1]!r}. Run: pip install --upgrade octavo"
         )
     return str(found)
 

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from octavo.errors import StudyError
 from octavo.problem import Problem
-from octavo.storage.json_text import dump, dump_leniently, dump_numbers, load, load_numbers
+from octavo.storage.json_text import (
+    clean_text,
+    dump,
+    dump_leniently,
+    dump_numbers,
+    load,
+    load_numbers,
+)
 from octavo.trial import Checkpoint, Origin, Proposal, Report, Resources, Status, Trial
 
 __all__ = [
@@ -77,9 +84,9 @@ def proposal_to_row(proposal: Proposal, revision: int) -> dict[str, Any]:
         "config": dump(proposal.config, f"the configuration {what}"),
         "seed": int(proposal.seed),
         "fidelity": _float(proposal.fidelity),
-        "instance": _text(proposal.instance),
-        "origin_by": _text(origin.by),
-        "origin_intent": _text(origin.intent),
+        "instance": clean_text(proposal.instance),
+        "origin_by": clean_text(origin.by),
+        "origin_intent": clean_text(origin.intent),
         "origin_parents": dump(origin.parents, f"origin.parents {what}"),
         "origin_data": dump(origin.data, f"origin.data {what}"),
     }
@@ -114,17 +121,17 @@ def trial_to_row(trial: Trial, revision: int, n_reports: int) -> dict[str, Any]:
         "status": trial.status.value,
         "costs": dump_numbers(trial.costs),
         "constraints": dump_numbers(trial.constraints),
-        "cause": _text(trial.cause),
+        "cause": clean_text(trial.cause),
         "wall_s": _float(resources.wall_s),
         "cpu_s": _float(resources.cpu_s),
         "memory_mb": _float(resources.memory_mb),
         "energy_kwh": _float(resources.energy_kwh),
         "measured_how": dump(resources.how, f"resources.how {what}"),
         "n_reports": n_reports,
-        "checkpoint_path": None if checkpoint is None else _text(checkpoint.path),
+        "checkpoint_path": None if checkpoint is None else clean_text(checkpoint.path),
         "checkpoint_bytes": None if checkpoint is None else int(checkpoint.size_bytes),
-        "output": _text(trial.output),
-        "worker": _text(trial.worker),
+        "output": clean_text(trial.output),
+        "worker": clean_text(trial.worker),
         "started": _float(trial.started),
         "ended": _float(trial.ended),
         "extra": dump_leniently(trial.extra, f"the extra data {what}"),
@@ -196,13 +203,6 @@ def report_from_row(row: Sequence[Any]) -> Report:
     """The report of a row (step, at_s, reported)."""
     step, at_s, reported = row
     return Report(step=step, values=load(reported), at_s=at_s)
-
-
-def _text(value: str | None) -> str | None:
-    """Text that can be stored: bytes that were no text when read become escapes."""
-    if value is None or value.isascii():
-        return value
-    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def _float(value: float | None) -> float | None:

@@ -451,7 +451,7 @@ class Store:
 
     def _revisions(self) -> dict[int, tuple[int, Problem]]:
         # The only writer knows all revisions; a reader must look for new ones.
-        if self._problems is None or self._writer_lock is None and self.folder is not None:
+        if self._problems is None or (self._writer_lock is None and self.folder is not None):
             c = schema.revisions.c
             with self._database.read() as connection:
                 found = connection.execute(select(c.revision, c.since, c.problem)).all()
