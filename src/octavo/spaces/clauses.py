@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,9 +142,18 @@ def _condition(
 
 
 def _together(word: str, child: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
-    if len(parts) == 1:
-        return parts[0]
-    return {"type": word, "child": child, "conditions": parts}
+    """Several conditions as one.
+
+    ConfigSpace 1.2 takes two conjunctions for the same condition if they are equally long and
+    each part of one occurs in the other, be they AND or OR. So no part stands twice in vain,
+    an AND has an even number of parts and an OR an odd one, the last repeated if need be.
+    """
+    unique = [part for k, part in enumerate(parts) if part not in parts[:k]]
+    if len(unique) == 1:
+        return unique[0]
+    if (len(unique) % 2 == 0) != (word == "AND"):
+        unique.append(deepcopy(unique[-1]))
+    return {"type": word, "child": child, "conditions": unique}
 
 
 def _test(child: str, parent: Domain, wanted: Any) -> dict[str, Any]:

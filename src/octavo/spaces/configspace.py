@@ -8,7 +8,6 @@ most of a second to import, is only loaded when somebody asks for `.configspace`
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -82,8 +81,8 @@ class HyperparameterSpace:
         """The space as ConfigSpace's own object; stepped hyperparameters are integers there."""
         from ConfigSpace import ConfigurationSpace
 
-        # a copy, because ConfigSpace empties what it reads
-        return ConfigurationSpace.from_serialized_dict(copy.deepcopy(self._language))
+        # a copy without shared parts, because ConfigSpace empties what it reads
+        return ConfigurationSpace.from_serialized_dict(_jsonable(self._language))
 
     # What it is ------------------------------------------------------------------------
 
@@ -280,7 +279,7 @@ class HyperparameterSpace:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able description, ConfigSpace's own inside of it."""
-        return {"kind": "hyperparameters", "space": copy.deepcopy(self._language)}
+        return {"kind": "hyperparameters", "space": _jsonable(self._language)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> HyperparameterSpace:

@@ -136,9 +136,8 @@ def compile_expression(
     kind = data["type"]
     if kind in ("AND", "OR"):
         parts = data["conditions"] if "conditions" in data else data["clauses"]
-        return Combined(
-            kind.lower(), tuple(compile_expression(part, domains, place) for part in parts)
-        )
+        compiled = [compile_expression(part, domains, place) for part in parts]
+        return Combined(kind.lower(), tuple(dict.fromkeys(compiled)))  # each part once
     if kind.startswith("RELATION"):
         symbol = _SYMBOLS[kind if kind != "RELATION" else f"RELATION_{data['lambda']}"]
         left, right = place[data["left"]], place[data["right"]]
