@@ -10,7 +10,7 @@ import lazy_loader
 if TYPE_CHECKING:
     from octavo.executors.cores import available_cores
     from octavo.executors.inline import InlineExecutor
-    from octavo.executors.placement import fingerprint
+    from octavo.executors.placement import fingerprint, load_placed
     from octavo.executors.processes import ProcessExecutor
     from octavo.executors.protocol import Event, Executor, Finished, Reported, Work
 
@@ -24,6 +24,7 @@ __all__ = [
     "Work",
     "available_cores",
     "fingerprint",
+    "load_placed",
 ]
 
 # On first use, because worker processes import from this package too and must start quickly.
@@ -32,7 +33,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "cores": ["available_cores"],
         "inline": ["InlineExecutor"],
-        "placement": ["fingerprint"],
+        "placement": ["fingerprint", "load_placed"],
         "processes": ["ProcessExecutor"],
         "protocol": ["Event", "Executor", "Finished", "Reported", "Work"],
     },

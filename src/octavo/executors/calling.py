@@ -24,7 +24,7 @@ from octavo.trial import Report
 
 __all__ = ["Answer", "Call", "failure", "is_library", "make_report", "plain"]
 
-OFFERED = ("seed", "fidelity", "instance", "report", "folder")
+OFFERED = ("seed", "fidelity", "instance", "report", "folder", "time_limit")
 _OURS = str(Path(__file__).parent)
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", str(Path(os.__file__).parent), _OURS)
 
@@ -126,6 +126,7 @@ class Call:
         instance: str | None,
         report: Callable[..., None],
         folder: Path,
+        time_limit: float | None,
         data: Mapping[str, Any],
     ) -> Answer:
         """Call the objective and read its result; `KeyboardInterrupt` alone goes through."""
@@ -137,6 +138,7 @@ class Call:
             "instance": instance,
             "report": report,
             "folder": folder,
+            "time_limit": time_limit,
             **data,
         }
         try:

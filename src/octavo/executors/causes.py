@@ -8,7 +8,6 @@ from pathlib import Path
 
 from octavo.executors.calling import is_library
 from octavo.executors.keeper import Order, Outcome
-from octavo.executors.worker import LOST
 from octavo.trial import Status
 
 __all__ = ["explain"]
@@ -44,6 +43,11 @@ def explain(outcome: Outcome, order: Order) -> tuple[Status, str]:
             f"its worker process was not ready after {outcome.wall_s:.0f} s and was killed. Look "
             "for what blocks while the objective's module is imported, or raise start_timeout_s."
         )
+    if outcome.end == "cut":
+        return Status.CRASHED, (
+            "it lost its connection: the objective closed file descriptors that are not its own, "
+            "such as with os.closerange, or wrote into them. Touch only what you opened."
+        )
     how = _death(outcome)
     if outcome.end == "stillborn":
         how = f"its worker process ended while it started, twice: {how}"
@@ -54,11 +58,6 @@ def explain(outcome: Outcome, order: Order) -> tuple[Status, str]:
 
 def _death(outcome: Outcome) -> str:
     code = outcome.exit_code
-    if code == LOST:
-        return (
-            "the objective closed file descriptors that are not its own, such as with "
-            "os.closerange. Close only what you opened."
-        )
     if code >= 0:
         return (
             f"exit code {code}. The objective, or a library in it, called os._exit or exited from "

@@ -47,6 +47,7 @@ class InlineExecutor:
         self._work: Work | None = None
         self._call: Call | None = None
         self._running: Proposal | None = None
+        self._time_limit: float | None = None
         self._events: deque[Event] = deque()
 
     @property
@@ -84,6 +85,7 @@ class InlineExecutor:
                 "in the only slot. Call wait() first."
             )
         self._running = proposal
+        self._time_limit = wall_s
 
     def wait(self, timeout_s: float | None = None) -> Sequence[Event]:
         """Run what was submitted, to its end; reports come first, then the trial."""
@@ -137,6 +139,7 @@ class InlineExecutor:
             seed=proposal.seed,
             fidelity=proposal.fidelity,
             instance=proposal.instance,
+            time_limit=self._time_limit,
             report=make_report(work.problem, keep),
             folder=folder,
             data=work.data,

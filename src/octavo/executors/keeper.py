@@ -6,8 +6,8 @@ busy. Everything that a trial starts is below it in the tree of processes: it ad
 (`PR_SET_CHILD_SUBREAPER`, Linux), so a child that calls `setsid` or forks twice does not
 escape. When the study is gone it kills what is below it, and ends.
 
-Over its socket to the study go reports (`R`) up and stops (`K`) down; trials and their
-outcomes go through the pool.
+Over its socket to the study go starts (`S`) and reports (`R`) up and stops (`K`) down; trials
+and their outcomes go through the pool.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from octavo.executors import process_tree
 from octavo.executors.frames import Frames
 from octavo.executors.launching import worker_command
 from octavo.executors.output import Output
+from octavo.executors.worker import LOST
 
 __all__ = ["Order", "Outcome", "Setup", "prepare", "run"]
 
@@ -79,7 +80,8 @@ class Outcome:
     Parameters
     ----------
     end
-        "answered", or killed for "timeout", "memory" or "stopped", or "died" by itself, or was
+        "answered", or killed for "timeout", "memory" or "stopped", or "died" by itself, or
+        was "cut" off because the objective closed or garbled the worker's socket, or was
         "stillborn" or "hung": its worker ended, or took too long, before it called the objective.
     answer
         Message `D`, if answered.
@@ -283,7 +285,18 @@ class Watch:
             if not worker.frames.is_open or worker.has_ended():
                 if self._read_worker():  # its last words
                     return "answered"
-                return "died" if self.began is not None else "stillborn"
+                return self._kind_of_death()
+
+    def _kind_of_death(self) -> str:
+        """Why the worker's end of the socket is closed."""
+        give_up = time.monotonic() + 0.5
+        while not self.worker.has_ended():  # descriptors are closed a moment before the end
+            if time.monotonic() > give_up:
+                return "cut"
+            time.sleep(0.001)
+        if self.worker.exit_code == LOST:
+            return "cut"
+        return "died" if self.began is not None else "stillborn"
 
     @staticmethod
     def _events(frames: Frames, read: bool) -> int:
@@ -298,6 +311,7 @@ class Watch:
                 self.began, self.started = time.monotonic(), time.time()
                 self._measure()
                 self.before, self.reaped_cpu_s = self.now, 0.0
+                self.study.send(b"S", str(self.order.index).encode())
             elif kind == b"R":
                 self.study.send(b"R", body)
             elif kind == b"D":

@@ -75,9 +75,30 @@ class _KeeperPopen(popen_spawn_posix.Popen):
 
 
 class _KeeperProcess(context.SpawnProcess):
+    """A keeper, which a process that the study forked leaves alone.
+
+    Pebble and multiprocessing end their processes when an interpreter ends; the copy of the
+    study that `os.fork` makes must not end the study's own.
+    """
+
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  (the base class's name)
         return _KeeperPopen(process_obj)
+
+    @property
+    def _is_ours(self) -> bool:
+        return bool(self._parent_pid == os.getpid())  # type: ignore[attr-defined]
+
+    def is_alive(self) -> bool:
+        return self._is_ours and super().is_alive()
+
+    def terminate(self) -> None:
+        if self._is_ours:
+            super().terminate()
+
+    def join(self, timeout: float | None = None) -> None:
+        if self._is_ours:
+            super().join(timeout)
 
 
 class KeeperContext(context.SpawnContext):

@@ -13,6 +13,7 @@ same data are not written again when a study is resumed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import mmap
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["Placed", "fingerprint", "load", "place"]
+__all__ = ["PLACE", "Placed", "fingerprint", "load", "load_placed", "place"]
+
+PLACE = "data"
+"""Where placed data lie in a study's folder."""
 
 _ALIGNMENT = 64  # bytes; what Arrow and vector instructions like
 
@@ -82,8 +86,7 @@ def place(data: Mapping[str, Any], folder: Path) -> tuple[Placed, ...]:
     placed = []
     for name, value in data.items():
         form = _form(name, value)
-        label = re.sub(r"\W", "_", name)[:40]
-        path = folder / f"{label}-{_digest(form)[:16]}.{form.suffix}"
+        path = folder / f"{_stem(name, _digest(form))}.{form.suffix}"
         if not path.exists():
             _write(path, form, name)
         placed.append(Placed(name, str(path.absolute()), form.kind))
@@ -106,6 +109,39 @@ def load(placed: Placed) -> Any:
         table = pa.ipc.open_file(source).read_all()
     frame = table.to_pandas(split_blocks=True)  # one block per column, so that none is copied
     return frame if placed.kind == "arrow" else _as_series(frame, table)
+
+
+def load_placed(folder: Path, prints: Mapping[str, str]) -> dict[str, Any]:
+    """Data that an earlier run of a study placed.
+
+    Parameters
+    ----------
+    folder
+        Of the study.
+    prints
+        What `fingerprint` gave for them, by name.
+
+    Raises
+    ------
+    StorageError
+        If a file is gone.
+    """
+    found = {}
+    for name, digest in prints.items():
+        paths = sorted((folder / PLACE).glob(f"{_stem(name, digest)}.*"))
+        if not paths:
+            raise StorageError(
+                f"the data {name!r} are no longer in {folder / PLACE}. "
+                "Pass them again, as data={...}."
+            )
+        kind = paths[0].suffix.removeprefix(".")
+        found[name] = load(Placed(name, str(paths[0].absolute()), kind))
+    return found
+
+
+def _stem(name: str, digest: str) -> str:
+    label = re.sub(r"\W", "_", name)[:40]
+    return f"{label}-{digest[:16]}"
 
 
 def fingerprint(data: Mapping[str, Any]) -> dict[str, str]:
@@ -144,7 +180,8 @@ def _write(path: Path, form: _Form, name: str) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there may be no folder for it to be in
+            partial.unlink(missing_ok=True)
         raise StorageError(
             f"the data {name!r} could not be written to {path}: {error}. Free some space "
             "there, or give the study a folder on another disk."
@@ -204,11 +241,9 @@ class _Array:
 class _Table:
     """A pandas table that Arrow can hold exactly."""
 
-    suffix = "arrow"
-
     def __init__(self, table: pa.Table, kind: str) -> None:
         self.table = table
-        self.kind = kind
+        self.kind = self.suffix = kind
 
     def chunks(self) -> Iterator[Any]:
         import pyarrow as pa

@@ -180,6 +180,7 @@ class ProcessExecutor:
             proposal.fidelity,
             proposal.instance,
             str(folder),
+            min(walls, default=None),
         )
         order = Order(
             proposal.index,
@@ -252,7 +253,10 @@ class ProcessExecutor:
                 self._finish(slot, None)
 
     def _take_reports(self, slot: _Slot) -> None:
-        for _, body in slot.frames.receive():
+        for kind, body in slot.frames.receive():
+            if kind == b"S":
+                slot.has_begun = True
+                continue
             index, step, values, at_s = pickle.loads(body)
             if slot.proposal is not None and slot.proposal.index == index:
                 report = Report(step, values, at_s)
@@ -261,18 +265,28 @@ class ProcessExecutor:
 
     def _finish(self, slot: _Slot, future: Future[Outcome] | None) -> None:
         """The slot's trial has ended (future done), or its keeper has (None)."""
-        proposal, order = slot.proposal, slot.order
-        error = future.exception() if future is not None else None
-        if proposal is not None and order is not None:
-            if future is not None and error is None:
+        proposal, order, error = slot.proposal, slot.order, None
+        if future is not None and (error := future.exception()) is None:
+            if proposal is not None and order is not None:
                 trial = self._trial(slot, proposal, order, future.result())
-            else:
-                trial = self._lost(slot, proposal, error)
-            self._events.append(Finished(trial))
+                self._events.append(Finished(trial))
+            slot.end()
+            return
+        # The keeper was killed. If the objective had not been called, nobody need know.
+        is_lost = slot.has_begun or slot.is_retried or slot.stopped is not None
+        if proposal is not None and is_lost:
+            self._events.append(Finished(self._lost(slot, proposal, error)))
         slot.end()
-        if future is None or error is not None or not slot.frames.is_open:
-            slot.close()
+        slot.close()
+        try:
             slot.open()
+            if proposal is not None and order is not None and not is_lost:
+                slot.begin(proposal, order)
+                slot.is_retried = True
+        except StudyError as failure:
+            logger.warning("slot %d: %s", slot.number, failure)
+            if proposal is not None and not is_lost:
+                self._events.append(Finished(self._lost(slot, proposal, failure)))
 
     def _trial(self, slot: _Slot, proposal: Proposal, order: Order, outcome: Outcome) -> Trial:
         assert self._work is not None
@@ -340,6 +354,8 @@ class _Slot:
         self.stopped: tuple[Status, str] | None = None
         self.reports: list[Report] = []
         self.began = 0.0
+        self.has_begun = False  # whether the objective has been called
+        self.is_retried = False  # after the death of a keeper
 
     def open(self) -> None:
         """Start a keeper, which starts a worker."""
@@ -358,21 +374,28 @@ class _Slot:
         )
         try:
             self.is_open = self.pool.active  # asking starts it
+        except (OSError, RuntimeError) as error:  # pebble's BrokenProcessPool is a RuntimeError
+            for end in (self.bell, self._ringer):
+                os.close(end)
+            ours.close()
+            raise StudyError(
+                f"no process could be started for trials: {error.__cause__ or error}. The machine "
+                "may be out of memory, processes or open files; use fewer workers."
+            ) from error
         finally:
             theirs.close()  # so that the end of the keeper is the end of the stream
 
     def begin(self, proposal: Proposal, order: Order) -> None:
         """Run a trial."""
+        if not self.is_open:
+            self.open()
+        try:
+            future = self.pool.schedule(run, args=(order,))
+        except RuntimeError:  # the keeper was killed while idle: that costs no trial
+            self.close()
+            self.open()
+            future = self.pool.schedule(run, args=(order,))
         self.proposal, self.order, self.began = proposal, order, time.time()
-        for attempt in range(2):
-            try:
-                future = self.pool.schedule(run, args=(order,))
-                break
-            except RuntimeError:  # the keeper was killed while idle: that costs no trial
-                if attempt:
-                    raise
-                self.close()
-                self.open()
         ringer = self._ringer
         self.future = future
         future.add_done_callback(lambda _: _ring(ringer))
@@ -383,6 +406,7 @@ class _Slot:
             os.read(self.bell, 4096)
         self.proposal = self.order = self.future = self.stopped = None
         self.reports = []
+        self.has_begun = self.is_retried = False
 
     def cut(self) -> None:
         """Hang up, upon which the keeper kills everything and ends."""

@@ -46,6 +46,7 @@ class Trialling:
     fidelity: float | None
     instance: str | None
     folder: str
+    time_limit: float | None
 
 
 def main(channel: int, keeper: int) -> None:
@@ -114,6 +115,7 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
                 seed=trialling.seed,
                 fidelity=trialling.fidelity,
                 instance=trialling.instance,
+                time_limit=trialling.time_limit,
                 report=make_report(problem, send),
                 folder=Path(trialling.folder),
                 data=data,
@@ -126,9 +128,7 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
             os._exit(0)
         current = -1
         if answer.traceback:
-            os.dup2(_spare, 2)  # it may have closed this one
-            _renew_streams()
-            _streams[2].write(answer.traceback)
+            _open_stream(2).write(answer.traceback)
         try:
             body = pickle.dumps((answer.costs, answer.constraints, answer.extra, answer.cause))
         except Exception as error:  # memory, recursion: the answer itself is plain data
@@ -182,8 +182,7 @@ class _Process:
             if signal.getsignal(number) is not handler and handler is not None:
                 signal.signal(number, handler)
         for descriptor, stream in ((1, "stdout"), (2, "stderr")):
-            os.dup2(_spare, descriptor)
-            setattr(sys, stream, _streams[descriptor])
+            setattr(sys, stream, _open_stream(descriptor))
 
 
 _streams: dict[int, TextIO] = {}
@@ -208,15 +207,16 @@ def _stream(descriptor: int) -> TextIO:
     )
 
 
-def _renew_streams() -> None:
-    for descriptor, stream in list(_streams.items()):
-        if stream.closed:
-            _streams[descriptor] = _stream(descriptor)
+def _open_stream(descriptor: int) -> TextIO:
+    """Our own stream, whatever the objective did to it or to its descriptor."""
+    os.dup2(_spare, descriptor)
+    if _streams[descriptor].closed:
+        _streams[descriptor] = _stream(descriptor)
+    return _streams[descriptor]
 
 
 def _flush() -> None:
     """Hand everything printed to the system, C libraries' buffers included."""
-    _renew_streams()
     for stream in (sys.stdout, sys.stderr, *_streams.values()):
         with contextlib.suppress(Exception):  # the objective's own stream may do anything
             stream.flush()
