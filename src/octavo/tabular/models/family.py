@@ -54,6 +54,8 @@ class Shape:
         Columns that one-hot encoding adds to those.
     n_classes
         Number of classes; 1 for regression.
+    n_texts
+        Columns of text.
     has_categories
         Whether any column is categorical.
     imbalance
@@ -68,6 +70,7 @@ class Shape:
     n_features: int
     n_onehot: int = 0
     n_classes: int = 1
+    n_texts: int = 0
     has_categories: bool = False
     imbalance: float = 1.0
     is_skewed: bool = False
