@@ -63,7 +63,7 @@ class Command:
     at: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise StudyError(
                 f"a study has no command {self.kind!r}. It knows "
                 + ", ".join(f"{kind!r} ({meaning})" for kind, meaning in KINDS.items())

@@ -38,7 +38,7 @@ __all__ = [
     "version",
 ]
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """All versions of the schema, oldest first; one file each in `migrations/versions/`."""
 
 metadata = MetaData()

@@ -47,16 +47,6 @@ def upgrade() -> None:
         sa.Column("origin_data", sa.Text, nullable=False),
     )
     op.create_table(
-        "pending",
-        sa.Column(
-            "proposal_index",
-            sa.Integer,
-            sa.ForeignKey(proposal),
-            primary_key=True,
-            autoincrement=False,
-        ),
-    )
-    op.create_table(
         "leases",
         sa.Column(
             "proposal_index",
