@@ -1,1 +1,5 @@
-"""."""
+"""The command line: thin faces of what the library does."""
+
+from octavo.cli.app import main
+
+__all__ = ["main"]

@@ -10,11 +10,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from octavo.errors import SettingError, closest
 from octavo.optimizers.protocol import Optimizer, Recipe
 
-__all__ = ["CATALOG", "Optimizer", "Recipe", "WHERE", "recipe"]
+if TYPE_CHECKING:
+    from octavo.optimizers.auto import Auto
+    from octavo.optimizers.grid import Grid
+    from octavo.optimizers.random_forest import RandomForestBO
+    from octavo.optimizers.random_search import RandomSearch
+    from octavo.optimizers.regularized_evolution import RegularizedEvolution
+    from octavo.optimizers.repeats import Repeats
+    from octavo.optimizers.sobol import Sobol
+    from octavo.optimizers.warmed import Warmed
+
+__all__ = [
+    "CATALOG",
+    "WHERE",
+    "Auto",
+    "Grid",
+    "Optimizer",
+    "RandomForestBO",
+    "RandomSearch",
+    "Recipe",
+    "RegularizedEvolution",
+    "Repeats",
+    "Sobol",
+    "Warmed",
+    "recipe",
+]
 
 WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -89,3 +114,11 @@ def recipe(name_or_recipe: str | Recipe) -> Recipe:
             "'random-forest', or an object with a method start(problem, seed)."
         )
     return name_or_recipe
+
+
+def __getattr__(name: str) -> Any:
+    """The recipe classes, loaded on first use."""
+    for module, attribute in WHERE.values():
+        if attribute == name:
+            return getattr(import_module(module), attribute)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

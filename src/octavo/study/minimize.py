@@ -52,8 +52,8 @@ def minimize(
     ----------
     objective
         A function whose first positional argument is the configuration (a dict of the active
-        hyperparameters). Of `seed`, `fidelity`, `instance`, `report`, `folder` and the names
-        in `data` it gets those that it names. It returns the cost, or a dict with a number
+        hyperparameters). Of `seed`, `fidelity`, `instance`, `report`, `folder`, `time_limit` and
+        the names in `data` it gets those that it names. It returns the cost, or a dict with a number
         for each objective and constraint; further keys are kept with the trial.
     space
         What can be chosen: `octavo.space(...)`, a ConfigSpace `ConfigurationSpace`, or any

@@ -14,20 +14,11 @@ from numpy.typing import NDArray
 from octavo.ensemble.metrics import Metric, default_metric, get_metric
 from octavo.ensemble.resampling import Resampling, plan
 from octavo.spaces import Space
-from octavo.tabular.checks import (
-    check_alignment,
-    check_enough_rows,
-    check_groups,
-    check_lengths,
-    check_time,
-    check_weighted_classes,
-    check_weights,
-)
+from octavo.tabular.checks import check_fit_inputs
 from octavo.tabular.models.family import Family, Shape
-from octavo.tabular.pipeline import cash_space, first_configurations, shape_of
+from octavo.tabular.pipeline import cash_space, first_configurations, left_out, shape_of
 from octavo.tabular.schema import Schema, infer_schema
 from octavo.tabular.settings import SearchSettings
-from octavo.tabular.table import as_frame
 from octavo.tabular.target import Target, infer_target
 
 __all__ = ["Prepared", "prepare"]
@@ -130,27 +121,22 @@ def prepare(
     DataError, SettingError
         With what to do about it.
     """
-    frame = as_frame(X)
-    check_lengths(len(frame), y=y)
-    check_enough_rows(frame)
-    check_alignment(X, y=y, sample_weight=sample_weight, groups=groups)
-    weights = check_weights(sample_weight, len(frame))
-    target = infer_target(y, settings.task)
-    encoded = target.encode(y)
-    check_weighted_classes(target, encoded, weights)
-    schema = infer_schema(X, y, kinds=settings.kinds)
+    given = check_fit_inputs(X, y, sample_weight=sample_weight, groups=groups, time=time, who=who)
+    target = infer_target(given.y, settings.task)
+    encoded = target.encode(given.y)
+    schema = infer_schema(given.X, given.y, kinds=settings.kinds)
     metric = (
         default_metric(target.kind)
         if settings.metric is None
         else get_metric(settings.metric, target.kind)
     )
-    table = schema.apply(X, who=who)
+    table = schema.apply(given.X, who=who)
     resampling = plan(
         len(table),
         target.kind,
         encoded,
-        groups=check_groups(groups, len(frame)),
-        time=check_time(time, frame),
+        groups=given.groups,
+        time=given.time,
         strategy=settings.resampling,
         args=settings.resampling_args,
         time_limit_s=None if settings.time_limit_s is None else settings.time_limit_s * n_jobs,
@@ -161,21 +147,23 @@ def prepare(
     shape = shape_of(schema, table, encoded, target.kind, n_rows=n_fold_rows)
     names = tuple(settings.include) if settings.include is not None else None
     chosen = {"include": names, "exclude": tuple(settings.exclude or ()), "families": families}
-    space = cash_space(schema, shape, updates=settings.space_updates, **chosen)
-    first = first_configurations(schema, shape, **chosen)
+    updates = settings.space_updates
+    space = cash_space(schema, shape, updates=updates, **chosen)
+    first = first_configurations(schema, shape, updates=updates, **chosen)
+    absent = [why for why in left_out(shape, **chosen).values() if "pip install" in why]
     prepared = Prepared(
         schema=schema,
         target=target,
         table=table,
         y=encoded,
-        weights=weights,
+        weights=given.weights,
         metric=metric,
         resampling=resampling,
         shape=shape,
         space=space,
         first=tuple(first),
         families=families,
-        warnings=(*target.warnings, *schema.warnings),
+        warnings=(*given.warnings, *target.warnings, *schema.warnings, *absent),
     )
     if X_test is None:
         return prepared

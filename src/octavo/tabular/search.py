@@ -17,9 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
-from octavo.errors import StorageError, StudyError
+from octavo.errors import StudyError
 from octavo.executors import InlineExecutor, ProcessExecutor, available_cores, load_placed
 from octavo.executors.protocol import Executor
 from octavo.history import History
@@ -34,6 +32,7 @@ from octavo.tabular.evaluate import Setup, evaluate
 from octavo.tabular.evidence import Evidence, gather
 from octavo.tabular.model import TabularModel
 from octavo.tabular.prepare import Prepared, prepare
+from octavo.tabular.runs import load_question, save_question, save_result
 from octavo.tabular.settings import SearchSettings
 from octavo.trial import Proposal
 
@@ -41,7 +40,6 @@ __all__ = ["SearchResult", "resume_search", "search_table"]
 
 logger = logging.getLogger(__name__)
 
-QUESTION = "search.pkl"  # what a resumed search needs besides the study and its data
 MEMORY_SHARE = 0.8  # of the memory that is free, divided among the jobs
 
 
@@ -156,7 +154,7 @@ def search_table(
         )
         stack.callback(study.close)
         if settings.folder is not None:
-            _remember(folder, prepared, settings)
+            save_question(folder, prepared, settings)
         return _explore(study, prepared, settings, _data(prepared, n_threads), began)
 
 
@@ -190,14 +188,7 @@ def resume_search(
     """
     began = time.monotonic() if began is None else began
     folder = Path(folder)
-    try:
-        with (folder / QUESTION).open("rb") as file:
-            prepared, settings = cloudpickle.load(file)
-    except FileNotFoundError:
-        raise StorageError(
-            f"there is no search to resume in {folder} (no {QUESTION}). Give the folder that "
-            "`octavo fit --out` made."
-        ) from None
+    prepared, settings = load_question(folder)
     if time_limit_s is None and max_trials is None:
         time_limit_s, max_trials = settings.time_limit_s, settings.max_trials
     settings = replace(
@@ -210,8 +201,7 @@ def resume_search(
     )
     study = open_study(folder)
     try:
-        names = [name for name in study.settings["run"]["data"] if name != "setup"]
-        tables = load_placed(folder, names)
+        tables = load_placed(folder, study.settings["run"]["data"])
         prepared = replace(
             prepared,
             table=tables["table"],
@@ -291,7 +281,7 @@ def _explore(
     evidence = gather(prepared, model, oof, seed=study.seed)
     if settings.folder is not None:
         model.save(settings.folder / "model")
-    return SearchResult(
+    result = SearchResult(
         model=model,
         prepared=prepared.without_tables(),
         history=study.history,
@@ -302,6 +292,9 @@ def _explore(
         seed=study.seed,
         folder=settings.folder,
     )
+    if settings.folder is not None:
+        save_result(settings.folder, result)
+    return result
 
 
 def reserve_s(limit_s: float) -> float:
@@ -357,13 +350,6 @@ def _data(prepared: Prepared, n_threads: int) -> dict[str, Any]:
         "test_y": prepared.test_y,
     }
     return data | {name: value for name, value in optional.items() if value is not None}
-
-
-def _remember(folder: Path, prepared: Prepared, settings: SearchSettings) -> None:
-    """Store the question, so that the search can be resumed; the tables lie with the data."""
-    bare = prepared.without_tables()
-    with (folder / QUESTION).open("wb") as file:
-        cloudpickle.dump((bare, replace(settings, callbacks=(), families=())), file, protocol=5)
 
 
 def _affordable(costs: TrialCosts) -> Any:

@@ -1,0 +1,5 @@
+"""`python -m octavo`."""
+
+from octavo.cli.app import main
+
+main()

@@ -1,0 +1,301 @@
+"""All commands in one table; each module is loaded when its command runs.
+
+Exit codes: 0 all went well; 1 the work could not be done (no pipeline could be fitted, a
+study is locked, a disk is full); 2 what was asked makes no sense (a wrong option, file, column
+or value); 130 interrupted before there was anything to keep.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="octavo",
+    help="AutoML for everyone: a table in, a trustworthy model out. Start with: octavo fit",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Run = Annotated[str, typer.Argument(help="Folder of the run.", show_default=False)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+@app.command()
+def fit(
+    train: Annotated[
+        str,
+        typer.Argument(
+            help="Training table: CSV, TSV, Parquet, JSON lines; also .gz.", show_default=False
+        ),
+    ],
+    target: Annotated[
+        str, typer.Option("--target", "-t", help="Column to predict.", show_default=False)
+    ],
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric", "-m", help="What to optimize: roc_auc, log_loss, accuracy, rmse, mae, ..."
+        ),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", help="Wall clock from start to exit: 90s, 5m, 1h.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", help="Number of pipelines to evaluate.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", help="What one pipeline may use: 2GB.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", help="Pipelines fitted at the same time.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Makes --trials reproducible.")] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="Folder of the run; runs/NAME by default.")
+    ] = None,
+    test_file: Annotated[
+        str | None,
+        typer.Option("--test-file", help="Held-out table with the target, scored for the record."),
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="classification or regression, if not obvious.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            help="COLUMN=KIND overrules detection: number, category, text, date, boolean, drop.",
+        ),
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option("--include", help="Only this model family (repeatable).")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", help="Not this model family (repeatable).")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", help="Column with the rows' weights.")
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option("--groups", help="Column whose groups are never split.")
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option("--time-column", help="Column by which validation rows come later."),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find, tune and ensemble models for a table."""
+    from octavo.cli.fitting import fit_command
+
+    fit_command(
+        train,
+        target=target,
+        metric=metric,
+        time_limit=time,
+        trials=trials,
+        memory=memory,
+        workers=workers,
+        seed=seed,
+        out=out,
+        test_file=test_file,
+        task=task,
+        kinds=kind or [],
+        include=include,
+        exclude=exclude,
+        weights=weights,
+        groups=groups,
+        time_column=time_column,
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@app.command()
+def predict(
+    run: Annotated[
+        str, typer.Argument(help="Folder of a run or a saved model.", show_default=False)
+    ],
+    table: Annotated[str, typer.Argument(help="Table to predict.", show_default=False)],
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help="File of the predictions; - for the terminal."),
+    ] = None,
+    proba: Annotated[
+        bool, typer.Option("--proba", help="Add the probability of each class.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Predict the rows of a table; score them if it has the target."""
+    from octavo.cli.predicting import predict_command
+
+    predict_command(run, table, out=out, proba=proba, as_json=json)
+
+
+@app.command()
+def leaderboard(
+    run: Run,
+    every: Annotated[bool, typer.Option("--all", help="Failed pipelines too.")] = False,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many rows.")] = 20,
+    json: Json = False,
+) -> None:
+    """Show the pipelines that were tried, best first."""
+    from octavo.cli.looking import leaderboard_command
+
+    leaderboard_command(run, every=every, top=top, as_json=json)
+
+
+@app.command()
+def report(
+    run: Run,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="File; RUN/report.html by default.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the report of a run: one HTML file that needs no network."""
+    from octavo.cli.looking import report_command
+
+    report_command(run, out=out, as_json=json)
+
+
+@app.command()
+def studies(
+    folder: Annotated[str, typer.Argument(help="Where to look.")] = "runs",
+    json: Json = False,
+) -> None:
+    """List the studies below a folder."""
+    from octavo.cli.looking import studies_command
+
+    studies_command(folder, as_json=json)
+
+
+@app.command()
+def resume(
+    run: Run,
+    time: Annotated[
+        str | None, typer.Option("--time", help="Wall clock of this session: 90s, 5m, 1h.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", help="Trials in all, earlier ones included.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", help="Trials at the same time.")
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a run where it was left."""
+    from octavo.cli.fitting import resume_command
+
+    resume_command(
+        run, time_limit=time, trials=trials, workers=workers, as_json=json, quiet=quiet
+    )
+
+
+@app.command()
+def ask(
+    run: Run,
+    n: Annotated[int, typer.Option("--number", "-n", min=1, help="How many.")] = 1,
+    space: Annotated[
+        str | None,
+        typer.Option("--space", help="JSON file of the space (ConfigSpace's or Octavo's), to begin."),
+    ] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option("--objective", help="NAME, or NAME:max; to begin (repeatable)."),
+    ] = None,
+    optimizer: Annotated[
+        str, typer.Option("--optimizer", help="Catalog name; to begin.")
+    ] = "auto",
+    seed: Annotated[int | None, typer.Option("--seed", help="To begin.")] = None,
+    json: Json = False,
+) -> None:
+    """Ask a study what to try next; tell it later, from any process."""
+    from octavo.cli.asking import ask_command
+
+    ask_command(
+        run,
+        n=n,
+        space=space,
+        objectives=objective,
+        optimizer=optimizer,
+        seed=seed,
+        as_json=json,
+    )
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def tell(
+    run: Run,
+    index: Annotated[int, typer.Argument(help="Number of the trial.", show_default=False)],
+    value: Annotated[
+        list[str] | None,
+        typer.Argument(help="The cost, or NAME=VALUE for several.", show_default=False),
+    ] = None,
+    failed: Annotated[
+        str | None, typer.Option("--failed", help="Why there is no value.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell a study what came of a trial."""
+    from octavo.cli.asking import tell_command
+
+    tell_command(run, index, values=value or [], failed=failed, as_json=json)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"octavo {version('octavo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; errors become one sentence and an exit code."""
+    from octavo.errors import OctavoError, StorageError, StudyError
+
+    try:
+        return app(args=arguments)
+    except (StudyError, StorageError) as error:
+        _fail(error, 1)
+    except OctavoError as error:
+        _fail(error, 2)
+    except KeyboardInterrupt:
+        _fail(None, 130)
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        sys.stderr.close()
+        raise SystemExit(0) from None
+
+
+def _fail(error: Exception | None, code: int) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(
+        "[bold red]Interrupted.[/]" if error is None else "[bold red]Error:[/] ",
+        end="" if error is not None else "\n",
+    )
+    if error is not None:
+        console.print(str(error), markup=False, highlight=False)
+    raise SystemExit(code)
