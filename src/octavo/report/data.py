@@ -1,0 +1,234 @@
+"""What a report is about, as plain data: every field can be left out but the first few."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Column",
+    "Feature",
+    "Member",
+    "ModelRow",
+    "Predictions",
+    "ReportData",
+    "Setting",
+    "TrialPoint",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the training table.
+
+    Parameters
+    ----------
+    name
+        As the user calls it.
+    kind
+        "number", "category", "text", "date", "boolean", ...
+    missing
+        Share of rows without a value, 0 to 1.
+    unique
+        How many different values.
+    bars
+        Heights of a small histogram (numbers, dates) or of the most frequent values.
+    summary
+        A few words: "1.2 to 9.8, median 4" or "red, blue, green".
+    note
+        Anything to know: "dropped: constant".
+    """
+
+    name: str
+    kind: str
+    missing: float = 0.0
+    unique: int | None = None
+    bars: tuple[float, ...] = ()
+    summary: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One line of the leaderboard.
+
+    Parameters
+    ----------
+    name
+        Of the model.
+    score
+        On validation rows, in the user's direction.
+    test_score
+        On test rows, if there were any.
+    fit_s, predict_s
+        Seconds.
+    weight
+        In the ensemble, 0 to 1.
+    detail
+        Its main settings in words.
+    """
+
+    name: str
+    score: float
+    test_score: float | None = None
+    fit_s: float | None = None
+    predict_s: float | None = None
+    weight: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A model of the final ensemble, its weight (0 to 1), and what it is in words."""
+
+    name: str
+    weight: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPoint:
+    """One model that was tried.
+
+    Parameters
+    ----------
+    elapsed_s
+        When it ended, in seconds from the start of the search.
+    model
+        Which family: "LightGBM".
+    score
+        None if it failed.
+    status
+        "success", "timeout", ...
+    detail
+        Shown on hovering.
+    """
+
+    elapsed_s: float
+    model: str
+    score: float | None
+    status: str = "success"
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """How much the model relies on a column, with its interval (see `octavo.ensemble`)."""
+
+    name: str
+    mean: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A hyperparameter that was searched: its model, name and what it could be."""
+
+    model: str
+    name: str
+    choices: str
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What the final model says about rows it did not train on.
+
+    Parameters
+    ----------
+    y_true : shape (n,)
+        Encoded classes 0..K-1, or numbers.
+    prediction : shape (n, K) or (n,)
+        Probabilities, or numbers.
+    classes
+        The K labels in words; empty for regression.
+    labels : shape (n,)
+        Encoded decisions; by default the most probable class.
+    where
+        From which rows: "out-of-fold rows", "hold-out rows".
+    """
+
+    y_true: NDArray[Any]
+    prediction: NDArray[Any]
+    classes: tuple[str, ...] = ()
+    labels: NDArray[Any] | None = None
+    where: str = "rows it did not train on"
+
+    @property
+    def decided(self) -> NDArray[np.int64]:
+        """Encoded decisions, shape (n,)."""
+        if self.labels is not None:
+            return np.asarray(self.labels, dtype=np.int64)
+        return np.asarray(self.prediction).argmax(1)
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that a report shows.
+
+    Parameters
+    ----------
+    target
+        Name of the predicted column.
+    task
+        "binary", "multiclass" or "regression".
+    metric
+        Name of the metric; its direction is `greater_is_better`.
+    score
+        Of the final model on rows that it did not train on.
+    interval
+        95 % interval of the score.
+    baseline
+        Score of the plain baseline; what it does stands in `baseline_name`.
+    optimum
+        The best possible score, if there is one.
+    n_rows
+        Of the training table.
+    warnings
+        What to watch out for, one sentence each.
+    progress
+        Pairs (seconds from the start, best validation score until then).
+    ensemble_progress
+        The same of the ensemble.
+    judged
+        How models were judged: the resampling in a sentence.
+    stopped
+        Why the search stopped, in a sentence.
+    resources, versions, settings
+        Names and values for people.
+    created
+        Date and time, as text.
+    """
+
+    target: str
+    task: Literal["binary", "multiclass", "regression"]
+    metric: str
+    score: float
+    greater_is_better: bool = True
+    title: str = ""
+    interval: tuple[float, float] | None = None
+    baseline: float | None = None
+    baseline_name: str = ""
+    optimum: float | None = None
+    test_score: float | None = None
+    n_rows: int = 0
+    columns: tuple[Column, ...] = ()
+    warnings: tuple[str, ...] = ()
+    leaderboard: tuple[ModelRow, ...] = ()
+    ensemble: tuple[Member, ...] = ()
+    progress: tuple[tuple[float, float], ...] = ()
+    ensemble_progress: tuple[tuple[float, float], ...] = ()
+    trials: tuple[TrialPoint, ...] = ()
+    space: tuple[Setting, ...] = ()
+    validation: Predictions | None = None
+    importance: tuple[Feature, ...] = ()
+    judged: str = ""
+    stopped: str = ""
+    resources: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
