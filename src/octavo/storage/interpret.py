@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
 from typing import Any
 
 from octavo.errors import DataError, SpaceError, closest
@@ -39,6 +40,7 @@ class Interpreter:
         self._file, self._table, self._problem = file, table, problem
         columns = set(table.columns)
         self._meaning: dict[str, str] = {}  # column of the file -> standard name
+        self._preferred: dict[str, str] = {}  # column -> how its cells have been understood
         for prefix, names, is_needed in (
             ("objective.", [o.name for o in problem.objectives], True),
             ("constraint.", [c.name for c in problem.constraints], False),
@@ -173,38 +175,48 @@ class Interpreter:
         """The configuration, by the first reading of its cells that lies in the space."""
         names = {column: self._meaning[column].removeprefix("config.") for column in cells}
         problems = []
-        for reading in self._readings(cells):
-            config = {names[column]: value for column, value in reading.items()}
+        for reading in islice(self._readings(cells), _READINGS):
+            config = {names[column]: value for column, (_, value) in reading.items()}
             if not is_checked:
                 return config
             try:
-                return dict(self._problem.space.check(config))
+                checked = dict(self._problem.space.check(config))
             except SpaceError as error:
                 problems.append(error)
+            else:
+                self._preferred |= {column: way for column, (way, _) in reading.items()}
+                return checked
         raise DataError(
             f"{self._file}, {place}: the configuration is not in the space: {problems[0]}"
         ) from problems[0]
 
-    def _readings(self, cells: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def _readings(self, cells: Mapping[str, Any]) -> Iterator[dict[str, tuple[str, Any]]]:
+        """Ways to understand some cells, the likeliest first: by column (way, value)."""
         if not self._table.is_text:
-            yield dict(cells)
+            yield {column: ("as is", value) for column, value in cells.items()}
             # Other tools write an inactive hyperparameter as null or NaN.
-            absent = {name: v for name, v in cells.items() if v is not None and v == v}
-            if len(absent) < len(cells):
-                yield absent
+            present = {c: ("as is", v) for c, v in cells.items() if v is not None and v == v}
+            if len(present) < len(cells):
+                yield present
             return
-        guessed = {name: _guess(text) for name, text in cells.items()}
-        yield guessed
-        booleans = {"True": True, "False": False, "TRUE": True, "FALSE": False}
-        yield {name: booleans.get(text, guessed[name]) for name, text in cells.items()}
-        # A choice between "1" and "2" looks like numbers without quotes around them.
-        choices = {
-            c.name for c in self._problem.space.columns if c.kind in ("categorical", "ordinal")
-        }
-        yield {
-            name: text if self._meaning[name].removeprefix("config.") in choices else guessed[name]
-            for name, text in cells.items()
-        }
+        choices = {c.name for c in self._problem.space.columns if c.kind in _CHOICES}
+        options = []
+        for column, text in cells.items():
+            ways = [("json", _guess(text))]
+            if self._meaning[column].removeprefix("config.") in choices and ways[0][1] != text:
+                ways.append(("text", text))  # a choice between "1" and "2", without quotes
+            if text in _BOOLEANS:
+                ways.append(("boolean", _BOOLEANS[text]))
+            # What held for the rows before is tried first.
+            ways.sort(key=lambda way: way[0] != self._preferred.get(column, "json"))
+            options.append(ways)
+        for chosen in product(*options):
+            yield dict(zip(cells, chosen, strict=True))
+
+
+_CHOICES = ("categorical", "ordinal")
+_BOOLEANS = {"True": True, "False": False, "TRUE": True, "FALSE": False}
+_READINGS = 512  # of one row, before it is called wrong
 
 
 def _guess(text: str) -> Any:
