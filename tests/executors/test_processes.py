@@ -246,6 +246,8 @@ def test_starting_a_worker_does_not_count(
 def test_submit_lowers_the_limit_and_never_raises_it(processes: Any, run: Any) -> None:
     executor = processes(lambda c: time.sleep(c["s"]) or 1.0, limits=TrialLimits(wall_s=1.0))
     assert run(executor, {"s": 0.5}).succeeded
+    told = processes(lambda c, time_limit: time_limit, limits=TrialLimits(wall_s=9.0))
+    assert [run(told, {}, wall_s=w).costs[0] for w in (None, 4.0, 20.0)] == [9.0, 4.0, 9.0]
     lowered = run(executor, {"s": 0.5}, wall_s=0.2)
     assert lowered.status is Status.TIMEOUT
     assert "0.2 s" in lowered.cause

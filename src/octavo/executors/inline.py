@@ -76,7 +76,10 @@ class InlineExecutor:
         self._work = work
 
     def submit(self, proposal: Proposal, *, wall_s: float | None = None) -> None:
-        """Take a proposal; the next `wait` runs it. `wall_s` cannot be enforced here."""
+        """Take a proposal; the next `wait` runs it.
+
+        `wall_s` cannot be enforced here, but the objective is told it as `time_limit`.
+        """
         if self._work is None:
             raise StudyError("submit was called before start(work). Call start once first.")
         if self._running is not None:

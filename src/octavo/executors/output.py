@@ -47,7 +47,7 @@ class Output:
     def write(self, data: bytes) -> None:
         """Add what was printed."""
         self._last = (self._last + data)[-2000:]
-        if self._room:
+        if self._room and data:
             self._to_file(data[: self._room])
             data, self._room = data[self._room :], max(0, self._room - len(data))
         if not data:

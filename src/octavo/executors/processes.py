@@ -173,6 +173,7 @@ class ProcessExecutor:
             ) from error
         limits = self._work.limits
         walls = [limit for limit in (limits.wall_s, wall_s) if limit is not None]
+        time_limit = min(walls, default=None)
         request = Trialling(
             proposal.index,
             dict(proposal.config),
@@ -180,13 +181,13 @@ class ProcessExecutor:
             proposal.fidelity,
             proposal.instance,
             str(folder),
-            min(walls, default=None),
+            time_limit,
         )
         order = Order(
             proposal.index,
             pickle.dumps(request),
             str(folder),
-            min(walls, default=None),
+            time_limit,
             limits.memory_mb,
         )
         slot.begin(proposal, order)
