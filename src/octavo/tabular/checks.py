@@ -13,6 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from octavo.errors import DataError, SettingError, closest
+from octavo.tabular import conversion, parsing
+from octavo.tabular.cells import cells
 from octavo.tabular.table import as_frame, has_names
 from octavo.tabular.target import as_column, is_missing
 
@@ -153,7 +155,7 @@ def check_lengths(n_rows: int, **others: Any) -> None:
     for name, value in others.items():
         if value is None:
             continue
-        if not hasattr(value, "__len__") and not hasattr(value, "shape"):
+        if isinstance(value, str) or not (hasattr(value, "__len__") or hasattr(value, "shape")):
             raise DataError(
                 f"{name}={value!r} is a single {type(value).__name__}. Pass one value per row, "
                 f"{n_rows} in all."
@@ -319,18 +321,17 @@ def check_time(time: Any, X: pd.DataFrame) -> NDArray[np.int64] | None:
 
 
 def _moments(column: pd.Series, name: str) -> NDArray[Any]:
-    from octavo.tabular import conversion
-    from octavo.tabular.cells import cells
-    from octavo.tabular.detection import detect
-
+    """Dates or numbers, whichever all cells can be read as."""
     read = cells(column)
-    if read.storage in ("number", "boolean", "moment"):
+    if read.labels is None:
         return read.values
-    found = detect(read, "")
-    if found.kind == "date":
-        return np.asarray(conversion.dates(read, found.form)[0])
-    if found.kind in ("number", "boolean"):
-        return np.asarray(conversion.numbers(read, found.form)[0])
+    found = parsing.find_date_format(read.labels)
+    if found is not None:
+        moments, _ = conversion.dates(read, found[0])
+        return np.asarray(moments)
+    numbers, n_lost = conversion.numbers(read)
+    if n_lost == 0:
+        return np.asarray(numbers)
     raise DataError(
         f"{name!r} holds neither dates nor numbers, such as {column.iloc[0]!r}, so rows cannot be "
         "ordered by it. Write dates as 2024-12-31."

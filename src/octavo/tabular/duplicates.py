@@ -1,10 +1,14 @@
-"""Columns with the same content, found by hashing."""
+"""Columns with the same content, whatever types hold it."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+
 import numpy as np
 import pandas as pd
-from pandas.util import hash_array
+
+from octavo.tabular import parsing
+from octavo.tabular.cells import Cells
 
 __all__ = ["find_duplicates"]
 
@@ -12,43 +16,38 @@ HASHED_ROWS = 10_000
 """Rows by which columns are told apart at first; only equals are compared in full."""
 
 
-def find_duplicates(frame: pd.DataFrame) -> dict[str, str]:
+def find_duplicates(columns: Mapping[str, Cells]) -> dict[str, str]:
     """Columns that equal an earlier one in every row, each with the first such column.
 
     Missing cells equal missing cells. A column of numbers never equals one of words.
 
     Examples
     --------
-    >>> find_duplicates(pd.DataFrame({"a": [1, 2], "b": [1, 2], "c": [1, 3]}))
+    >>> from octavo.tabular.cells import cells
+    >>> frame = pd.DataFrame({"a": [1, 2], "b": [1, 2], "c": [1, 3]})
+    >>> find_duplicates({name: cells(frame[name]) for name in frame})
     {'b': 'a'}
     """
-    rows = np.arange(0, len(frame), max(1, len(frame) // HASHED_ROWS))
-    sample = frame if len(rows) == len(frame) else frame.iloc[rows]
-    firsts: dict[bytes, list[str]] = {}
+    firsts: dict[Hashable, list[str]] = {}
     found: dict[str, str] = {}
-    for name in frame.columns:
-        bucket = firsts.setdefault(_key(sample[name]), [])
-        same = next((first for first in bucket if _is_same(frame[first], frame[name])), None)
-        if same is None:
-            bucket.append(name)
+    for name, column in columns.items():
+        step = max(1, len(column) // HASHED_ROWS)
+        bucket = firsts.setdefault(_content(column, step), [])
+        for first in bucket:
+            if step == 1 or _content(columns[first]) == _content(column):
+                found[name] = first
+                break
         else:
-            found[name] = same
+            bucket.append(name)
     return found
 
 
-def _key(column: pd.Series) -> bytes:
-    if column.dtype.kind in "iufb" and isinstance(column.dtype, np.dtype):
-        # + 0.0: -0.0 equals 0.0 but has other bytes.
-        return (column.to_numpy(np.float64) + 0.0).tobytes()
-    codes, labels = pd.factorize(column.astype(str).where(column.notna(), None))
-    return codes.tobytes() + hash_array(np.asarray(labels, dtype=object)).tobytes()
-
-
-def _is_same(a: pd.Series, b: pd.Series) -> bool:
-    if isinstance(a.dtype, np.dtype) and a.dtype.kind in "iufb":
-        return np.array_equal(a.to_numpy(np.float64), b.to_numpy(np.float64), equal_nan=True)
-    both_missing = a.isna().to_numpy() & b.isna().to_numpy()
-    equal = (a.astype(str).to_numpy() == b.astype(str).to_numpy()) & (
-        a.isna().to_numpy() == b.isna().to_numpy()
-    )
-    return bool((both_missing | equal).all())
+def _content(column: Cells, step: int = 1) -> Hashable:
+    """What every `step`-th row holds, equal for columns that hold the same."""
+    values = column.values[::step]
+    if column.labels is None:
+        numbers = values.astype(np.float64) + 0.0  # + 0.0: -0.0 equals 0.0 but has other bytes
+        return column.storage == "moment", numbers.tobytes()
+    order, codes = pd.factorize(values)  # by appearance, whatever number a label had
+    texts = tuple(parsing.as_text(column.labels[code]) if code >= 0 else None for code in codes)
+    return order.tobytes(), texts

@@ -24,6 +24,8 @@ FEW_ROWS = 50
 """Below this, perfect prediction happens by chance too often to speak of it."""
 SUSPICIOUS = 0.98
 """Share of what a constant prediction leaves unexplained."""
+WORTH_A_TREE = 0.85
+"""What equal bins explain at least, where a tree might explain nearly all."""
 N_BINS = 64
 
 
@@ -61,10 +63,9 @@ def find_leaks(X: pd.DataFrame, schema: Schema, y: Any) -> tuple[str, ...]:
                 "needs nothing else, and will fail where it is unknown: leave it out."
             )
             continue
-        share = _explained(values, codes, is_class, slice(None, half), slice(half, None))
-        if share >= SUSPICIOUS:  # then also the other way round
-            other = _explained(values, codes, is_class, slice(half, None), slice(None, half))
-            share = min(share, other)
+        share = _explained_by_bins(values, codes, is_class, half)
+        if share >= WORTH_A_TREE:
+            share = _explained_by_tree(values, codes, is_class, half)
         if share >= SUSPICIOUS:
             sentences.append(
                 f"Column {feature.name!r} alone predicts {100 * share:.1f} % of what can be "
@@ -103,14 +104,37 @@ def _is_copy(values: np.ndarray, target: np.ndarray, is_class: bool) -> bool:
     return len(distinct) == n_classes == n_pairs
 
 
-def _explained(
-    values: np.ndarray, target: np.ndarray, is_class: bool, train: slice, test: slice
-) -> float:
-    """Share of the error of a constant prediction that bins of the column remove.
+def _explained_by_tree(values: np.ndarray, target: np.ndarray, is_class: bool, half: int) -> float:
+    """Share of the error of a constant prediction that a tree removes, in both halves."""
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    The bins are the leaves of a tree of one feature: an own one per value where values are few,
-    else of equal counts.
+    Tree = DecisionTreeClassifier if is_class else DecisionTreeRegressor
+    shares = []
+    for train, test in (
+        (slice(None, half), slice(half, None)),
+        (slice(half, None), slice(None, half)),
+    ):
+        tree = Tree(max_leaf_nodes=512, random_state=0).fit(values[train, None], target[train])
+        guess = tree.predict(values[test, None])
+        shares.append(1.0 - _error(guess, target[test], is_class) / _base(target, test, is_class))
+    return min(shares)
+
+
+def _error(guess: Any, target: np.ndarray, is_class: bool) -> float:
+    return float((guess != target).mean() if is_class else ((guess - target) ** 2).mean())
+
+
+def _base(target: np.ndarray, test: slice, is_class: bool) -> float:
+    constant = np.bincount(target).argmax() if is_class else target.mean()
+    return max(_error(constant, target[test], is_class), 1e-300)
+
+
+def _explained_by_bins(values: np.ndarray, target: np.ndarray, is_class: bool, half: int) -> float:
+    """Roughly what `_explained_by_tree` says, but quick: the first half predicts the second.
+
+    Few values have a bin each, many share bins of equal counts.
     """
+    train, test = slice(None, half), slice(half, None)
     edges = np.unique(values[train][~np.isnan(values[train])])
     if len(edges) > N_BINS:
         edges = edges[np.linspace(0, len(edges) - 1, N_BINS + 1).astype(int)[1:-1]]
@@ -123,13 +147,10 @@ def _explained(
         table = np.bincount(places, minlength=n_bins * n_classes).reshape(n_bins, n_classes)
         overall = table.sum(axis=0)
         guess = np.where(table.sum(axis=1) > 0, table.argmax(axis=1), overall.argmax())
-        wrong = float((guess[bins[test]] != target[test]).mean())
-        base = float((overall.argmax() != target[test]).mean())
     else:
         count = np.bincount(bins[train], minlength=n_bins)
         total = np.bincount(bins[train], weights=target[train], minlength=n_bins)
         mean = target[train].mean()
         guess = np.where(count > 0, total / np.maximum(count, 1), mean)
-        wrong = float(((guess[bins[test]] - target[test]) ** 2).mean())
-        base = float(((mean - target[test]) ** 2).mean())
-    return 1.0 - wrong / base if base > 0 else 0.0
+    error = _error(guess[bins[test]], target[test], is_class)
+    return 1.0 - error / _base(target, test, is_class)

@@ -121,9 +121,8 @@ def fit_numbers(
         center, scale = quarters[1], _positive(spread)
     else:
         # float32 has 7 digits: what is far from zero and close together would become equal.
-        far = (std < 2.4e-4 * np.abs(mean)) & (std > 0)
+        far = std < 6e-5 * np.abs(mean)
         center = np.where(far, mean, 0.0)
-        scale = np.where(far, _positive(std), 1.0)
     center = np.where(is_truth, 0.0, center)
     scale = np.where(is_truth, 1.0, scale)
     is_clipped = np.full(n_columns, scaling == "robust") & ~is_truth

@@ -230,7 +230,8 @@ def dates(labels: Objects, form: str) -> NDArray[np.datetime64]:
         A `strptime` format, or "ISO8601".
     """
     cleaned = pd.Series(
-        [label.strip() if isinstance(label, str) else label for label in labels], dtype=object
+        [x if isinstance(x, datetime.date | np.datetime64) else as_text(x) for x in labels],
+        dtype=object,
     )
     moments = pd.to_datetime(cleaned, format=form, errors="coerce", utc=True)
     naive = moments.dt.tz_localize(None).to_numpy().astype("datetime64[us]")

@@ -325,9 +325,8 @@ class Preprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # un
             if feature.kind != "category":
                 continue
             dtype = X[feature.name].dtype
-            if not isinstance(dtype, pd.CategoricalDtype) or len(dtype.categories) != len(
-                feature.categories or ()
-            ):
+            known = feature.categories or ()
+            if not isinstance(dtype, pd.CategoricalDtype) or tuple(dtype.categories) != known:
                 raise DataError(
                     f"Column {feature.name!r} does not have the categories of the schema. Pass "
                     "what Schema.apply gave."

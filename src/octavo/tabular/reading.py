@@ -135,7 +135,7 @@ def _read_binary(path: Path, raw: bytes, kind: str) -> pd.DataFrame:
 
 
 def _read_delimited(path: Path, raw: bytes) -> pd.DataFrame:
-    if raw[:4] == b"PAR1" or raw[:2] == b"PK" or b"\0" in raw[:1000] and not _is_utf16(raw):
+    if raw[:4] == b"PAR1" or raw[:2] == b"PK" or (b"\0" in raw[:1000] and not _is_utf16(raw)):
         raise DataError(
             f"{str(path)!r} holds binary data, not lines of text. If it is a Parquet file, end "
             "its name in .parquet; a spreadsheet must be saved as CSV first."

@@ -139,7 +139,11 @@ class Schema:
                 column = cells(frame[feature.name])
             else:
                 column = Cells("label", np.full(len(frame), -1), np.array([], dtype=object))
-            canonical[feature.name], n_lost = _canonical(column, feature)
+            values, n_lost = _canonical(column, feature)
+            if feature.kind == "text":
+                # As a Series: pandas would turn a bare array into a type of its own.
+                values = pd.Series(values, dtype=object, index=frame.index)
+            canonical[feature.name] = values
             if n_lost:
                 lost[feature.name] = n_lost
         if lost:
@@ -211,8 +215,7 @@ def _canonical(column: Cells, feature: Feature) -> tuple[Any, int]:
     if feature.kind == "category":
         return conversion.categories(column, feature.categories or ())
     if feature.kind == "text":
-        values, n_lost = conversion.texts(column)
-        return pd.Series(values, dtype=object).array, n_lost
+        return conversion.texts(column)
     return conversion.dates(column, feature.form)
 
 
@@ -261,8 +264,9 @@ def infer_schema(
     names = tuple(frame.columns)
     said = _check_kinds(kinds, names)
     draft = _Draft()
+    columns = {}
     for name in names:
-        column = cells(frame[name])
+        column = columns[name] = cells(frame[name])
         draft.n_missing[name] = int(column.missing.sum())
         draft.findings[name] = _find(column, name, said.get(name))
         if draft.findings[name].warning:
@@ -271,7 +275,8 @@ def infer_schema(
         _keep_numbers(draft)
     kept = [name for name in names if draft.findings[name].kind is not None]
     dropped = {name: draft.findings[name].note for name in names if name not in set(kept)}
-    for name, first in find_duplicates(frame[[name for name in kept if name not in said]]).items():
+    compared = {name: columns[name] for name in kept if name not in said}
+    for name, first in find_duplicates(compared).items():
         dropped[name] = f"the same as {first!r} in every row"
     features = tuple(
         _feature(name, draft.findings[name], draft.n_missing[name])
