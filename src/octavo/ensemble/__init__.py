@@ -2,6 +2,7 @@
 
 from octavo.ensemble.calibration import Calibration, calibrate
 from octavo.ensemble.importance import Importance, permutation_importance
+from octavo.ensemble.intervals import plain_baseline, score_interval
 from octavo.ensemble.metrics import Metric, default_metric, get_metric, metric_names
 from octavo.ensemble.resampling import Resampling, plan
 from octavo.ensemble.selection import Selection, select
@@ -19,7 +20,9 @@ __all__ = [
     "get_metric",
     "metric_names",
     "permutation_importance",
+    "plain_baseline",
     "plan",
+    "score_interval",
     "select",
     "tune_decision",
 ]

@@ -72,7 +72,7 @@ def confusion_matrix(
 
 def _ratio(numerator: Floats, denominator: Floats, empty: float = 0.0) -> Floats:
     """Divide where possible; `empty` where the denominator is zero."""
-    out = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), empty)
+    out: Floats = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), empty)
     return np.divide(numerator, denominator, out=out, where=denominator != 0)
 
 

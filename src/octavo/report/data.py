@@ -163,7 +163,8 @@ class Predictions:
         """Encoded decisions, shape (n,)."""
         if self.labels is not None:
             return np.asarray(self.labels, dtype=np.int64)
-        return np.asarray(self.prediction).argmax(1)
+        likeliest: NDArray[np.int64] = np.asarray(self.prediction).argmax(1)
+        return likeliest
 
 
 @dataclass(frozen=True)

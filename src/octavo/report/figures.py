@@ -40,7 +40,7 @@ def ruler(data: ReportData) -> str:
     low, high = min(ends), max(ends)
     if high <= low:
         high = low + max(abs(low), 1.0) * 0.1
-    width, height, y = 640.0, 92.0, 46.0
+    width, height, y = 520.0, 88.0, 44.0
     left, right = (28.0, width - 28) if data.greater_is_better else (width - 28, 28.0)
     x = Scale(low, high, left, right)
     marks = [element("line", class_="track", x1=28, x2=width - 28, y1=y, y2=y)]
@@ -75,7 +75,9 @@ def ruler(data: ReportData) -> str:
     if data.baseline is not None:
         stop(data.baseline, "baseline", True, "end")
     stop(data.score, "this model", False, "here")
-    return drawing(width, height, "".join(marks), name="Score between baseline and perfect")
+    return drawing(
+        width, height, "".join(marks), name="Score between baseline and perfect", grow=1.6
+    )
 
 
 def progress(data: ReportData) -> str:
@@ -122,7 +124,8 @@ def _without_far(values: Sequence[float], greater_is_better: bool) -> Floats:
         return known
     signed = known if greater_is_better else -known
     best, middle = signed.max(), np.median(signed)
-    return known[signed >= middle - 2.5 * max(best - middle, 1e-12 + 0.01 * abs(middle))]
+    near: Floats = known[signed >= middle - 2.5 * max(best - middle, 1e-12 + 0.01 * abs(middle))]
+    return near
 
 
 def families(points: Sequence[TrialPoint]) -> list[str]:
@@ -132,7 +135,7 @@ def families(points: Sequence[TrialPoint]) -> list[str]:
 
 
 def trials(data: ReportData) -> str:
-    """Each model that was tried: when, and how good; failures at the lower edge."""
+    """Each model that was tried: when, and how good; failures at the edge of bad scores."""
     order = families(data.trials)
     scores = [t.score for t in data.trials if t.score is not None]
     shown = _without_far(scores, data.greater_is_better)
@@ -142,8 +145,8 @@ def trials(data: ReportData) -> str:
         shown,
         "seconds since the start",
         data.metric,
-        width=720,
     )
+    edge = axes.y.start - 5 if data.greater_is_better else axes.y.stop + 5
     marks = [axes.axes()]
     for trial in data.trials:
         color = min(order.index(trial.model), N_COLORS)
@@ -151,18 +154,17 @@ def trials(data: ReportData) -> str:
         x = axes.x(trial.elapsed_s)
         if trial.score is None:
             words += trial.status + (f" ({trial.detail})" if trial.detail else "")
-            y = axes.y.start - 5
             marks.append(
                 element(
                     "path",
                     title=words,
                     class_="failed",
-                    d=f"M{x - 3:.1f},{y - 3:.1f}l6,6m0,-6l-6,6",
+                    d=f"M{x - 3:.1f},{edge - 3:.1f}l6,6m0,-6l-6,6",
                 )
             )
             continue
         off = (trial.score < worst) == data.greater_is_better and trial.score != worst
-        words += number(trial.score) + (" (below the range)" if off else "")
+        words += number(trial.score) + (" (out of the range)" if off else "")
         words += f"\n{trial.detail}" if trial.detail else ""
         marks.append(
             element(
@@ -170,7 +172,7 @@ def trials(data: ReportData) -> str:
                 title=words,
                 class_=f"dot series-{color}" + (" off" if off else ""),
                 cx=x,
-                cy=axes.y.start - 5 if off else axes.y(trial.score),
+                cy=edge if off else axes.y(trial.score),
                 r=3.6,
             )
         )
@@ -221,7 +223,7 @@ def _bars(
                 element("line", class_="whisker", x1=x(low), x2=x(high), y1=middle, y2=middle)
             )
         marks.append(label(shown[at], end + 8, y + 15.5, class_="value"))
-    return drawing(width, height, "".join(marks), name=title)
+    return drawing(width, height, "".join(marks), name=title, grow=1.3)
 
 
 def importance(features: Sequence[Feature]) -> str:

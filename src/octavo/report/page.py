@@ -136,10 +136,10 @@ def _verdict(data: ReportData) -> str:
     sign = 1.0 if data.greater_is_better else -1.0
     worst = min(sign * end for end in data.interval or (data.score,))
     if sign * data.score <= sign * data.baseline:
-        return "no better than guessing"
+        return "no better than the baseline"
     if worst <= sign * data.baseline:
-        return "not surely better than guessing"
-    return "better than guessing"
+        return "not surely better than the baseline"
+    return "better than the baseline"
 
 
 def _improvement(data: ReportData) -> float | None:

@@ -50,8 +50,8 @@ def path(x: Iterable[float], y: Iterable[float]) -> str:
     return "M" + "L".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def drawing(width: float, height: float, marks: str, *, name: str) -> str:
-    """A complete image; `name` says in words what it shows."""
+def drawing(width: float, height: float, marks: str, *, name: str, grow: float = 1.2) -> str:
+    """A complete image; `name` says in words what it shows, `grow` how much it may be enlarged."""
     return element(
         "svg",
         marks,
@@ -59,7 +59,7 @@ def drawing(width: float, height: float, marks: str, *, name: str) -> str:
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",
         class_="chart",
-        style=f"max-width:{1.35 * width:.0f}px",
+        style=f"max-width:{grow * width:.0f}px",
     )
 
 
@@ -103,6 +103,7 @@ class Scale:
         return cls(low - room, high + room, start, stop)
 
     def __call__(self, value: float) -> float:
+        """Pixels of a value; what lies outside stays at the edge."""
         share = (value - self.low) / (self.high - self.low)
         return self.start + min(max(share, -0.02), 1.02) * (self.stop - self.start)
 
