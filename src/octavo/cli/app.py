@@ -197,9 +197,7 @@ def resume(
     """Go on with a run where it was left."""
     from octavo.cli.fitting import resume_command
 
-    resume_command(
-        run, time_limit=time, trials=trials, workers=workers, as_json=json, quiet=quiet
-    )
+    resume_command(run, time_limit=time, trials=trials, workers=workers, as_json=json, quiet=quiet)
 
 
 @app.command()
@@ -208,15 +206,15 @@ def ask(
     n: Annotated[int, typer.Option("--number", "-n", min=1, help="How many.")] = 1,
     space: Annotated[
         str | None,
-        typer.Option("--space", help="JSON file of the space (ConfigSpace's or Octavo's), to begin."),
+        typer.Option(
+            "--space", help="JSON file of the space (ConfigSpace's or Octavo's), to begin."
+        ),
     ] = None,
     objective: Annotated[
         list[str] | None,
         typer.Option("--objective", help="NAME, or NAME:max; to begin (repeatable)."),
     ] = None,
-    optimizer: Annotated[
-        str, typer.Option("--optimizer", help="Catalog name; to begin.")
-    ] = "auto",
+    optimizer: Annotated[str, typer.Option("--optimizer", help="Catalog name; to begin.")] = "auto",
     seed: Annotated[int | None, typer.Option("--seed", help="To begin.")] = None,
     json: Json = False,
 ) -> None:
@@ -242,9 +240,7 @@ def tell(
         list[str] | None,
         typer.Argument(help="The cost, or NAME=VALUE for several.", show_default=False),
     ] = None,
-    failed: Annotated[
-        str | None, typer.Option("--failed", help="Why there is no value.")
-    ] = None,
+    failed: Annotated[str | None, typer.Option("--failed", help="Why there is no value.")] = None,
     json: Json = False,
 ) -> None:
     """Tell a study what came of a trial."""

@@ -48,7 +48,7 @@ lowers its wall-clock limit to so many seconds, None lets it run."""
 
 POLL_S = 0.25  # how long Ctrl-C and the inbox may have to wait while trials run
 LEASE_S = 60.0
-PATIENCE = 25  # so many refusals in a row mean that nothing fits any more
+PATIENCE = 12  # so many refusals in a row mean that nothing fits any more
 
 
 @dataclass
@@ -352,7 +352,7 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
     )
     run.refusals += 1
     if run.refusals >= PATIENCE:
-        run.reason = f"the last {PATIENCE} proposals were refused; the last one because {why}"
+        run.reason = f"the last {PATIENCE} proposals were refused (the latest: {why})"
 
 
 def _complete(run: _Run, trial: Trial) -> None:

@@ -7,7 +7,6 @@ that have not seen the rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from octavo.errors import DataError
+from octavo.report import Column, summarize
 from octavo.tabular.model import TabularModel
 from octavo.tabular.prepare import Prepared
 
@@ -23,6 +24,7 @@ __all__ = ["Evidence", "gather"]
 Floats = NDArray[np.float64]
 
 SAMPLE_ROWS = 2000
+N_RESAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Evidence:
         Their codes or values.
     sample_fold : shape (rows of the sample,)
         The fold in which each was validated.
+    columns
+        The table's columns in a few numbers each.
     """
 
     y: NDArray[Any]
@@ -54,6 +58,7 @@ class Evidence:
     sample: pd.DataFrame
     sample_y: NDArray[Any]
     sample_fold: NDArray[np.int64]
+    columns: tuple[Column, ...]
 
     def predict_unseen(self, model: TabularModel, rows: pd.DataFrame) -> Floats:
         """The ensemble's predictions for the sample's rows (possibly altered), each by the
@@ -105,6 +110,7 @@ def gather(prepared: Prepared, model: TabularModel, oof: Floats, *, seed: int) -
         sample=prepared.table.iloc[chosen].reset_index(drop=True),
         sample_y=prepared.y[chosen],
         sample_fold=fold_of[chosen],
+        columns=_columns(prepared),
     )
 
 
@@ -120,14 +126,55 @@ def _baseline(prepared: Prepared, y: NDArray[Any], weights: Floats | None) -> fl
     )
 
 
-def summary(evidence: Evidence, prepared: Prepared, model: TabularModel) -> Mapping[str, float]:
-    """The validation score of the final model, decisions included, beside the baseline's."""
-    decide = None if model.rule is None else model.rule.apply
-    score = prepared.metric.score(
-        evidence.y,
-        evidence.scores,
-        sample_weight=evidence.weights,
-        classes=prepared.target.classes,
-        **({} if decide is None else {"decide": decide}),
+def validation_score(evidence: Evidence, prepared: Prepared, model: TabularModel) -> float:
+    """The score of the final model on the validated rows, decisions included."""
+    return _score(evidence, prepared, model, np.arange(len(evidence.y)))
+
+
+def bootstrap_interval(
+    evidence: Evidence, prepared: Prepared, model: TabularModel, *, seed: int
+) -> tuple[float, float] | None:
+    """95 % interval of the validation score over resampled rows (Efron 1979, percentiles).
+
+    None if too many resamples leave the metric undefined, as single-class ones do.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(evidence.y)
+    drawn = []
+    for _ in range(N_RESAMPLES if n * max(evidence.scores.ndim, 1) < 20_000 else 50):
+        try:
+            drawn.append(_score(evidence, prepared, model, rng.integers(0, n, n)))
+        except DataError:
+            continue
+    if len(drawn) < 40:
+        return None
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _score(
+    evidence: Evidence, prepared: Prepared, model: TabularModel, rows: NDArray[np.int64]
+) -> float:
+    return float(
+        prepared.metric.score(
+            evidence.y[rows],
+            evidence.scores[rows],
+            sample_weight=None if evidence.weights is None else evidence.weights[rows],
+            classes=prepared.target.classes,
+            decide=None if model.rule is None else model.rule.apply,
+        )
     )
-    return {"score": float(score), "baseline": evidence.baseline}
+
+
+def _columns(prepared: Prepared) -> tuple[Column, ...]:
+    """Each column of the table for the report, those left out last, with the reason."""
+    schema = prepared.schema
+    shown = summarize(
+        prepared.table,
+        kinds={at: feature.kind for at, feature in enumerate(schema.features)},
+        notes={at: feature.note for at, feature in enumerate(schema.features)},
+    )
+    dropped = tuple(
+        Column(name=str(one.name), kind="left out", note=one.reason) for one in schema.dropped
+    )
+    return shown + dropped

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
 import shutil
 import tempfile
@@ -174,7 +173,7 @@ class TabularModel:
             fresh.chmod(0o755)
             if folder.exists():
                 shutil.rmtree(folder)
-            os.replace(fresh, folder)
+            fresh.replace(folder)
         except OSError as error:
             shutil.rmtree(fresh, ignore_errors=True)
             raise StorageError(
@@ -188,7 +187,7 @@ class TabularModel:
             "format": FORMAT,
             "note": "members/*.pkl are Python pickles: load them only if you trust their source.",
             "python": platform.python_version(),
-            "versions": _versions(),
+            "versions": versions(),
             "metric": self.metric,
             "schema": self.schema.to_json(),
             "target": self.target.to_json(),
@@ -272,7 +271,8 @@ def _or_none(kind: Any, data: Any) -> Any:
     return None if data is None else kind.from_json(data)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What is installed of the libraries that models depend on."""
     found = {}
     for library in LIBRARIES:
         try:
@@ -283,7 +283,7 @@ def _versions() -> dict[str, str]:
 
 
 def _warn_of_versions(trained_with: Mapping[str, str]) -> None:
-    here = _versions()
+    here = versions()
     changed = [
         f"{name} {trained_with[name]} (here {here.get(name, 'absent')})"
         for name in trained_with

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from octavo.errors import StudyError
 from octavo.executors import InlineExecutor, ProcessExecutor, available_cores, load_placed
 from octavo.executors.protocol import Executor
@@ -25,12 +27,13 @@ from octavo.optimizers import Warmed, recipe as as_recipe
 from octavo.problem import Limits, Objective, TrialLimits
 from octavo.study.loop import run_study
 from octavo.study.study import Study, open_study
+from octavo.tabular.cash import family_of
 from octavo.tabular.collect import Collector, EnsembleStep
 from octavo.tabular.combine import combine
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.evaluate import Setup, evaluate
 from octavo.tabular.evidence import Evidence, gather
-from octavo.tabular.model import TabularModel
+from octavo.tabular.model import TabularModel, versions
 from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.runs import load_question, save_question, save_result
 from octavo.tabular.settings import SearchSettings
@@ -163,6 +166,7 @@ def resume_search(
     *,
     time_limit_s: float | None = None,
     max_trials: int | None = None,
+    n_jobs: int | None = None,
     callbacks: tuple[Any, ...] = (),
     progress: bool | None = None,
     began: float | None = None,
@@ -176,6 +180,8 @@ def resume_search(
     time_limit_s, max_trials
         Of this session: seconds from the call, and the total number of trials; by default,
         the time limit that the search began with.
+    n_jobs
+        Pipelines at the same time; by default as when the search began.
     callbacks, progress
         As in `SearchSettings`.
     began
@@ -195,6 +201,7 @@ def resume_search(
         settings,
         time_limit_s=time_limit_s,
         max_trials=max_trials,
+        n_jobs=settings.n_jobs if n_jobs is None else n_jobs,
         folder=folder,
         callbacks=callbacks,
         progress=progress,
@@ -233,6 +240,7 @@ def _explore(
     )
     rows = prepared.resampling.validated
     assert study.folder is not None
+    list(study.history)  # trials of earlier sessions are read while the store is open
     collector = Collector(
         study.folder,
         y=prepared.y[rows],
@@ -261,7 +269,7 @@ def _explore(
         data=data,
         callbacks=(collector, *settings.callbacks),
         progress=settings.progress,
-        accept=None if limit_s is None else _affordable(costs),
+        accept=None if limit_s is None else _affordable(costs, prepared),
         hasty=True,
         began=began,
     )
@@ -352,12 +360,18 @@ def _data(prepared: Prepared, n_threads: int) -> dict[str, Any]:
     return data | {name: value for name, value in optional.items() if value is not None}
 
 
-def _affordable(costs: TrialCosts) -> Any:
-    """Refuse what cannot finish in the time that is left."""
+# A model that stops at its deadline with what it has is still worth having when it gets this
+# much less than it would like; others must finish.
+STRETCH = 2.5
+
+
+def _affordable(costs: TrialCosts, prepared: Prepared) -> Any:
+    """Refuse what cannot finish, or not get far, in the time that is left."""
 
     def accept(proposal: Proposal, left_s: float | None) -> str | None:
         expected = costs.predict(proposal.config)
-        if left_s is not None and expected > left_s:
+        stops = family_of(proposal.config, prepared.families).is_stoppable
+        if left_s is not None and expected > left_s * (STRETCH if stops else 1.0):
             return (
                 f"{proposal.config['model']} would need about {expected:.0f} s and "
                 f"{max(left_s, 0):.0f} s are left"
@@ -387,4 +401,16 @@ def _info(prepared: Prepared, study: Study, wall_s: float, score: float) -> dict
         "validation": prepared.resampling.why,
         "validation_score": score,
         "stopped_because": study.stopped_because,
+        "versions": versions(),
+        "plain_guess": _plain_guess(prepared),
     }
+
+
+def _plain_guess(prepared: Prepared) -> list[float] | float:
+    """What a model without any column would say: the classes' shares, or the mean."""
+    if prepared.target.classes is None:
+        return float(np.average(prepared.y, weights=prepared.weights))
+    shares = np.bincount(
+        prepared.y, weights=prepared.weights, minlength=len(prepared.target.classes)
+    )
+    return [float(share) for share in shares / shares.sum()]

@@ -1,0 +1,317 @@
+"""`octavo fit` and `octavo resume`: the main job, from a file to a folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octavo.cli.console import number, print_json, stderr, stdout, table_of
+from octavo.errors import DataError, SettingError, closest
+from octavo.problem import megabytes, seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from octavo.tabular.search import SearchResult
+
+__all__ = ["fit_command", "resume_command"]
+
+DEFAULT_TIME = "5m"
+KINDS = ("number", "category", "text", "date", "boolean", "drop")
+
+
+def fit_command(
+    train: str,
+    *,
+    target: str,
+    metric: str | None,
+    time_limit: str | None,
+    trials: int | None,
+    memory: str | None,
+    workers: int | None,
+    seed: int | None,
+    out: str | None,
+    test_file: str | None,
+    task: str | None,
+    kinds: Sequence[str],
+    include: Sequence[str] | None,
+    exclude: Sequence[str] | None,
+    weights: str | None,
+    groups: str | None,
+    time_column: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Search, build the model, write the report; see `octavo fit --help`."""
+    began = process_start()
+    if time_limit is None and trials is None:
+        time_limit = DEFAULT_TIME
+    limit_s = seconds(time_limit, "--time")
+    memory_mb = megabytes(memory, "--memory")
+    folder = Path(out) if out is not None else _free_folder(Path("runs") / _stem(train))
+    _refuse_taken(folder)
+    given_kinds = _kinds(kinds)
+
+    from octavo.tabular.reading import read_table
+    from octavo.tabular.search import search_table
+    from octavo.tabular.settings import SearchSettings
+
+    _show_warnings(quiet or as_json)
+    table = read_table(train)
+    y = _column(table, target, "--target", train)
+    sides = {
+        "sample_weight": None if weights is None else _column(table, weights, "--weights", train),
+        "groups": None if groups is None else _column(table, groups, "--groups", train),
+        "time_column": time_column,
+    }
+    if time_column is not None:
+        _column(table, time_column, "--time-column", train)
+    X = table.drop(columns=[name for name in (target, weights, groups) if name is not None])
+    X_test, y_test = _test_table(test_file, target, table)
+    console = stderr()
+    result = search_table(
+        X,
+        y,
+        SearchSettings(
+            task=task,
+            metric=metric,
+            time_limit_s=None if limit_s is None else max(limit_s - _report_s(limit_s), 1.0),
+            max_trials=trials,
+            trial_memory_mb=memory_mb,
+            n_jobs=workers,
+            seed=seed,
+            include=include or None,
+            exclude=exclude or None,
+            kinds=given_kinds or None,
+            folder=folder,
+            callbacks=_progress(console, limit_s, began, as_json or quiet),
+            progress=False,
+        ),
+        X_test=X_test,
+        y_test=y_test,
+        began=began,
+        who="octavo fit",
+        **sides,
+    )
+    _finish(result, folder, began=began, limit_s=limit_s, as_json=as_json)
+
+
+def resume_command(
+    run: str,
+    *,
+    time_limit: str | None,
+    trials: int | None,
+    workers: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Go on with a tabular search, or with a study whose objective can be imported."""
+    began = process_start()
+    folder = Path(run)
+    from octavo.tabular.runs import is_run
+
+    limit_s = seconds(time_limit, "--time")
+    if not is_run(folder):
+        _resume_study(folder, time_limit, trials, workers, as_json=as_json, quiet=quiet)
+        return
+    from octavo.tabular.search import resume_search
+
+    _show_warnings(quiet or as_json)
+    result = resume_search(
+        folder,
+        time_limit_s=None if limit_s is None else max(limit_s - _report_s(limit_s), 1.0),
+        max_trials=trials,
+        n_jobs=workers,
+        callbacks=_progress(stderr(), limit_s, began, as_json or quiet),
+        progress=False,
+        began=began,
+    )
+    _finish(result, folder, began=began, limit_s=limit_s, as_json=as_json)
+
+
+def _resume_study(
+    folder: Path,
+    time_limit: str | None,
+    trials: int | None,
+    workers: int | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from octavo.study import open_study
+
+    with open_study(folder) as study:
+        study.resume(
+            max_trials=trials,
+            time_limit=time_limit,
+            workers=workers,
+            progress=False if quiet or as_json else None,
+        )
+        incumbent = study.history.incumbent
+        summary = {
+            "study": study.name,
+            "trials": len(study.history),
+            "best": None if incumbent is None else study.best_value,
+            "config": None if incumbent is None else study.best_config,
+            "stopped_because": study.stopped_because,
+        }
+    if as_json:
+        print_json(summary)
+        return
+    console = stdout()
+    console.print(f"{summary['trials']} trials; {summary['stopped_because']}.", markup=False)
+    console.print(f"best {number(summary['best'])}: {summary['config']}", markup=False)
+
+
+# Parts ----------------------------------------------------------------------------------
+
+
+def process_start() -> float:
+    """When this process was started, on the clock of `time.monotonic()`."""
+    import psutil
+
+    age_s = time.time() - psutil.Process().create_time()
+    return time.monotonic() - max(age_s, 0.0)
+
+
+def _report_s(limit_s: float) -> float:
+    """Seconds of the limit that are kept for the report."""
+    return min(0.5 + 0.04 * limit_s, 0.2 * limit_s, 15.0)
+
+
+def _progress(console: Any, limit_s: float | None, began: float, silent: bool) -> tuple[Any, ...]:
+    if silent:
+        return ()
+    from octavo.cli.progress import FitProgress
+
+    return (FitProgress(console, limit_s=limit_s, began=began),)
+
+
+def _show_warnings(silent: bool) -> None:
+    """What the library logs and warns of, as lines for people."""
+    if silent:
+        return
+    from rich.logging import RichHandler
+
+    handler = RichHandler(console=stderr(), show_time=False, show_path=False, markup=False)
+    logging.getLogger("octavo").addHandler(handler)
+
+
+def _column(table: pd.DataFrame, name: str, option: str, path: str) -> Any:
+    if name not in table.columns:
+        raise DataError(
+            f"{option} names a column {name!r} that {path} does not have."
+            f"{closest(name, table.columns)} Its first columns are: "
+            f"{', '.join(map(str, table.columns[:12]))}."
+        )
+    return table[name]
+
+
+def _test_table(path: str | None, target: str, train: pd.DataFrame) -> tuple[Any, Any]:
+    if path is None:
+        return None, None
+    from octavo.tabular.reading import read_table
+
+    table = read_table(path)
+    y = _column(table, target, "--target", path)
+    known = table[y.notna()]
+    return known.drop(columns=target), known[target]
+
+
+def _kinds(given: Sequence[str]) -> dict[str, str]:
+    kinds = {}
+    for one in given:
+        column, sign, kind = one.rpartition("=")
+        if not sign or kind not in KINDS:
+            raise SettingError(
+                f"--kind {one!r} cannot be read.{closest(kind, KINDS)} Write COLUMN=KIND with one "
+                f"of the kinds {', '.join(KINDS)}, such as --kind zip=category."
+            )
+        kinds[column] = kind
+    return kinds
+
+
+def _stem(path: str) -> str:
+    name = Path(path).name
+    return name.split(".")[0] or "run"
+
+
+def _free_folder(wanted: Path) -> Path:
+    """The folder, or the first of `folder-2`, `folder-3`, ... that is not there yet."""
+    folder, n = wanted, 1
+    while folder.exists():
+        n += 1
+        folder = wanted.with_name(f"{wanted.name}-{n}")
+    return folder
+
+
+def _refuse_taken(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(f"--out {folder} is a file. Give a folder that does not exist yet.")
+    if folder.exists() and any(folder.iterdir()):
+        raise SettingError(
+            f"--out {folder} is not empty, and nothing is overwritten. Give a new folder, or go "
+            f"on with the run that is there: octavo resume {folder}"
+        )
+    parent = next(one for one in (folder, *folder.parents) if one.exists())
+    if not os.access(parent, os.W_OK):
+        raise SettingError(
+            f"--out {folder} cannot be made: {parent} is not writable. Give another folder."
+        )
+
+
+def _finish(
+    result: SearchResult, folder: Path, *, began: float, limit_s: float | None, as_json: bool
+) -> None:
+    """Write the report in what is left of the time, then say what was found."""
+    from octavo.tabular.evidence import validation_score
+    from octavo.tabular.leaderboard import leaderboard
+    from octavo.tabular.reporting import write_report
+
+    spare_s = 10.0 if limit_s is None else limit_s - (time.monotonic() - began) - 0.7
+    report = write_report(result, folder / "report.html", importance_s=max(spare_s, 0.0))
+    score = validation_score(result.evidence, result.prepared, result.model)
+    baseline = result.evidence.baseline
+    metric = result.prepared.metric.name
+    n_models = sum(trial.succeeded for trial in result.history)
+    spent = time.monotonic() - began
+    if as_json:
+        print_json(
+            {
+                "run": str(folder),
+                "target": result.model.target.name,
+                "task": result.model.target.kind,
+                "metric": metric,
+                "validation": score,
+                "baseline": baseline,
+                "test": result.path[-1].test_score,
+                "models": n_models,
+                "ensemble": [
+                    {"trial": member.trial, "name": member.name, "weight": member.weight}
+                    for member in result.model.members
+                ],
+                "warnings": list(result.prepared.warnings),
+                "stopped_because": result.stopped_because,
+                "seconds": round(spent, 2),
+                "seed": result.seed,
+                "report": str(report),
+            }
+        )
+        return
+    console = stdout()
+    board = leaderboard(result.history, result.model).head(8)
+    shown = [name for name in ("rank", "name", metric, "test", "weight", "fit_s") if name in board]
+    console.print(table_of(board[shown]))
+    console.print(
+        f"[bold]{metric} {number(score)}[/] by validation "
+        f"(a plain guess: {number(baseline)}), from {n_models} models in {spent:.0f} s"
+    )
+    if result.path[-1].test_score is not None:
+        console.print(f"[bold]{metric} {number(result.path[-1].test_score)}[/] on the test file")
+    console.print(f"stopped because {result.stopped_because}", markup=False, style="dim")
+    console.print(f"report   {report}", markup=False)
+    console.print(f"predict  octavo predict {folder} NEW.csv", markup=False)

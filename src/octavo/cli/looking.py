@@ -1,0 +1,119 @@
+"""`octavo leaderboard`, `report` and `studies`: what is there already."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from octavo.cli.console import print_json, stderr, stdout, table_of
+from octavo.errors import OctavoError, SettingError
+
+__all__ = ["leaderboard_command", "report_command", "studies_command"]
+
+
+def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> None:
+    """The pipelines (or trials) of a run, best first."""
+    from octavo.study import open_study
+    from octavo.tabular.leaderboard import leaderboard
+    from octavo.tabular.model import load_model
+    from octavo.tabular.runs import is_run
+
+    folder = Path(run)
+    model = load_model(folder) if (folder / "model" / "model.json").exists() else None
+    with open_study(folder, write=False) as study:
+        if is_run(folder):
+            board = leaderboard(study.history, model, all_trials=every).head(top)
+        else:
+            board = _trials(study.history, every=every).head(top)
+    if as_json:
+        print_json(board.to_dict(orient="records"))
+        return
+    if not every:
+        board = board.drop(columns=["status", "cause"], errors="ignore")
+    stdout().print(table_of(board, wide=("cause", "config")))
+
+
+def _trials(history: Any, *, every: bool) -> Any:
+    import pandas as pd
+
+    names = [objective.name for objective in history.problem.objectives]
+    rows = [
+        {
+            "trial": trial.index,
+            **{
+                objective.name: objective.value(cost)
+                for objective, cost in zip(history.problem.objectives, trial.costs, strict=True)
+            },
+            "wall_s": trial.resources.wall_s,
+            "config": ", ".join(f"{name}={value}" for name, value in trial.config.items()),
+            "status": trial.status.value,
+            "cause": trial.cause,
+        }
+        for trial in history
+        if every or trial.succeeded
+    ]
+    frame = pd.DataFrame(rows, columns=["trial", *names, "wall_s", "config", "status", "cause"])
+    first = history.problem.objectives[0]
+    return frame.sort_values(first.name, ascending=not first.maximize, kind="stable")
+
+
+def report_command(run: str, *, out: str | None, as_json: bool) -> None:
+    """Write the report anew, with time for the importance of columns."""
+    from octavo.tabular.reporting import write_report
+    from octavo.tabular.runs import load_result
+
+    folder = Path(run)
+    path = write_report(load_result(folder), Path(out) if out else folder / "report.html")
+    if as_json:
+        print_json({"report": str(path)})
+        return
+    stdout().print(str(path), markup=False)
+
+
+def studies_command(folder: str, *, as_json: bool) -> None:
+    """Every study below a folder, the latest first."""
+    import pandas as pd
+
+    root = Path(folder)
+    if not root.is_dir():
+        raise SettingError(
+            f"{folder} is not a folder. Give the one that holds your runs: octavo studies DIR."
+        )
+    rows = []
+    for file in sorted(root.rglob("history.sqlite")):
+        try:
+            rows.append(_summary(file.parent, root))
+        except OctavoError as error:
+            stderr().print(f"skipped {file.parent}: {error}", markup=False)
+    rows.sort(key=lambda row: -row["changed"])
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        stdout().print(f"no studies below {folder}", markup=False)
+        return
+    frame = pd.DataFrame(rows)
+    frame["changed"] = [
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(at)) for at in frame["changed"]
+    ]
+    stdout().print(table_of(frame))
+
+
+def _summary(folder: Path, root: Path) -> dict[str, Any]:
+    from octavo.study import open_study
+
+    with open_study(folder, write=False) as study:
+        history = study.history
+        objective = study.problem.objectives[0]
+        running = sum(lease.expires > time.time() for lease in study.store.leases())
+        ends = history.ended[history.ended == history.ended]
+        return {
+            "run": str(folder.relative_to(root)) if folder != root else str(folder),
+            "trials": len(history),
+            "failed": int((~history.succeeded).sum()),
+            "running": running,
+            "objective": objective.name,
+            "best": objective.value(history.incumbent_cost),
+            "changed": float(ends.max()) if len(ends) else study.settings["created"],
+        }

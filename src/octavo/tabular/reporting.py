@@ -1,0 +1,208 @@
+"""The report of a tabular search: what `octavo.report` draws, gathered from a result."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from octavo.ensemble.importance import permutation_importance
+from octavo.problem import Objective
+from octavo.report import (
+    Feature,
+    Member,
+    ModelRow,
+    Predictions,
+    ReportData,
+    Setting,
+    TrialPoint,
+    write,
+)
+from octavo.tabular.evidence import bootstrap_interval, validation_score
+from octavo.tabular.leaderboard import leaderboard
+from octavo.tabular.models import CATALOG
+from octavo.tabular.search import SearchResult
+from octavo.trial import Status, Trial
+
+__all__ = ["report_data", "write_report"]
+
+IMPORTANCE_S = 20.0
+BASELINES = {
+    "regression": "always predicting the mean",
+    "binary": "always predicting the share of each class",
+    "multiclass": "always predicting the share of each class",
+}
+
+
+def write_report(result: SearchResult, path: Path, *, importance_s: float = IMPORTANCE_S) -> Path:
+    """Write the report of a search to an HTML file.
+
+    Parameters
+    ----------
+    result
+        Of `search_table`.
+    path
+        The file.
+    importance_s
+        Seconds for measuring the importance of columns; it takes what it needs up to that.
+    """
+    return write(report_data(result, importance_s=importance_s), path)
+
+
+def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> ReportData:
+    """Everything that the report shows."""
+    prepared, history, evidence, model = (
+        result.prepared,
+        result.history,
+        result.evidence,
+        result.model,
+    )
+    objective = history.problem.objectives[0]
+    target, metric = prepared.target, prepared.metric
+    began = float(np.nanmin(history.started))
+    board = leaderboard(history, model)
+    return ReportData(
+        target=target.name,
+        task=target.kind,
+        metric=metric.name,
+        score=validation_score(evidence, prepared, model),
+        greater_is_better=metric.greater_is_better,
+        title=f"Predicting {target.name}",
+        interval=bootstrap_interval(evidence, prepared, model, seed=result.seed),
+        baseline=evidence.baseline,
+        baseline_name=BASELINES[target.kind],
+        optimum=metric.optimum if np.isfinite(metric.optimum) else None,
+        test_score=result.path[-1].test_score,
+        n_rows=int(model.info["n_rows"]),
+        columns=evidence.columns,
+        warnings=prepared.warnings,
+        leaderboard=tuple(
+            ModelRow(
+                name=str(row["name"]),
+                score=float(row[metric.name]),
+                test_score=_finite(row.get("test")),
+                fit_s=_finite(row["fit_s"]),
+                predict_s=_finite(row["predict_s"]),
+                weight=float(row["weight"]),
+            )
+            for row in board.to_dict(orient="records")
+        ),
+        ensemble=tuple(
+            Member(name=member.name, weight=member.weight)
+            for member in sorted(model.members, key=lambda member: -member.weight)
+        ),
+        progress=tuple(
+            (step.elapsed_s, objective.value(step.cost)) for step in history.trajectory()
+        ),
+        ensemble_progress=tuple((step.at_s, step.score) for step in result.path),
+        trials=tuple(
+            _point(trial, objective, began)
+            for trial in history
+            if trial.status is not Status.CANCELLED  # was never begun
+        ),
+        space=_settings_of(prepared.space),
+        validation=Predictions(
+            y_true=evidence.y,
+            prediction=evidence.scores,
+            classes=tuple(str(label) for label in target.classes or ()),
+            labels=None if model.rule is None else model.rule.apply(evidence.scores),
+        ),
+        importance=_importance(result, importance_s),
+        judged=prepared.resampling.why,
+        stopped=result.stopped_because,
+        resources=_resources(result),
+        versions=dict(model.info["versions"]),
+        settings={"seed": str(result.seed), "metric": metric.name, "task": target.kind},
+        created=time.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def _finite(value: Any) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _title(model: str) -> str:
+    return CATALOG[model].title if model in CATALOG else model
+
+
+def _point(trial: Trial, objective: Objective, began: float) -> TrialPoint:
+    return TrialPoint(
+        elapsed_s=(trial.ended or began) - began,
+        model=_title(str(trial.config.get("model", ""))),
+        score=objective.value(trial.costs[0]) if trial.succeeded else None,
+        status=trial.status.value,
+        detail=str(trial.extra.get("name", trial.cause)),
+    )
+
+
+def _settings_of(space: Any) -> tuple[Setting, ...]:
+    """The searched hyperparameters in words, by family."""
+    found = []
+    for domain in space.domains:
+        if domain.is_fixed:
+            continue
+        family, _, own = domain.name.partition(".")
+        found.append(
+            Setting(
+                model=_title(family) if own else "All models",
+                name=own or family,
+                choices=_choices(domain),
+            )
+        )
+    return tuple(found)
+
+
+def _choices(domain: Any) -> str:
+    if domain.choices:
+        return ", ".join(map(str, domain.choices))
+    low, high = domain.low, domain.high
+    if domain.scale is not None:
+        low, high = domain.scale.value(np.array([low, high]))
+    return f"{low:g} to {high:g}" + (", log scale" if domain.log else "")
+
+
+def _importance(result: SearchResult, limit_s: float) -> tuple[Feature, ...]:
+    if limit_s <= 0:
+        return ()
+    evidence, model, prepared = result.evidence, result.model, result.prepared
+    found = permutation_importance(
+        lambda rows: evidence.predict_unseen(model, rows),
+        evidence.sample,
+        evidence.sample_y,
+        prepared.metric,
+        time_limit_s=limit_s,
+        classes=prepared.target.labels if prepared.target.is_classification else None,
+        seed=result.seed,
+    )
+    return tuple(
+        Feature(
+            name=found.columns[at],
+            mean=found.mean[at],
+            low=_finite(found.low[at]),
+            high=_finite(found.high[at]),
+        )
+        for at in found.ranked()
+    )
+
+
+def _resources(result: SearchResult) -> dict[str, str]:
+    resources = [trial.resources for trial in result.history]
+    cpu_s = sum(one.cpu_s or 0.0 for one in resources)
+    peaks = [one.memory_mb for one in resources if one.memory_mb is not None]
+    size = sum(float(t.extra.get("size_bytes", 0)) for t in _members(result))
+    found = {
+        "Wall clock": f"{result.wall_s:.1f} s",
+        "CPU time of all models": f"{cpu_s:.1f} s",
+        "Models tried": str(sum(trial.succeeded for trial in result.history)),
+        "Size of the ensemble": f"{size / 2**20:.1f} MiB",
+    }
+    if peaks:
+        found["Peak memory of one model"] = f"{max(peaks):.0f} MiB"
+    return found
+
+
+def _members(result: SearchResult) -> list[Trial]:
+    chosen = {member.trial for member in result.model.members}
+    return [trial for trial in result.history if trial.index in chosen]
