@@ -1,7 +1,7 @@
 """Law suites that anybody can run over their own parts.
 
-    from octavo.testing import check_optimizer
-    check_optimizer(MyRecipe())
+from octavo.testing import check_optimizer
+check_optimizer(MyRecipe())
 """
 
 from octavo.testing.check import check_optimizer

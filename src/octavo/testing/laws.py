@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from octavo.optimizers.protocol import Optimizer, Recipe
+from octavo.optimizers.protocol import Recipe
 from octavo.problem import Problem
 from octavo.testing.problems import answer
 from octavo.testing.simulation import LawBroken, check_proposal, identity, live

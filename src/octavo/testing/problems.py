@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -68,7 +67,11 @@ def answer(
     if status is not Status.SUCCESS:
         values = [float("nan")] * len(values)
     return Trial(
-        proposal, status, tuple(costs), tuple(values), cause="" if status == "success" else "said so"
+        proposal,
+        status,
+        tuple(costs),
+        tuple(values),
+        cause="" if status == "success" else "said so",
     )
 
 

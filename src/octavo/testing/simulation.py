@@ -135,12 +135,13 @@ def check_proposal(
         raise LawBroken(
             f"proposal {expected} has fidelity {proposal.fidelity}; the problem's is {fidelity}."
         )
-    if fidelity is not None and proposal.fidelity is not None:
-        if not fidelity.low <= proposal.fidelity <= fidelity.high:
-            raise LawBroken(
-                f"proposal {expected} has fidelity {proposal.fidelity}, outside "
-                f"[{fidelity.low}, {fidelity.high}]."
-            )
+    if fidelity is None or proposal.fidelity is None:
+        return
+    if not fidelity.low <= proposal.fidelity <= fidelity.high:
+        raise LawBroken(
+            f"proposal {expected} has fidelity {proposal.fidelity}, outside "
+            f"[{fidelity.low}, {fidelity.high}]."
+        )
 
 
 def identity(problem: Problem, proposal: Proposal) -> tuple[object, ...]:
@@ -148,5 +149,3 @@ def identity(problem: Problem, proposal: Proposal) -> tuple[object, ...]:
     (key,) = problem.space.encode([proposal.config]).keys()
     seed = proposal.seed if problem.repeats > 1 else None
     return key, proposal.fidelity, proposal.instance, seed
-
-

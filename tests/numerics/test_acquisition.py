@@ -1,0 +1,87 @@
+"""Expected improvement against independent integrals, in the middle and in the far tail."""
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from scipy.integrate import quad
+
+from octavo.numerics.acquisition import (
+    expected_improvement,
+    log_expected_improvement,
+    log_probability_below,
+)
+
+
+def log_h_by_integral(z: float) -> float:
+    """log E[max(0, z - N(0, 1))] for z <= 0 = log phi(z) + log of the integral over s > 0 of
+    s exp(-s^2/2 - |z| s); with s = t / max(1, |z|) the integrand is of order one anywhere."""
+    scale = max(1.0, abs(z))
+    integral, _ = quad(
+        lambda t: t * np.exp(-0.5 * (t / scale) ** 2 - abs(z) / scale * t),
+        0, np.inf, epsabs=0, epsrel=1e-12,
+    )  # fmt: skip
+    return -0.5 * z**2 - 0.5 * np.log(2 * np.pi) + np.log(integral) - 2 * np.log(scale)
+
+
+def one(value: float) -> np.ndarray:
+    return np.array([float(value)])
+
+
+@pytest.mark.parametrize(
+    "z", [0.0, -0.3, -0.999, -1.0, -1.001, -3, -10, -38, -100, -999, -1001, -1e5]
+)
+def test_log_expected_improvement_equals_its_integral(z: float) -> None:
+    computed = log_expected_improvement(one(-z), one(1.0), 0.0)[0]
+    assert computed == pytest.approx(log_h_by_integral(z), rel=1e-9, abs=1e-9)
+
+
+def test_known_values() -> None:
+    # At mean == best, EI = std * phi(0); three deviations above the mean it is nearly the gain.
+    assert expected_improvement(one(1.0), one(2.0), 1.0)[0] == pytest.approx(2 / np.sqrt(2 * np.pi))
+    assert expected_improvement(one(0.0), one(1.0), 10.0)[0] == pytest.approx(10.0)
+    # Jones (1998), with phi and Phi at 1: 1 * Phi(1) + phi(1).
+    assert expected_improvement(one(0.0), one(1.0), 1.0)[0] == pytest.approx(1.0833154706)
+    assert log_probability_below(one(0.0), one(1.0), -40.0)[0] == pytest.approx(
+        -804.608442, rel=1e-8
+    )
+
+
+@given(
+    mean=st.floats(-30, 30), std=st.floats(1e-3, 100), best=st.floats(-30, 30)
+)  # fmt: skip
+def test_the_logarithm_is_the_logarithm(mean: float, std: float, best: float) -> None:
+    plain = expected_improvement(one(mean), one(std), best)[0]
+    logarithm = log_expected_improvement(one(mean), one(std), best)[0]
+    # The plain one loses digits by cancellation where it is small against the deviation.
+    if plain > 1e-8 * std:
+        assert logarithm == pytest.approx(np.log(plain), abs=1e-6)
+    else:
+        assert logarithm < np.log(1e-7 * std)
+
+
+@given(z=st.floats(-1e8, 1e8), step=st.floats(1e-6, 10))
+def test_more_promising_means_more_improvement_also_in_the_tail(z: float, step: float) -> None:
+    step = max(step, 1e-6 * abs(z))
+    worse, better = log_expected_improvement(np.array([-z, -z - step]), np.ones(2), 0.0)
+    assert worse <= better
+    if z < -5:
+        assert worse < better
+
+
+@given(mean=st.floats(-1e6, 1e6), std=st.floats(0, 1e3), best=st.floats(-1e6, 1e6))
+def test_it_is_finite_and_never_negative(mean: float, std: float, best: float) -> None:
+    assert expected_improvement(one(mean), one(std), best)[0] >= 0
+    assert np.isfinite(log_expected_improvement(one(mean), one(std), best)[0])
+
+
+def test_a_certain_gain_is_the_gain() -> None:
+    assert expected_improvement(one(1.0), one(0.0), 3.0)[0] == pytest.approx(2.0)
+    assert log_expected_improvement(one(1.0), one(0.0), 3.0)[0] == pytest.approx(np.log(2.0))
+
+
+@pytest.mark.parametrize(
+    "function", [expected_improvement, log_expected_improvement, log_probability_below]
+)
+def test_a_negative_deviation_is_refused(function) -> None:
+    with pytest.raises(ValueError, match=r"std must be >= 0, got a minimum of -1.*variances"):
+        function(np.zeros(2), np.array([1.0, -1.0]), 0.0)

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from hypothesis.extra.numpy import arrays
+
+from octavo.numerics.cost_scale import log_scaled, normal_scores, winsorized
+
+costs = arrays(float, st.integers(1, 40), elements=st.floats(-1e308, 1e308) | st.floats(-10, 10))
+scales = pytest.mark.parametrize("scale", [log_scaled, normal_scores, winsorized])
+
+
+@scales
+@given(costs=costs)
+def test_the_order_is_kept_at_any_size(scale, costs) -> None:
+    scaled = scale(costs)
+    assert np.isfinite(scaled).all()
+    assert (np.diff(scaled[np.argsort(costs)]) >= -1e-12).all()
+    assert scaled[costs.argmin()] == scaled.min()
+
+
+@scales
+def test_constant_costs_are_all_the_same(scale) -> None:
+    for constant in (0.0, -7.0, 1e300):
+        assert (scale(np.full(5, constant)) == 0).all()
+
+
+@scales
+@given(shift=st.floats(-100, 100), factor=st.floats(0.01, 100))
+def test_unit_and_origin_do_not_matter(scale, shift, factor) -> None:
+    costs = np.array([1.0, 2.0, 4.0, 3.5, 9.0, 100.0])
+    assert scale(shift + factor * costs) == pytest.approx(scale(costs), abs=1e-6)
+
+
+def test_one_huge_cost_does_not_hide_the_differences_of_the_others() -> None:
+    costs = np.append(np.linspace(0, 1, 20), 1e12)
+    for scale in (normal_scores, winsorized):
+        scaled = scale(costs)
+        assert scaled[19] - scaled[0] > 1.0
+
+
+def test_normal_scores_are_the_quantiles() -> None:
+    scores = normal_scores(np.array([3.0, 1.0, 2.0]))
+    assert scores == pytest.approx([0.9674215661, -0.9674215661, 0.0], abs=1e-9)
