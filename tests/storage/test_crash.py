@@ -128,7 +128,7 @@ os._exit(0)
 def test_a_kill_while_a_study_is_created_can_be_repeated(tmp_path, repeats):
     code = (
         "import sys; from octavo.storage import create_store\n"
-        "import octavo.storage.store; print('go', flush=True)\n"
+        "import octavo.storage.opening; print('go', flush=True)\n"
         "create_store(sys.argv[1]); print('made', flush=True); sys.stdin.read()"
     )
     rng = random.Random(1)

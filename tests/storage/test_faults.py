@@ -207,7 +207,7 @@ def test_another_user_reads_while_the_writer_writes(tmp_path):
                 "import os, sys\n"
                 "from octavo.errors import OctavoError\n"
                 "from octavo.storage import open_store, create_store\n"
-                "import octavo.storage.store, octavo.spaces, alembic\n"
+                "import octavo.storage.opening, octavo.spaces, alembic\n"
                 "if os.getuid() == 0: os.setgid(65534), os.setuid(65534)\n"
                 "print(len(list(open_store(sys.argv[1], write=False).history())))\n"
                 "try: open_store(sys.argv[1])\n"
@@ -294,3 +294,31 @@ def test_a_history_whose_folder_is_gone_says_so(tmp_path):
     shutil.rmtree(tmp_path / "study")
     with pytest.raises(StorageError, match=f"{tmp_path}/study.*folder exists"):
         history[0]
+
+
+def test_closed_descriptors_end_in_an_error_and_lose_nothing(tmp_path):
+    """As when code in the same process closes all files that it does not know."""
+    fill(tmp_path / "study")
+    code = """
+import os, sys
+from octavo.errors import StorageError
+from octavo.storage import open_store
+from octavo.trial import Proposal, Status, Trial
+store = open_store(sys.argv[1])
+proposals = [Proposal(i, {"x": 0.5}, seed=i) for i in (3, 4)]
+store.add_proposals(proposals, revision=0)
+store.add_trials([Trial(proposals[0], Status.SUCCESS, (3.0,))])
+os.closerange(3, 1000)
+try:
+    store.add_trials([Trial(proposals[1], Status.SUCCESS, (4.0,), cause="x" * 100_000)])
+except StorageError as error:
+    print(error, flush=True)
+os._exit(0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "study")], capture_output=True, text=True
+    )
+    assert f"{tmp_path}/study could not be" in done.stdout, done.stderr
+    with open_store(tmp_path / "study") as store:
+        assert store.history().index.tolist() == [0, 1, 2, 3]
+        assert [proposal.index for proposal in store.pending()] == [4]

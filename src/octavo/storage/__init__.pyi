@@ -1,9 +1,5 @@
 from .files import export_history as export_history, import_history as import_history
 from .inbox import Command as Command, Inbox as Inbox, send as send
-from .store import (
-    Intervention as Intervention,
-    Lease as Lease,
-    Store as Store,
-    create_store as create_store,
-    open_store as open_store,
-)
+from .opening import create_store as create_store, open_store as open_store
+from .records import Intervention as Intervention, Lease as Lease
+from .store import Store as Store

@@ -74,6 +74,8 @@ def _columns(database: Database, arrangement: Arrangement) -> tuple[Any, Columns
 
 def _parsed(texts: Sequence[str]) -> list[Any]:
     """Many JSON arrays by one call of the parser, which is ten times faster than one each."""
+    if set(texts) <= {"[]"}:  # constraint values, where there are no constraints
+        return [()] * len(texts)
     parsed: list[Any] = json.loads("[" + ",".join(texts) + "]")
     return parsed
 

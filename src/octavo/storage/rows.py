@@ -255,7 +255,7 @@ class Arrangement:
         width = len(self._problem.objectives if kind == "costs" else self._problem.constraints)
         used = {revision: how(revision) for revision in set(revisions)}
         regular = all(rearrange is _unchanged for rearrange in used.values())
-        if regular and all(len(row) == width for row in values):
+        if regular and set(map(len, values)) <= {width}:
             return np.array(values, dtype=float).reshape(len(values), width)
         rows = [
             used[revision](tuple([float("nan") if v is None else v for v in row]))

@@ -1,26 +1,25 @@
-"""The history of one study on disk or in memory: `create_store`, `open_store`, `Store`."""
+"""The history of one study, on disk or in memory: `Store`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from octavo.errors import StorageError, StudyError
+from octavo.errors import StudyError
 from octavo.history import History
 from octavo.problem import Problem
-from octavo.storage import migrate, schema
-from octavo.storage.database import FILE, Database
+from octavo.storage import statements as sql
+from octavo.storage.database import Database
 from octavo.storage.json_text import dump, load
 from octavo.storage.lock import WriterLock
 from octavo.storage.reading import lazy_history
+from octavo.storage.records import Intervention, Lease
 from octavo.storage.rows import (
-    PROPOSAL_COLUMNS,
     fitting_revision,
     proposal_from_row,
     proposal_to_row,
@@ -30,159 +29,7 @@ from octavo.storage.rows import (
 )
 from octavo.trial import Proposal, Report, Trial
 
-__all__ = ["Intervention", "Lease", "Store", "create_store", "open_store"]
-
-
-@dataclass(frozen=True, slots=True)
-class Intervention:
-    """What somebody changed while the study ran.
-
-    Parameters
-    ----------
-    kind
-        What was done: "pause", "resume", "stop", "queue", ...
-    data
-        Its details, JSON-able.
-    who
-        Who did it.
-    at
-        When, in seconds since the epoch.
-    from_index
-        The first proposal that it could have influenced.
-    """
-
-    kind: str
-    data: Mapping[str, Any]
-    who: str
-    at: float
-    from_index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who runs a proposal at the moment.
-
-    Parameters
-    ----------
-    index
-        The proposal.
-    worker
-        Who runs it.
-    taken, expires
-        Since when, and until when to believe it; in seconds since the epoch.
-    """
-
-    index: int
-    worker: str
-    taken: float
-    expires: float
-
-
-def create_store(folder: Path | str | None) -> Store:
-    """Start an empty history.
-
-    Parameters
-    ----------
-    folder
-        Where it lives; made if absent. None: in memory, for this process only.
-
-    Raises
-    ------
-    StudyError
-        If a study is there already.
-    StudyLockedError
-        If another process is writing there.
-    StorageError
-        If nothing can be written there.
-    """
-    if folder is None:
-        database = Database(None, write=True)
-        with database.write() as connection:
-            migrate.create(connection)
-        return Store(database, None)
-    folder = Path(folder).absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"the folder {folder} for the study cannot be made ({error.strerror}). "
-            "Choose a folder that you may write to."
-        ) from error
-    lock = WriterLock(folder)
-    try:
-        found = _version_in(folder) if (folder / FILE).exists() else None
-        if found is not None and _has_problem(folder):
-            raise StudyError(
-                f"a study is already in {folder}. Go on with it by "
-                f"octavo.open_study({str(folder)!r}), or choose another folder."
-            )
-        database = Database(folder, write=True)
-        with database.write() as connection:
-            if found is None:
-                migrate.create(connection)
-            else:  # a creation that was killed before its first problem left nothing to lose
-                migrate.upgrade(connection)
-        return Store(database, lock)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _version_in(folder: Path) -> str | None:
-    # Looked up without write access: a file that is something else is left as it is.
-    with Database(folder, write=False).read() as connection:
-        return migrate.found_version(connection, folder)
-
-
-def _has_problem(folder: Path) -> bool:
-    with Database(folder, write=False).read() as connection:
-        return connection.execute(select(schema.revisions.c.revision)).first() is not None
-
-
-def open_store(folder: Path | str, write: bool = True) -> Store:
-    """Open the history of an existing study.
-
-    Parameters
-    ----------
-    folder
-        The study's folder.
-    write
-        False: for reading only. That needs no lock, changes nothing, and works beside a
-        writer and in a folder that cannot be written to.
-
-    Raises
-    ------
-    StorageError
-        If there is no study, or it cannot be read.
-    StudyLockedError
-        If another process is writing to it, and `write` is True.
-    """
-    folder = Path(folder).absolute()
-    if not (folder / FILE).is_file():
-        raise StorageError(
-            f"there is no study in {folder}: it has no file {FILE}. "
-            "Check the path; a study's folder is what was given as storage=."
-        )
-    lock = WriterLock(folder) if write else None
-    try:
-        found = _version_in(folder)
-        if found is None:
-            raise StorageError(
-                f"there is no study in {folder}: its {FILE} is empty, as when creating it was "
-                "interrupted. Start the study again in this folder."
-            )
-        database = Database(folder, write=write)
-        if found != schema.VERSIONS[-1]:
-            if write:
-                with database.write() as connection:
-                    migrate.upgrade(connection)
-            else:
-                database.become_memory(migrate.upgrade)
-        return Store(database, lock)
-    except BaseException:
-        if lock is not None:
-            lock.release()
-        raise
+__all__ = ["Store"]
 
 
 class Store:
@@ -223,13 +70,12 @@ class Store:
         """Store the study's settings as a whole; earlier ones stay, and no longer hold."""
         with self._database.write() as connection:
             row = {"data": dump(settings, "the settings of the study")}
-            connection.execute(insert(schema.settings), row)
+            connection.execute(sql.ADD_SETTINGS, row)
 
     def settings(self) -> dict[str, Any]:
         """The settings stored last; empty before any."""
-        newest = select(schema.settings.c.data).order_by(schema.settings.c.id.desc()).limit(1)
         with self._database.read() as connection:
-            found = connection.execute(newest).scalar()
+            found = connection.execute(sql.NEWEST_SETTINGS).scalar()
         return {} if found is None else dict(load(found))
 
     def add_problem(self, problem: Problem, *, since: int) -> int:
@@ -248,10 +94,10 @@ class Store:
         """
         text = dump(problem.to_json(), "the problem")
         with self._database.write() as connection:
-            last = connection.execute(select(func.max(schema.revisions.c.revision))).scalar()
+            last = connection.execute(sql.LAST_REVISION).scalar()
             revision = 0 if last is None else int(last) + 1
             row = {"revision": revision, "since": since, "problem": text}
-            connection.execute(insert(schema.revisions), row)
+            connection.execute(sql.ADD_REVISION, row)
         if self._problems is not None:
             self._problems[revision] = (since, problem)
         elif revision == 0:
@@ -272,14 +118,12 @@ class Store:
             "from_index": int(intervention.from_index),
         }
         with self._database.write() as connection:
-            connection.execute(insert(schema.interventions), row)
+            connection.execute(sql.ADD_INTERVENTION, row)
 
     def interventions(self) -> list[Intervention]:
         """All interventions, in order."""
-        c = schema.interventions.c
-        query = select(c.kind, c.data, c.who, c.at, c.from_index).order_by(c.id)
         with self._database.read() as connection:
-            found = connection.execute(query).all()
+            found = connection.execute(sql.INTERVENTIONS).all()
         return [Intervention(kind, load(data), who, at, i) for kind, data, who, at, i in found]
 
     # Proposals -----------------------------------------------------------------------
@@ -298,8 +142,8 @@ class Store:
         waiting = [{"proposal_index": row["proposal_index"]} for row in rows]
         try:
             with self._database.write() as connection:
-                connection.execute(insert(schema.proposals), rows)
-                connection.execute(insert(schema.pending), waiting)
+                connection.execute(sql.ADD_PROPOSALS, rows)
+                connection.execute(sql.ADD_PENDING, waiting)
         except IntegrityError as error:
             known = sorted(self._revisions())
             if revision not in known:
@@ -317,15 +161,8 @@ class Store:
 
     def pending(self) -> list[Proposal]:
         """The proposals without a trial, by index."""
-        columns = [schema.proposals.c[name] for name in PROPOSAL_COLUMNS]
-        waiting = schema.pending.c.proposal_index
-        query = (
-            select(*columns)
-            .join_from(schema.pending, schema.proposals, waiting == columns[0])
-            .order_by(waiting)
-        )
         with self._database.read() as connection:
-            return [proposal_from_row(row) for row in connection.execute(query)]
+            return [proposal_from_row(row) for row in connection.execute(sql.PENDING)]
 
     def take_lease(self, index: int, worker: str, *, expires_s: float) -> None:
         """Note that a worker runs a proposal; an earlier lease of it ends.
@@ -343,19 +180,16 @@ class Store:
             For how many seconds to believe it.
         """
         now = time.time()
-        leases, reports = schema.leases, schema.reports
         row = {"proposal_index": index, "worker": worker, "taken": now, "expires": now + expires_s}
+        ours = {"ours": index}
         try:
             with self._database.write() as connection:
-                ours = leases.c.proposal_index == index
-                held = connection.execute(
-                    select(leases.c.worker, leases.c.expires).where(ours)
-                ).first()
+                held = connection.execute(sql.LEASE_OF, ours).first()
                 if held is not None:
-                    connection.execute(delete(leases).where(ours))
+                    connection.execute(sql.END_LEASES, ours)
                 if held is None or held.worker != worker or held.expires < now:
-                    connection.execute(delete(reports).where(reports.c.proposal_index == index))
-                connection.execute(insert(leases), row)
+                    connection.execute(sql.DROP_REPORTS, ours)
+                connection.execute(sql.ADD_LEASE, row)
         except IntegrityError as error:
             raise StudyError(
                 f"proposal {index} is not stored, so nobody can run it. "
@@ -364,16 +198,13 @@ class Store:
 
     def leases(self) -> list[Lease]:
         """Who runs what at the moment, by index; expired leases included."""
-        c = schema.leases.c
-        query = select(c.proposal_index, c.worker, c.taken, c.expires).order_by(c.proposal_index)
         with self._database.read() as connection:
-            return [Lease(*row) for row in connection.execute(query)]
+            return [Lease(*row) for row in connection.execute(sql.LEASES)]
 
     def release(self, index: int) -> None:
         """Note that nobody runs a proposal any more; fine if nobody did."""
         with self._database.write() as connection:
-            leases = schema.leases
-            connection.execute(delete(leases).where(leases.c.proposal_index == index))
+            connection.execute(sql.END_LEASES, {"ours": index})
 
     # Trials --------------------------------------------------------------------------
 
@@ -388,16 +219,15 @@ class Store:
         if not reports:
             return
         with self._database.write() as connection:
-            waiting = schema.pending.c.proposal_index
-            if connection.execute(select(waiting).where(waiting == index)).first() is None:
+            ours = {"ours": index}
+            if connection.execute(sql.IS_PENDING, ours).first() is None:
                 raise StudyError(
                     f"proposal {index} is not running: it is unknown, or its trial is completed. "
                     "Reports can only be added before."
                 )
-            of_trial = schema.reports.c.proposal_index == index
-            n = connection.execute(select(func.count()).where(of_trial)).scalar_one()
+            n = connection.execute(sql.N_REPORTS_OF, ours).scalar_one()
             rows = [report_to_row(index, n + i, report) for i, report in enumerate(reports)]
-            connection.execute(insert(schema.reports), rows)
+            connection.execute(sql.ADD_REPORTS, rows)
 
     def add_trials(self, trials: Sequence[Trial]) -> None:
         """Store completed trials in one commit; their leases end.
@@ -422,16 +252,15 @@ class Store:
                 revision = fitting_revision(trial, asked_under[trial.index], problems)
                 n_reports = _replace_reports(connection, trial)
                 trial_rows.append(trial_to_row(trial, revision, n_reports))
-            connection.execute(insert(schema.trials), trial_rows)
-            for table in (schema.pending, schema.leases):
-                ours = table.c.proposal_index == bindparam("ours")
-                connection.execute(delete(table).where(ours), [{"ours": i} for i in asked_under])
+            connection.execute(sql.ADD_TRIALS, trial_rows)
+            ended = [{"ours": index} for index in asked_under]
+            connection.execute(sql.END_PENDING, ended)
+            connection.execute(sql.END_LEASES, ended)
 
     def n_completed(self) -> int:
         """How many trials are completed."""
         with self._database.read() as connection:
-            count = select(func.count()).select_from(schema.trials)
-            return int(connection.execute(count).scalar_one())
+            return int(connection.execute(sql.N_COMPLETED).scalar_one())
 
     def history(self, problem: Problem | None = None) -> History:
         """All completed trials, in order of completion.
@@ -452,13 +281,12 @@ class Store:
     def _revisions(self) -> dict[int, tuple[int, Problem]]:
         # The only writer knows all revisions; a reader must look for new ones.
         if self._problems is None or (self._writer_lock is None and self.folder is not None):
-            c = schema.revisions.c
             with self._database.read() as connection:
-                found = connection.execute(select(c.revision, c.since, c.problem)).all()
+                found = connection.execute(sql.REVISIONS).all()
             known = self._problems or {}
             self._problems = {
                 revision: known.get(revision) or (since, Problem.from_json(load(text)))
-                for revision, since, text in sorted(found)
+                for revision, since, text in found
             }
         return self._problems
 
@@ -467,16 +295,10 @@ class Store:
         if len(set(indices)) < len(indices):
             twice = next(index for index in indices if indices.count(index) > 1)
             raise StudyError(f"trial {twice} was given twice at once. Each proposal has one trial.")
-        asked, waiting = schema.proposals.c, schema.pending.c.proposal_index
-        query = select(asked.proposal_index, asked.revision, waiting).join_from(
-            schema.proposals, schema.pending, asked.proposal_index == waiting, isouter=True
-        )
         found = {
             row[0]: row[1:]
             for start in range(0, len(indices), 500)  # databases limit the length of a list
-            for row in connection.execute(
-                query.where(asked.proposal_index.in_(indices[start : start + 500]))
-            )
+            for row in connection.execute(sql.ASKED, {"ours": indices[start : start + 500]})
         }
         for index in indices:
             if index not in found:
@@ -494,14 +316,12 @@ class Store:
 
 def _replace_reports(connection: Connection, trial: Trial) -> int:
     """Make the reports of a trial those that it brings; returns how many it has."""
-    ours = schema.reports.c.proposal_index == trial.index
-    columns = (schema.reports.c.step, schema.reports.c.at_s, schema.reports.c.reported)
-    query = select(*columns).where(ours).order_by(schema.reports.c.place)
-    stored = tuple(report_from_row(row) for row in connection.execute(query))
+    ours = {"ours": trial.index}
     if not trial.reports:
-        return len(stored)
+        return int(connection.execute(sql.N_REPORTS_OF, ours).scalar_one())
+    stored = tuple(report_from_row(row) for row in connection.execute(sql.REPORTS_OF, ours))
     if trial.reports[: len(stored)] != stored:  # of an attempt that was broken off
-        connection.execute(delete(schema.reports).where(ours))
+        connection.execute(sql.DROP_REPORTS, ours)
         stored = ()
     rows = [
         report_to_row(trial.index, place, report)
@@ -509,5 +329,5 @@ def _replace_reports(connection: Connection, trial: Trial) -> int:
         if place >= len(stored)
     ]
     if rows:
-        connection.execute(insert(schema.reports), rows)
+        connection.execute(sql.ADD_REPORTS, rows)
     return len(trial.reports)
