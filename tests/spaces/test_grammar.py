@@ -30,7 +30,10 @@ CELL = {
     "size": [["3"], ["5"]],
 }
 LETTERS = {"word": [["a", "b"], ["b", "a"], ["c", "pair"]], "pair": [["d"], ["e"]]}
-SPACES = {
+SPACES: dict[str, Space] = {
+    "hyperparameters": space(
+        k=Categorical(["a", "b"]), x=Float(0, 1).when(k="b"), n=Integer(1, 9, log=True)
+    ),
     "limited": Grammar(EXPR, "expr", max_depth=3),
     "unlimited": Grammar(EXPR, "expr"),
     "cell": Grammar(CELL, "net", max_depth=4),
@@ -62,6 +65,17 @@ def test_samples_are_legal_and_decode_and_encode_again(made, seed):
     assert again.keys() == points.keys()
     assert made.decode(again) == configs
     assert json.loads(json.dumps(configs)) == configs
+
+
+@every_space
+def test_nothing_is_nothing(made):
+    rng = np.random.default_rng(0)
+    nothing = made.sample(0, rng)
+    assert len(nothing) == 0 and nothing.keys() == []
+    assert len(made.mutate(nothing, rng)) == len(made.recombine(nothing, nothing, rng)) == 0
+    assert made.decode(made.encode([])) == [] and made.log_belief(nothing).shape == (0,)
+    points, legal = made.from_unit(np.empty((0, made.n_dims)))
+    assert len(points) == len(legal) == 0
 
 
 @every_space
@@ -174,6 +188,14 @@ def test_each_choice_is_uniform():
         p = 1 / column.n_values
         deviation = np.abs(np.bincount(k, minlength=column.n_values) - len(k) * p)
         assert (deviation < 6 * np.sqrt(len(k) * p * (1 - p))).all()
+
+
+def test_a_tree_takes_no_more_numbers_than_it_can_use():
+    assert SPACES["not recursive"].n_dims == 2  # the word, then the pair
+    assert SPACES["limited"].n_dims == 1 + 2 + 4
+    assert SPACES["unlimited"].n_dims == 64
+    assert Grammar(EXPR, "expr", max_depth=40).default() == {"expr": ["x"]}  # at once
+    assert Grammar({"e": [["x"]]}, "e").n_dims == 0
 
 
 def test_mutation_reaches_every_tree():

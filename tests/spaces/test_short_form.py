@@ -252,6 +252,12 @@ def test_as_space_accepts_what_it_promises():
     made = space(x=Float(0, 1))
     assert as_space(made) is made
     assert as_space({"x": Float(0, 1)}) == made
+    from ConfigSpace import ConfigurationSpace
+
+    class Theirs(ConfigurationSpace):
+        pass
+
+    assert as_space(Theirs({"a": (1, 5)})).names == ("a",)
     assert as_space(made.configspace) == made.__class__.from_configspace(made.configspace)
 
 

@@ -47,6 +47,9 @@ __all__ = [
 ]
 
 
+_THEIRS = "ConfigSpace.configuration_space.ConfigurationSpace"
+
+
 def from_json(data: Mapping[str, Any]) -> Space:
     """The space that some space's `to_json` described.
 
@@ -86,9 +89,8 @@ def as_space(thing: Any) -> Space:
     """
     if isinstance(thing, Space):
         return thing
-    if type(thing).__module__.partition(".")[0] == "ConfigSpace" and hasattr(
-        thing, "to_serialized_dict"
-    ):
+    # Told by its name, so that ConfigSpace is not imported just to ask.
+    if any(f"{c.__module__}.{c.__name__}" == _THEIRS for c in type(thing).__mro__):
         return HyperparameterSpace.from_configspace(thing)
     if isinstance(thing, Mapping):
         return space(thing)

@@ -17,6 +17,7 @@ least `LEAST` times the uniform one, so that evidence can always overrule it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,12 @@ def _value(domain: Domain, u: Floats) -> Floats:
 
 
 def _frozen(belief: Mapping[str, Any]) -> Any:
+    return _distribution(belief["name"], tuple(belief["args"]), tuple(belief["kwds"].items()))
+
+
+@lru_cache(maxsize=256)
+def _distribution(name: str, args: tuple[float, ...], kwds: tuple[tuple[str, float], ...]) -> Any:
+    """A frozen distribution of `scipy.stats`, which takes a millisecond to make."""
     from scipy import stats
 
-    return getattr(stats, belief["name"])(*belief["args"], **belief["kwds"])
+    return getattr(stats, name)(*args, **dict(kwds))

@@ -44,8 +44,8 @@ class Grammar:
         How many levels a tree may have; None for no limit. Alternatives that cannot end in
         time are no choices there.
     n_choices
-        How many numbers `from_unit` takes. Trees with more choices are in the space, but
-        only arise by mutation and recombination.
+        How many choices a random tree may take. Trees with more are in the space, but only
+        arise by mutation and recombination.
 
     Raises
     ------
@@ -100,7 +100,7 @@ class Grammar:
     @property
     def n_dims(self) -> int:
         """How many numbers in [0, 1) `from_unit` takes for one tree."""
-        return self.n_choices
+        return int(min(self.n_choices, self._rules.most_choices))
 
     # Choices as rows --------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any
 
@@ -85,6 +85,7 @@ class Rules:
         self.max_depth = max_depth
         self.root = Place(start, start, math.inf if max_depth is None else max_depth)
         self._exists = lru_cache(maxsize=None)(self._writable)
+        self._largest = lru_cache(maxsize=None)(self._count_largest)
 
     def _check_told_apart(self) -> None:
         for symbol, alternatives in self.rules.items():
@@ -209,7 +210,7 @@ class Rules:
 
     # All trees --------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def is_finite(self) -> bool:
         """Whether there is a finite number of trees: with a limit, or without recursion."""
         return self.max_depth is not None or not self._is_recursive()
@@ -225,18 +226,33 @@ class Rules:
 
     def every(self) -> Iterator[Tree]:
         """Every tree once, in order of size (number of lists); endless if there is no end."""
-        largest = self._largest(self.root.symbol, self.root.depth_left) if self.is_finite else 0
+        largest = 0
+        if self.is_finite:
+            largest, _ = self._largest(self.root.symbol, self.root.depth_left)
         for size in count(1):
             if self.is_finite and size > largest:
                 return
             yield from self._trees(self.root.symbol, size, self.root.depth_left)
 
-    def _largest(self, symbol: str, depth_left: float) -> int:
-        """How many lists the largest tree has; only for finite spaces."""
-        return max(
-            1 + sum(self._largest(p, depth_left - 1) for p in a if p in self.rules)
-            for a in self.alternatives(Place(symbol, symbol, depth_left))
-        )
+    def _count_largest(self, symbol: str, depth_left: float) -> tuple[int, int]:
+        """How many lists the largest tree has, and how many choices any takes at most.
+
+        Only for finite spaces.
+        """
+        alternatives = self.alternatives(Place(symbol, symbol, depth_left))
+        lists = choices = 0
+        for alternative in alternatives:
+            below = [self._largest(p, depth_left - 1) for p in alternative if p in self.rules]
+            lists = max(lists, 1 + sum(n for n, _ in below))
+            choices = max(choices, sum(n for _, n in below) + (len(alternatives) > 1))
+        return lists, choices
+
+    @cached_property
+    def most_choices(self) -> float:
+        """How many choices a tree takes at most; infinity without a limit."""
+        if not self.is_finite:
+            return math.inf
+        return self._largest(self.root.symbol, self.root.depth_left)[1]
 
     def _trees(self, symbol: str, size: int, depth_left: float) -> Iterator[Tree]:
         """All trees of exactly `size` lists, in the order of the rules."""
