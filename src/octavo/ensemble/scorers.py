@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from octavo.ensemble.metrics import Kind, Metric, Task
+from octavo.ensemble.metric import Kind, Metric, Task
 from octavo.errors import DataError, SettingError
 
 __all__ = ["from_scorer", "from_scorer_name", "is_scorer", "scorer_names"]

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from octavo.report import figures
+from octavo.report import class_figures, figures, number_figures
 from octavo.report.data import ReportData
 from octavo.report.words import clipped, duration, number, percent
 
@@ -91,13 +91,13 @@ def _figures(data: ReportData) -> dict[str, Markup]:
         drawn["ensemble"] = figures.ensemble(data.ensemble)
     if data.validation is not None and len(data.validation.y_true):
         if data.task == "regression":
-            drawn["predicted_and_true"] = figures.predicted_and_true(data.validation)
-            drawn["residuals"] = figures.residuals(data.validation)
+            drawn["predicted_and_true"] = number_figures.predicted_and_true(data.validation)
+            drawn["residuals"] = number_figures.residuals(data.validation)
         else:
-            drawn["confusion"] = figures.confusion(data.validation)
-            drawn["roc"] = figures.roc(data.validation)
-            drawn["precision_recall"] = figures.precision_recall(data.validation)
-            drawn["calibration"] = figures.calibration(data.validation)
+            drawn["confusion"] = class_figures.confusion(data.validation)
+            drawn["roc"] = class_figures.roc(data.validation)
+            drawn["precision_recall"] = class_figures.precision_recall(data.validation)
+            drawn["calibration"] = class_figures.calibration(data.validation)
     for at, column in enumerate(data.columns):
         if column.bars:
             name = f"Distribution of {column.name}"
