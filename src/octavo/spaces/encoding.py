@@ -166,7 +166,8 @@ class Encoding:
         """Shape (n, columns): configurations as rows. Raises `SpaceError` for a wrong one."""
         if not len(configs):
             return np.empty((0, len(self.columns)))
-        configs = [dict(c) if isinstance(c, Mapping) else c for c in configs]
+        if not all(type(config) is dict for config in configs):
+            configs = [dict(c) if isinstance(c, Mapping) else c for c in configs]
         quick = self._encode_quickly(configs)
         if quick is not None:
             return quick
