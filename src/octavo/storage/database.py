@@ -131,7 +131,7 @@ class Database:
         try:
             _probe(where)
         except sqlite3.OperationalError as error:
-            if os.access(path.parent, os.W_OK) or not os.access(path, os.R_OK):
+            if _may(path.parent, os.W_OK) or not _may(path, os.R_OK):
                 raise
             # Reading in WAL mode wants to make small files beside the database, and cannot.
             journal = Path(f"{path}-wal")
@@ -156,6 +156,10 @@ class Database:
         with engine.begin() as connection:
             upgrade(connection)
         self._fresh = engine
+
+
+def _may(path: Path, what: int) -> bool:
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _connect(where: str) -> sqlite3.Connection:
@@ -211,11 +215,11 @@ def translated(folder: Path | None) -> Iterator[None]:
 def _explained(error: BaseException, folder: Path | None) -> str:
     where = "the study in memory" if folder is None else f"the study in {folder}"
     name = getattr(error, "sqlite_errorname", "")
-    if folder is not None and (name == "SQLITE_FULL" or _is_full(error, folder, name)):
+    if folder is not None and (name in _NO_SPACE or _is_full(error, folder, name)):
         return (
-            f"{where} could not be written: no space is left there ({error}). All trials "
-            "committed before are safe. Free some space, or move the folder to a larger disk, "
-            "and resume the study."
+            f"{where} could not be written: no space is left there, or a quota or a limit on the "
+            f"size of files is reached ({error}). All trials committed before are safe. Free some "
+            "space, or move the folder to a larger disk, and resume the study."
         )
     if name == "SQLITE_NOTADB":
         return (
@@ -243,8 +247,12 @@ def _explained(error: BaseException, folder: Path | None) -> str:
     )
 
 
+# A quota or a limit of the process (ulimit -f) looks like a broken disk to SQLite.
+_NO_SPACE = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_TRUNCATE")
+
+
 def _is_full(error: BaseException, folder: Path, name: str) -> bool:
-    """Whether an input/output error comes from a full disk or a limit on the size of files."""
+    """Whether an input/output error comes from a full disk."""
     if not (name.startswith("SQLITE_IOERR") or isinstance(error, OSError)):
         return False
     try:
