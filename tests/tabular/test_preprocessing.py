@@ -101,6 +101,15 @@ def test_standard_scaling_and_filling():
     assert names == ["x", "x is missing"]
 
 
+@pytest.mark.parametrize("numbers", ["standard", "robust", "quantile"])
+def test_what_was_constant_in_training_says_nothing_later(numbers):
+    schema = infer_schema({"x": [0.1, 0.2, 0.3], "y": [1.5, 2.5, 4.5]})
+    preprocessor = Preprocessor(schema, numbers=numbers, missing="mean")
+    preprocessor.fit(pd.DataFrame({"x": [0.1] * 7, "y": np.arange(7.0)}))
+    later = preprocessor.transform(pd.DataFrame({"x": [1e9, np.nan], "y": [3.0, 3.0]}))
+    np.testing.assert_allclose(later, np.zeros((2, 2)), atol=1e-6)
+
+
 def test_robust_scaling_keeps_outliers_near():
     matrix, _ = matrix_of([0.0, 1.0, 2.0, 3.0, 1e9], numbers="robust")
     assert matrix[2, 0] == 0
@@ -167,8 +176,9 @@ def test_target_encoding_smooths_and_never_sees_its_own_row():
     frequent = [f"w{i % 20}" for i in range(1_000)]
     y = (np.arange(1_000) % 20 < 5).astype(float)
     later, _ = matrix_of(frequent, y=y, categories="target", later=["w0", "w19", "new"])
-    expected = [(50 + 10 * 0.25) / 60, (10 * 0.25) / 60, 0.25]
-    np.testing.assert_allclose(later[:, 0], expected, rtol=1e-6)
+    # 50 rows each, of mean 1 and 0; standardized: the overall mean 0.25 becomes 0.
+    expected = [50 * (1 - 0.25) / 60, 50 * (0 - 0.25) / 60, 0.0] / np.sqrt(0.25 * 0.75)
+    np.testing.assert_allclose(later[:, 0], expected, rtol=1e-6, atol=1e-6)
 
 
 def test_target_encoding_of_many_classes_is_bounded():

@@ -7,7 +7,7 @@ interquartile range, and smoothly clipped, so that outliers stay near.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -102,29 +102,11 @@ def fit_numbers(
         Columns that are true or false; they are not scaled.
     """
     n_columns = values.shape[1]
-    rows = values[:: max(1, len(values) // SUMMARIZED_ROWS)]
     known = ~np.isnan(values)
-    counts = np.maximum(known.sum(axis=0), 1)
-    bounded = np.clip(values, -LARGEST, LARGEST)
-    mean = np.where(known, bounded, 0.0).sum(axis=0) / counts
-    deviation = np.where(known, bounded - mean, 0.0)
-    std = np.sqrt((deviation**2).sum(axis=0) / counts)
-    quarters = _quantiles(rows, np.array([0.25, 0.5, 0.75]))
-    center, scale = np.zeros(n_columns), np.ones(n_columns)
-    if scaling == "standard":
-        center, scale = mean, _positive(std)
-    elif scaling == "robust":
-        spread = quarters[2] - quarters[0]
-        # More than half of the cells may be equal; then the range says more than quartiles.
-        ends = _quantiles(rows, np.array([0.0, 1.0]))
-        spread = np.where(spread > 0, spread, (ends[1] - ends[0]) / 2)
-        center, scale = quarters[1], _positive(spread)
-    else:
-        # float32 has 7 digits: what is far from zero and close together would become equal.
-        far = std < 6e-5 * np.abs(mean)
-        center = np.where(far, mean, 0.0)
-    center = np.where(is_truth, 0.0, center)
-    scale = np.where(is_truth, 1.0, scale)
+    rows = values[:: max(1, len(values) // SUMMARIZED_ROWS)]
+    mean, median = _means(values), _quantiles(rows, np.array([0.5]))[0]
+    center, scale = _center_and_scale(values, rows, mean, median, scaling)
+    center, scale = np.where(is_truth, 0.0, center), np.where(is_truth, 1.0, scale)
     is_clipped = np.full(n_columns, scaling == "robust") & ~is_truth
     grids = None
     if scaling == "quantile":
@@ -132,17 +114,43 @@ def fit_numbers(
         grids[:, is_truth | (grids[0] == grids[-1])] = np.nan
     has_missing = ~known.all(axis=0)
     indicated = np.flatnonzero(has_missing & known.any(axis=0)) if indicator else np.zeros(0, int)
-    encoder = NumberEncoder(center, scale, np.full(n_columns, np.nan), is_clipped, grids, indicated)
+    kept = np.full(n_columns, np.nan)
+    encoder = NumberEncoder(center, scale, kept, is_clipped, grids, indicated)
     if filling == "keep":
         return encoder
-    raw = mean if filling == "mean" else quarters[1]
-    fill = encoder._scaled(np.where(known.any(axis=0), raw, center)[np.newaxis])[0]
-    return NumberEncoder(center, scale, fill, is_clipped, grids, indicated)
+    raw = np.where(known.any(axis=0), mean if filling == "mean" else median, center)
+    return replace(encoder, fill=encoder._scaled(raw[np.newaxis])[0])
 
 
-def _positive(scale: Floats) -> Floats:
-    """Scales to divide by; 1 where a column is constant, up to rounding."""
-    return np.where(np.isfinite(scale) & (scale > 1e-100), scale, 1.0)
+def _means(values: Floats) -> Floats:
+    """Shape (p,): means of what is known, 0 where nothing is."""
+    known = ~np.isnan(values)
+    bounded = np.where(known, np.clip(values, -LARGEST, LARGEST), 0.0)
+    return np.asarray(bounded.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+
+
+def _center_and_scale(
+    values: Floats, rows: Floats, mean: Floats, median: Floats, scaling: Scaling
+) -> tuple[Floats, Floats]:
+    if scaling in ("standard", "none"):
+        std = np.sqrt(_means((np.clip(values, -LARGEST, LARGEST) - mean) ** 2))
+        if scaling == "standard":
+            return mean, _divisors(std, mean)
+        # float32 has 7 digits: what is far from zero and close together would become equal.
+        return np.where(std < 6e-5 * np.abs(mean), mean, 0.0), np.ones(len(mean))
+    low, lower, upper, high = _quantiles(rows, np.array([0.0, 0.25, 0.75, 1.0]))
+    if scaling == "quantile":
+        return median, _divisors(high - low, median)
+    # More than half of the cells may be equal; then the range says more than quartiles.
+    return median, _divisors(np.where(upper > lower, upper - lower, (high - low) / 2), median)
+
+
+def _divisors(spread: Floats, center: Floats) -> Floats:
+    """Spreads to divide by; infinite where a column is constant, up to rounding.
+
+    Nothing could be learned from such a column, so that whatever it holds later becomes 0.
+    """
+    return np.where(spread > 1e-12 * np.abs(center), spread, np.inf)
 
 
 def _quantiles(values: Floats, levels: Floats) -> Floats:

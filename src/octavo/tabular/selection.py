@@ -30,7 +30,7 @@ def explained_shares(matrix: NDArray[np.float32], y: NDArray[np.generic]) -> NDA
     centred = np.where(known, values - values.sum(axis=0) / counts, 0.0)
     total = (centred**2).sum(axis=0)
     if y.dtype.kind == "f":
-        target = target_columns(y) - y.mean()
+        target = target_columns(y)
         explained = (target.T @ centred)[0] ** 2 / max(float((target**2).sum()), 1e-300)
     else:
         sizes = np.bincount(y)

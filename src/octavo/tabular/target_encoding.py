@@ -45,17 +45,20 @@ class TargetEncoder:
 
 
 def target_columns(y: NDArray[np.generic]) -> Floats:
-    """The target as columns of numbers, shape (n, T): itself, or one indicator per class.
+    """The target as standardized columns, shape (n, T): itself, or one indicator per class.
 
     Two classes need one column. Whole-number targets are class codes, floats are regression.
     """
     if y.dtype.kind == "f":
-        return np.asarray(y, dtype=np.float64)[:, np.newaxis]
-    counts = np.bincount(y)
-    if len(counts) <= 2:
-        return np.asarray(y == len(counts) - 1, dtype=np.float64)[:, np.newaxis]
-    chosen = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
-    return np.asarray(y[:, np.newaxis] == chosen, dtype=np.float64)
+        columns = np.asarray(y, dtype=np.float64)[:, np.newaxis]
+    else:
+        counts = np.bincount(y)
+        chosen = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
+        if len(counts) <= 2:
+            chosen = chosen[-1:]
+        columns = np.asarray(y[:, np.newaxis] == chosen, dtype=np.float64)
+    spread = columns.std(axis=0)
+    return np.asarray((columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
 
 
 def fit_target_encoding(
