@@ -88,6 +88,34 @@ def test_an_unguarded_script_runs_once(study: Any, mark: Any) -> None:
     assert mark.all_gone(within_s=2)
 
 
+def test_functions_and_classes_of_the_script_can_be_pickled_in_a_trial(study: Any) -> None:
+    process = study(
+        """
+        import multiprocessing, pickle
+        class Model:
+            def __init__(self, x):
+                self.x = x
+        def double(x):
+            return 2 * x
+        def train(config, *, folder):
+            with multiprocessing.Pool(2) as pool:
+                total = sum(pool.map(double, range(4)))
+            (folder / "model.pickle").write_bytes(pickle.dumps(Model(total)))
+            return float(total)
+        """,
+        START,
+        """
+        executor.submit(Proposal(0, {}))
+        [finished] = executor.wait()
+        model = pickle.loads(Path("study/trials/0/model.pickle").read_bytes())
+        print(finished.trial.status, finished.trial.cause, isinstance(model, Model), model.x)
+        """,
+        workers=1,
+    )
+    output, _ = process.communicate(timeout=60)
+    assert output == "the script runs\nsuccess  True 12\n"
+
+
 NASTY = """
 def train(config):
     do = config["do"]

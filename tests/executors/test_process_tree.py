@@ -90,7 +90,8 @@ def test_the_dead_are_reaped_with_what_they_consumed() -> None:
                 pass
             os._exit(0)
         children.append(child)
-    time.sleep(1.0)
+    for child in children:
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # wait, and leave it a zombie
     cpu_s = process_tree.reap(keep=children[0])
     assert 0.15 <= cpu_s < 0.6
     with pytest.raises(ChildProcessError):

@@ -189,13 +189,11 @@ def test_nobody_waits_for_a_batch(processes: Any) -> None:
     done: list[Any] = []
     while len(done) < 2:
         done += executor.wait(30)
-    executor.submit(Proposal(2, {"s": 3.0}))
-    started = time.monotonic()
+    executor.submit(Proposal(2, {"s": 2.0}))
     for index in range(3, 8):
         executor.submit(Proposal(index, {"s": 0.05}))
         (event,) = executor.wait(30)
         assert event.trial.index == index
-    assert time.monotonic() - started < 2.5
     (event,) = executor.wait(30)
     assert event.trial.index == 2
 
@@ -278,8 +276,9 @@ def test_stop_kills_at_once(processes: Any, mark: Any) -> None:
 
 def test_a_stop_that_comes_too_late_changes_nothing(processes: Any, run: Any) -> None:
     executor = processes(lambda c: 1.0)
+    assert run(executor, {}).succeeded  # the worker is ready now
     executor.submit(Proposal(0, {}))
-    time.sleep(1.0)
+    time.sleep(1.5)
     executor.stop(0, Status.CANCELLED, "too late")
     executor.stop(99, Status.CANCELLED, "no such trial")
     (event,) = executor.wait(30)
@@ -337,16 +336,30 @@ def test_resources_are_those_of_the_whole_tree(processes: Any, run: Any) -> None
     assert "50 ms" in used.how["memory_mb"]
 
 
+def test_pools_that_libraries_keep_are_ended_and_started_again(processes: Any, run: Any) -> None:
+    """joblib keeps its processes for the next call, which finds them killed."""
+
+    def objective(config: Any) -> float:
+        from joblib import Parallel, delayed
+
+        return float(sum(Parallel(n_jobs=2)(delayed(abs)(-i) for i in range(4))))
+
+    executor = processes(objective, threads=2)
+    for _ in range(2):
+        trial = run(executor, {})
+        assert trial.costs == (6.0,), trial.cause
+    assert not trial.cause
+
+
 def test_waiting_costs_next_to_nothing(processes: Any) -> None:
     executor = processes(lambda c: time.sleep(c["s"]) or 1.0, workers=2)
     executor.submit(Proposal(0, {"s": 0}))
     executor.wait(30)  # everything has been started and imported
     for index in (1, 2):
         executor.submit(Proposal(index, {"s": 100}))
-    time.sleep(0.5)
     before = time.process_time()
-    executor.wait(3.0)
-    assert (time.process_time() - before) / 3.0 < 0.02
+    assert executor.wait(2.0) == ()
+    assert (time.process_time() - before) / 2.0 < 0.02
 
 
 # Threads --------------------------------------------------------------------------------
@@ -461,8 +474,12 @@ def test_an_executor_serves_one_study(processes: Any, problem: Problem, tmp_path
     executor = processes(triple)
     with pytest.raises(StudyError, match="new ProcessExecutor"):
         executor.start(Work(triple, problem, tmp_path))
+    executor.submit(Proposal(0, {"x": 1}))
     executor.close()
     executor.close()
+    assert executor.wait() == ()
+    with pytest.raises(StudyError, match=r"trial 1 was submitted after close\(\)"):
+        executor.submit(Proposal(1, {"x": 1}))
 
 
 def test_a_report_must_be_a_number() -> None:

@@ -241,6 +241,7 @@ class Watch:
         self.start_by = max(self.asked, worker.born + 1.0) + start_timeout_s
         self.peak = 0
         self.n_processes = 1
+        self.twice = SharedPages()
         self.reaped_cpu_s = 0.0
         self.now: dict[int, process_tree.Usage] = {}
         self.before: dict[int, process_tree.Usage] = {}
@@ -381,14 +382,14 @@ class Watch:
         self.reaped_cpu_s += process_tree.reap(keep=self.worker.pid)
         self.now = process_tree.measure(self._tree())
         total = sum(usage.bytes for usage in self.now.values())
-        limit = self.order.memory_mb
-        if limit is not None and total > limit * 2**20 and len(self.now) > 1:
-            # Forked children share pages with their parent, which the quick sum counts
-            # once for each: before anything is killed for it, count exactly.
-            total = process_tree.proportional_bytes(self.now) or total
+        alive = [pid for pid, usage in self.now.items() if not usage.is_zombie]
+        if len(alive) > 1 and total > self.peak:
+            # Forked children share pages with their parent, which the quick sum counts once
+            # for each: before it makes a record, or kills, count exactly.
+            total -= self.twice.counted(alive, total)
         if total > self.peak:
             self.peak = total
-            self.n_processes = sum(not usage.is_zombie for usage in self.now.values())
+            self.n_processes = len(alive)
         return total
 
     def _is_over_memory(self) -> bool:
@@ -410,6 +411,29 @@ class Watch:
             before = self.before.get(self.worker.pid)
             spent[self.worker.pid] = self.worker.cpu_s - (before.cpu_s if before else 0.0)
         return max(0.0, sum(spent.values()) + self.reaped_cpu_s)
+
+
+class SharedPages:
+    """How much the quick sum over a tree counts more than once.
+
+    Counting exactly walks page tables, a few milliseconds for a gigabyte. So that it never takes
+    more than a twentieth of the time, a count stands for a while, for the same processes.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._alive: list[int] = []
+        self._until = 0.0
+
+    def counted(self, alive: list[int], total: int) -> int:
+        """Bytes by which `total`, the quick sum over these processes, is too high."""
+        began = time.monotonic()
+        if alive != self._alive or began >= self._until:
+            exact = process_tree.proportional_bytes(alive) or total
+            self._bytes, self._alive = max(0, total - exact), alive
+            ended = time.monotonic()
+            self._until = ended + 20 * (ended - began)
+        return self._bytes
 
 
 _keeper: Keeper | None = None

@@ -156,6 +156,11 @@ class ProcessExecutor:
         """
         if self._work is None:
             raise StudyError("submit was called before start(work). Call start once first.")
+        if not self._finalizer.alive:
+            raise StudyError(
+                f"trial {proposal.index} was submitted after close(), and no process is left to run "
+                "it. Make a new ProcessExecutor."
+            )
         slot = next((slot for slot in self._slots if slot.proposal is None), None)
         if slot is None:
             raise StudyError(
@@ -419,6 +424,7 @@ class _Slot:
         """End the keeper and everything below it."""
         if self.is_open:
             self.cut()
+            self.end()
             self.is_open = False
             self.pool.join()
             os.close(self.bell)

@@ -91,6 +91,7 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
     from octavo.trial import Report
 
     objective, problem = pickle.loads(load["objective"])
+    _adopt_main(objective)
     data = {placed.name: load_data(placed) for placed in load["data"]}
     call = Call.of(objective, problem, data)
     me = os.getpid()
@@ -137,6 +138,22 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
         return body
 
     return trial
+
+
+def _adopt_main(objective: Any) -> None:
+    """Give our `__main__` what the objective took along from the study's.
+
+    Pickle finds functions and classes by their module: a pool that the objective starts, or a
+    model of a class of the script that it saves, would not find theirs.
+    """
+    function = getattr(objective, "func", objective)  # of a partial
+    function = getattr(function, "__func__", function)  # of a method
+    if not hasattr(function, "__globals__"):
+        function = type(function).__call__
+    if getattr(function, "__module__", "") == "__main__":
+        main = vars(sys.modules["__main__"])
+        for name, value in getattr(function, "__globals__", {}).items():
+            main.setdefault(name, value)
 
 
 def _never(error: BaseException) -> Callable[[Trialling], bytes]:
