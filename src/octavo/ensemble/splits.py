@@ -260,9 +260,8 @@ def _deal_groups(
 ) -> Ints:
     """Fold number of each row; groups stay whole, folds alike in size and classes.
 
-    Greedy: the most varied groups first, each to the fold where it disturbs least. Among
-    ten shuffled orders the one is taken in which the fewest classes miss from a training
-    part.
+    Greedy: the most varied groups first, each to the fold where it disturbs least. Up to
+    ten shuffled orders are tried, until no class misses from a training part.
     """
     stratify = task != "regression" and settings.stratify
     classes = np.unique(target, return_inverse=True)[1].reshape(-1)
@@ -291,6 +290,8 @@ def _deal_groups(
         uneven = float(((filled / totals - 1 / n_splits) ** 2).sum())
         if best is None or (missing + 1000 * empty, uneven) < best[:2]:
             best = (missing + 1000 * empty, uneven, fold)
+        if missing + empty == 0:
+            break
     assert best is not None
     return best[2][code]
 
