@@ -131,8 +131,11 @@ def test_numbers_far_from_zero_stay_different():
     seconds = 1.7e9 + np.arange(0, 200, 2.0) ** 1.5
     matrix, _ = matrix_of(seconds)
     assert len(np.unique(matrix)) == len(seconds)
-    huge, _ = matrix_of([1e300, -1e300, 0.0, 1.0])
-    assert np.isfinite(huge).all()
+    for scaling in ("none", "standard", "robust", "quantile"):
+        huge, _ = matrix_of([1.7e308, -1.7e308, 0.0, 1.0], numbers=scaling)
+        assert np.isfinite(huge).all()
+        if scaling != "none":
+            assert np.abs(huge).max() < 10
 
 
 def test_onehot_groups_rare_and_unseen_categories():

@@ -102,6 +102,7 @@ def fit_numbers(
         Columns that are true or false; they are not scaled.
     """
     n_columns = values.shape[1]
+    values = np.clip(values, -LARGEST, LARGEST)
     known = ~np.isnan(values)
     rows = values[:: max(1, len(values) // SUMMARIZED_ROWS)]
     mean, median = _means(values), _quantiles(rows, np.array([0.5]))[0]
@@ -125,15 +126,14 @@ def fit_numbers(
 def _means(values: Floats) -> Floats:
     """Shape (p,): means of what is known, 0 where nothing is."""
     known = ~np.isnan(values)
-    bounded = np.where(known, np.clip(values, -LARGEST, LARGEST), 0.0)
-    return np.asarray(bounded.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    return np.asarray(np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
 
 
 def _center_and_scale(
     values: Floats, rows: Floats, mean: Floats, median: Floats, scaling: Scaling
 ) -> tuple[Floats, Floats]:
     if scaling in ("standard", "none"):
-        std = np.sqrt(_means((np.clip(values, -LARGEST, LARGEST) - mean) ** 2))
+        std = np.sqrt(_means((values - mean) ** 2))
         if scaling == "standard":
             return mean, _divisors(std, mean)
         # float32 has 7 digits: what is far from zero and close together would become equal.
