@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import octavo
-from octavo.trial import Resources, Status, Trial
+from octavo.trial import Proposal, Resources, Status, Trial
 
 OPEN = """
 import sys, time
@@ -64,10 +64,14 @@ def loop(folder: Path, n_trials: int) -> octavo.Study:
 def fill(study: octavo.Study, n_trials: int) -> None:
     """Put trials into the store in bulk, until it has `n_trials`."""
     random = np.random.default_rng(0)
-    missing = n_trials - len(study.history)
-    while missing > 0:
+    for start in range(len(study.history), n_trials, 5_000):
         now = time.time()
-        proposals = study.ask(min(missing, 5_000))
+        points = study.problem.space.sample(min(5_000, n_trials - start), random)
+        proposals = [
+            Proposal(index=start + i, config=config, seed=i)
+            for i, config in enumerate(study.problem.space.decode(points))
+        ]
+        study.store.add_proposals(proposals, revision=0)
         study.store.add_trials(
             [
                 Trial(
@@ -82,7 +86,6 @@ def fill(study: octavo.Study, n_trials: int) -> None:
                 for proposal in proposals
             ]
         )
-        missing -= len(proposals)
 
 
 def main() -> None:

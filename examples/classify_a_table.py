@@ -20,12 +20,12 @@ def main() -> None:
 
     model = octavo.AutoClassifier(time_limit="20s", metric="roc_auc", n_jobs=2, random_state=0)
     model.fit(train.drop(columns="late"), train["late"])
-    print(model.leaderboard())
+    print(model.leaderboard().to_string())
 
     with TemporaryDirectory() as room:
         model.save(Path(room) / "late")
         loaded = octavo.load_model(Path(room) / "late")
-        late = list(loaded.classes_).index("yes")
+        late = list(loaded.target.classes).index("yes")
         probability = loaded.predict_proba(test.drop(columns="late"))[:, late]
     print(f"area under the ROC curve: {roc_auc_score(test['late'] == 'yes', probability):.3f}")
 

@@ -25,6 +25,15 @@ from .study import (
     minimize as minimize,
     open_study as open_study,
 )
+from .tabular.estimators import (
+    AutoClassifier as AutoClassifier,
+    AutoRegressor as AutoRegressor,
+)
+from .tabular.model import load_model as load_model
+from .tabular.tasks import (
+    TabularClassificationTask as TabularClassificationTask,
+    TabularRegressionTask as TabularRegressionTask,
+)
 
 __version__: str
 __all__: list[str]
