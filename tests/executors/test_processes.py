@@ -337,7 +337,7 @@ def test_resources_are_those_of_the_whole_tree(processes: Any, run: Any) -> None
 
 
 def test_pools_that_libraries_keep_are_ended_and_started_again(processes: Any, run: Any) -> None:
-    """joblib keeps its processes for the next call, which finds them killed."""
+    """joblib keeps its processes for the next call; they must not be found dead then."""
 
     def objective(config: Any) -> float:
         from joblib import Parallel, delayed
@@ -345,10 +345,10 @@ def test_pools_that_libraries_keep_are_ended_and_started_again(processes: Any, r
         return float(sum(Parallel(n_jobs=2)(delayed(abs)(-i) for i in range(4))))
 
     executor = processes(objective, threads=2)
-    for _ in range(2):
-        trial = run(executor, {})
-        assert trial.costs == (6.0,), trial.cause
-    assert not trial.cause
+    trials = [run(executor, {}) for _ in range(3)]
+    assert [trial.costs for trial in trials] == [(6.0,)] * 3, trials[-1].cause
+    assert len({trial.worker for trial in trials}) == 1
+    assert [trial.output for trial in trials] == [None] * 3  # nobody complains either
 
 
 def test_waiting_costs_next_to_nothing(processes: Any) -> None:

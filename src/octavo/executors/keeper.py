@@ -198,7 +198,8 @@ class Keeper:
         worker = self.worker
         if end == "answered":
             if watch.has_company:
-                process_tree.kill_descendants(os.getpid(), spare=[worker.pid])
+                spare = [worker.pid, *watch.services]
+                process_tree.kill_descendants(os.getpid(), spare=spare)
         else:
             worker_had_begun = worker.is_ready
             process_tree.kill_descendants(os.getpid())
@@ -241,6 +242,7 @@ class Watch:
         self.start_by = max(self.asked, worker.born + 1.0) + start_timeout_s
         self.peak = 0
         self.n_processes = 1
+        self.services: list[int] = []
         self.twice = SharedPages()
         self.reaped_cpu_s = 0.0
         self.now: dict[int, process_tree.Usage] = {}
@@ -315,6 +317,8 @@ class Watch:
                 self.study.send(b"S", str(self.order.index).encode())
             elif kind == b"R":
                 self.study.send(b"R", body)
+            elif kind == b"C":
+                self.services = [int(pid) for pid in body.split()]
             elif kind == b"D":
                 self.ended = time.monotonic()
                 self.answer = body

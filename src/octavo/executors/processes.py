@@ -158,8 +158,8 @@ class ProcessExecutor:
             raise StudyError("submit was called before start(work). Call start once first.")
         if not self._finalizer.alive:
             raise StudyError(
-                f"trial {proposal.index} was submitted after close(), and no process is left to run "
-                "it. Make a new ProcessExecutor."
+                f"trial {proposal.index} was submitted after close(), which left no process to "
+                "run it. Make a new ProcessExecutor."
             )
         slot = next((slot for slot in self._slots if slot.proposal is None), None)
         if slot is None:

@@ -6,7 +6,8 @@ descriptors 1 and 2 are a pipe to the keeper. Whatever an objective changes in t
 (directory, environment, signals, streams, limits) is put back before the next trial.
 
 Messages to the worker: `L` what to load, once; `T` a trial.
-From it: `H` is ready; `S` the objective is being called now; `R` a report; `D` the answer.
+From it: `H` is ready; `S` the objective is being called now; `R` a report; `C` which children are
+to live on; `D` the answer.
 """
 
 from __future__ import annotations
@@ -79,8 +80,10 @@ def _serve(link: socket.socket) -> None:
         if kind == b"T":
             process = _Process()
             answer = trial(pickle.loads(body))
+            _end_pools()
             _flush()
             process.restore()
+            _send(link, b"C", " ".join(map(str, _services())).encode())
             _send(link, b"D", answer)
 
 
@@ -166,6 +169,30 @@ def _never(error: BaseException) -> Callable[[Trialling], bytes]:
     )
     body = pickle.dumps(((), (), {}, cause))
     return lambda trialling: body
+
+
+def _end_pools() -> None:
+    """End the processes that joblib keeps for its next call, while it can take note of that."""
+    for name in ("joblib.externals.loky.reusable_executor", "loky.reusable_executor"):
+        executor = getattr(sys.modules.get(name), "_executor", None)
+        if executor is not None:
+            with contextlib.suppress(Exception):  # it may be broken already
+                executor.shutdown(wait=True, kill_workers=True)
+
+
+def _services() -> list[int]:
+    """Small helpers of Python itself, which it starts once and expects to live."""
+    places = (
+        ("multiprocessing.resource_tracker", "_resource_tracker", "_pid"),
+        ("multiprocessing.forkserver", "_forkserver", "_forkserver_pid"),
+        ("joblib.externals.loky.backend.resource_tracker", "_resource_tracker", "_pid"),
+        ("loky.backend.resource_tracker", "_resource_tracker", "_pid"),
+    )
+    found = (
+        getattr(getattr(sys.modules.get(module), tracker, None), pid, None)
+        for module, tracker, pid in places
+    )
+    return [pid for pid in found if isinstance(pid, int)]
 
 
 class _Process:
