@@ -69,7 +69,7 @@ def table(frame: pd.DataFrame) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for name, row in frame.iterrows():
         cells = [
-            f"{value:.3f}" if isinstance(value, float) and not float(value).is_integer() else
+            f"{value:.4g}" if isinstance(value, float) and abs(value) < 1e4 else
             f"{value:.0f}" if isinstance(value, float) else str(value)
             for value in row
         ]  # fmt: skip
