@@ -304,5 +304,3 @@ def _completed(
                 pass  # the user's narrower range wins over our default
         filled[name] = choice
     return {"model": family.name, **(space(filled).default() if filled else {})}
-
-

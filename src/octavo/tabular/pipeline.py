@@ -29,7 +29,7 @@ from octavo.tabular.cash import (
     shape_of,
 )
 from octavo.tabular.models.constant import ConstantModel
-from octavo.tabular.models.family import Family, Model, Shape, in_time
+from octavo.tabular.models.family import Family, Model, Shape, TaskKind, in_time
 from octavo.tabular.models.weights import balanced_weights
 from octavo.tabular.preprocessing import preprocessor_from
 from octavo.tabular.preprocessor import Preprocessor
@@ -149,7 +149,7 @@ class Pipeline:
         )
         if self.shape.is_classification:
             n_classes = len(self._classes)
-            task = "binary" if n_classes == 2 else "multiclass"
+            task: TaskKind = "binary" if n_classes == 2 else "multiclass"
             shape = replace(shape, n_classes=n_classes, task=task)
         if is_constant or not _varies(matrix):
             self._model: Model = ConstantModel(shape)

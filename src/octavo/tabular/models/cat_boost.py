@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
-from octavo.tabular.models.early_stopping import Progress, Rows, grow_until_worse
+from octavo.tabular.models.early_stopping import (
+    Progress,
+    Rows,
+    grow_until_worse,
+    most_rounds,
+)
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape
 
 __all__ = ["CATBOOST"]
@@ -81,7 +86,7 @@ class CatBoostModel:
             y,
             is_classification=self.shape.is_classification,
             seed=self.seed,
-            most_steps=_MOST_ROUNDS,
+            most_steps=most_rounds(self.config["learning_rate"], len(y), at_most=_MOST_ROUNDS),
             steps_unwatched=_ROUNDS_UNWATCHED,
             deadline=deadline,
         )
@@ -187,7 +192,8 @@ def defaults(shape: Shape) -> list[dict[str, Any]]:
 def terms(config: Config, shape: Shape) -> tuple[float, ...]:
     """Rounds; row visits (1e9); leaf statistics (1e9)."""
     rate = config["learning_rate"]
-    rounds = min(_MOST_ROUNDS, (6.0 + 0.12 * shape.n_rows**0.5 + 3.0) / rate)
+    most = most_rounds(rate, shape.n_rows, at_most=_MOST_ROUNDS)
+    rounds = min(most, (9.0 + 0.12 * shape.n_rows**0.5) / rate)
     width = shape.width("native")
     depth = _depth(config, shape.n_rows)
     visits = rounds * shape.n_rows * width * depth * shape.n_outputs**0.7
@@ -201,7 +207,7 @@ def memory_mb(config: Config, shape: Shape) -> float:
     statistics = 2 ** config["depth"] * width * 128 * 16 * shape.n_outputs
     names = shape.n_rows * width * 24 * shape.has_categories
     gradients = shape.n_rows * shape.n_outputs * 48
-    return 150 + (shape.n_rows * width * 6 + names + statistics + gradients) / 2**20
+    return float(150 + (shape.n_rows * width * 6 + names + statistics + gradients) / 2**20)
 
 
 def describe(config: Config) -> str:

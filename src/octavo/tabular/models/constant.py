@@ -41,9 +41,9 @@ class ConstantModel:
 
     def predict(self, X: Matrix) -> NDArray[Any]:
         """The average, for each row."""
-        return np.tile(self.value_, (len(X), *[1] * self.value_.ndim))[
-            : len(X)
-        ].reshape(len(X), *self.value_.shape)
+        return np.tile(self.value_, (len(X), *[1] * self.value_.ndim))[: len(X)].reshape(
+            len(X), *self.value_.shape
+        )
 
     @property
     def size(self) -> int:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REFIT_ROWS", "Progress", "grow_until_worse", "inner_split", "log_loss"]
+__all__ = ["REFIT_ROWS", "Progress", "grow_until_worse", "inner_split", "log_loss", "most_rounds"]
 
 Rows = NDArray[np.intp]
 Grown = TypeVar("Grown")
@@ -60,6 +60,11 @@ def inner_split(y: NDArray[Any], *, is_classification: bool, seed: int) -> tuple
     return np.sort(shuffled[~decides]), np.sort(shuffled[decides])
 
 
+def most_rounds(learning_rate: float, n_rows: int, *, at_most: int) -> int:
+    """A bound on boosting rounds: far beyond what a table of so many rows rewards."""
+    return int(min(at_most, 25.0 / learning_rate + n_rows / 20))
+
+
 class Progress:
     """Watches a loss, step after step, and says when to stop.
 
@@ -77,6 +82,8 @@ class Progress:
         self.best_loss = math.inf
         self.best_step = 0
         self.n_steps = 0
+        self._step_s = 0.0
+        self._last_time = time.monotonic()
         self._notable_loss = math.inf
         self._notable_step = 0
         self._first_loss: float | None = None
@@ -85,7 +92,12 @@ class Progress:
     def is_over(self, loss: float | None, *, steps: int = 1) -> bool:
         """Record `steps` more steps, after which the loss was this; None if unknown."""
         self.n_steps += steps
-        if time.monotonic() >= self.deadline:
+        now = time.monotonic()
+        # A step that would end behind the deadline is not begun. The first one counts what
+        # came before it too, which is careful.
+        self._step_s = max(now - self._last_time, 0.8 * self._step_s)
+        self._last_time = now
+        if now + self._step_s > self.deadline:
             self.is_cut = True
         if loss is None:
             return self.is_cut

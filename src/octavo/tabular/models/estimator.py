@@ -78,7 +78,8 @@ class EstimatorModel:
             found = np.exp(found - found.max(axis=1, keepdims=True))
             found = found / found.sum(axis=1, keepdims=True)
         else:
-            return np.eye(self.shape.n_classes)[np.asarray(self.estimator.predict(X)).astype(int)]
+            chosen = np.asarray(self.estimator.predict(X)).astype(int)
+            return np.asarray(np.eye(self.shape.n_classes)[chosen])
         # Resampling by weight may have lost a class.
         full = np.zeros((len(X), self.shape.n_classes))
         full[:, np.asarray(self.estimator.classes_).astype(int)] = found

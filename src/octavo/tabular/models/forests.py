@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
+from octavo.tabular.models.packed_trees import pack, unpack
 
 __all__ = ["EXTRA_TREES", "RANDOM_FOREST"]
 
@@ -72,6 +73,19 @@ class ForestModel:
         found: NDArray[Any] = (self.forest_.predict_proba(X) * n + 1.0 / k) / (n + 1)
         return found
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what only growing needs."""
+        state = dict(self.__dict__)
+        if "forest_" in state:
+            state["forest_"] = pack(state["forest_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The forest as scikit-learn has it."""
+        self.__dict__.update(state)
+        if "forest_" in state:
+            self.forest_ = unpack(state["forest_"])
+
     @property
     def size(self) -> int:
         """Leaves of all trees."""
@@ -104,9 +118,7 @@ def _most_leaves(shape: Shape, n_rows: int, config: Config) -> int | None:
     return max(16, most) if n_rows / config["min_rows_in_leaf"] > most else None
 
 
-def build_random_forest(
-    config: Config, shape: Shape, *, seed: int, n_threads: int
-) -> ForestModel:
+def build_random_forest(config: Config, shape: Shape, *, seed: int, n_threads: int) -> ForestModel:
     """A random forest."""
     return ForestModel(config, shape, seed=seed, n_threads=n_threads, is_extra=False)
 
@@ -119,10 +131,11 @@ def build_extra_trees(config: Config, shape: Shape, *, seed: int, n_threads: int
 def _space(shape: Shape, *, is_extra: bool) -> dict[str, Hyperparameter]:
     d = shape.width("trees")
     usual = min(1.0, max(0.05, d**-0.5 if shape.is_classification else 0.5))
+    most = max(2, min(40, shape.n_rows // 20))
     found: dict[str, Hyperparameter] = {
-        "n_trees": Integer(100, 300, step=100, default=200),
+        "n_trees": Integer(50, 300, step=50, default=100 if shape.n_rows > 10_000 else 150),
         "column_share": Float(0.05, 1.0, log=True, default=usual),
-        "min_rows_in_leaf": Integer(1, max(2, min(40, shape.n_rows // 20)), log=True, default=1),
+        "min_rows_in_leaf": Integer(1, most, log=True, default=1 if shape.is_classification else 2),
         "bootstrap": Categorical([not is_extra, is_extra]),
     }
     if shape.is_classification:
@@ -167,8 +180,8 @@ def terms_extra_trees(config: Config, shape: Shape) -> tuple[float, ...]:
 def memory_mb(config: Config, shape: Shape) -> float:
     """The rows and the nodes of all trees."""
     nodes = 2 * shape.n_rows / config["min_rows_in_leaf"] * config["n_trees"]
-    trees = min(_BYTES_OF_A_FOREST, nodes * (64 + 8 * shape.n_classes))
-    return 40 + (shape.n_rows * shape.width("trees") * 8 + trees) / 2**20
+    trees = min(_BYTES_OF_A_FOREST, float(nodes) * (64 + 8 * shape.n_classes))
+    return float(40 + (shape.n_rows * shape.width("trees") * 8 + trees) / 2**20)
 
 
 def describe(config: Config) -> str:

@@ -94,7 +94,10 @@ class GaussianProcessModel:
         else:
             shape = kernels.RBF(scale, bounds)
         kernel = kernels.ConstantKernel(1.0, (1e-2, 1e3)) * shape
-        return kernel + kernels.WhiteKernel(0.1, (1e-4, 2.0)) if is_noisy else kernel
+        if is_noisy:
+            return kernel + kernels.WhiteKernel(0.1, (1e-4, 2.0))
+        # The log-odds of a rare class are far from the mean of a process, which is 0.
+        return kernel + kernels.ConstantKernel(4.0, "fixed")
 
     def _some(self, y: NDArray[Any]) -> NDArray[np.intp]:
         """Rows to learn the kernel on; both classes among them."""

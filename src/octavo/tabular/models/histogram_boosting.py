@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
-from octavo.tabular.models.early_stopping import Rows, grow_until_worse
+from octavo.tabular.models.early_stopping import Rows, grow_until_worse, most_rounds
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
 
 __all__ = ["HISTOGRAM_BOOSTING"]
@@ -64,7 +64,8 @@ class HistogramModel:
                 if sample_weight is not None:
                     extra["sample_weight_val"] = sample_weight[valid]
             started = time.monotonic()
-            rounds = chunk = 8
+            # About as many rounds at first as take a tenth of a second.
+            rounds = int(np.clip(1e7 / (len(rows) * X.shape[1] * self.shape.n_outputs), 1, 8))
             while True:
                 model.set_params(max_iter=rounds)
                 model.fit(X[rows], y[rows], sample_weight=weights, **extra)
@@ -85,7 +86,7 @@ class HistogramModel:
                 y,
                 is_classification=self.shape.is_classification,
                 seed=self.seed,
-                most_steps=_MOST_ROUNDS,
+                most_steps=most_rounds(self.config["learning_rate"], len(y), at_most=_MOST_ROUNDS),
                 steps_unwatched=_ROUNDS_UNWATCHED,
                 deadline=deadline,
             )
@@ -191,7 +192,7 @@ def memory_mb(config: Config, shape: Shape) -> float:
     width = shape.width("native")
     histograms = config["num_leaves"] * width * 256 * 24
     gradients = shape.n_rows * shape.n_outputs * 32
-    return 60 + (shape.n_rows * width * 10 + gradients + histograms) / 2**20
+    return float(60 + (shape.n_rows * width * 10 + gradients + histograms) / 2**20)
 
 
 def describe(config: Config) -> str:

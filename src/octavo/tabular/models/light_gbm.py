@@ -15,7 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
-from octavo.tabular.models.early_stopping import Progress, Rows, grow_until_worse
+from octavo.tabular.models.early_stopping import (
+    Progress,
+    Rows,
+    grow_until_worse,
+    most_rounds,
+)
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape
 
 __all__ = ["LIGHTGBM"]
@@ -84,7 +89,7 @@ class LightGBMModel:
             y,
             is_classification=self.shape.is_classification,
             seed=self.seed,
-            most_steps=_MOST_ROUNDS,
+            most_steps=most_rounds(self.config["learning_rate"], len(y), at_most=_MOST_ROUNDS),
             steps_unwatched=_ROUNDS_UNWATCHED,
             deadline=deadline,
         )
@@ -170,7 +175,8 @@ def defaults(shape: Shape) -> list[dict[str, Any]]:
 
 def expected_rounds(learning_rate: float, n_rows: int) -> float:
     """About how many rounds it takes until the loss stops falling, patience included."""
-    return min(_MOST_ROUNDS, (4.0 + 0.07 * n_rows**0.5) / learning_rate + 3.0 / learning_rate)
+    most = most_rounds(learning_rate, n_rows, at_most=_MOST_ROUNDS)
+    return float(min(most, (7.0 + 0.07 * n_rows**0.5) / learning_rate))
 
 
 def terms(config: Config, shape: Shape) -> tuple[float, ...]:
@@ -189,7 +195,7 @@ def memory_mb(config: Config, shape: Shape) -> float:
     width = shape.width("native")
     histograms = config["num_leaves"] * width * 255 * 16
     gradients = shape.n_rows * shape.n_outputs * 24
-    return 60 + (shape.n_rows * width * 6 + gradients + histograms) / 2**20
+    return float(60 + (shape.n_rows * width * 6 + gradients + histograms) / 2**20)
 
 
 def describe(config: Config) -> str:

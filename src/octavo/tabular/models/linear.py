@@ -260,9 +260,7 @@ def _softmax(raw: NDArray[Any]) -> Floats:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def build(
-    config: Config, shape: Shape, *, seed: int, n_threads: int
-) -> LogisticModel | RidgeModel:
+def build(config: Config, shape: Shape, *, seed: int, n_threads: int) -> LogisticModel | RidgeModel:
     """Logistic regression for classes, ridge or elastic net for numbers."""
     kind = LogisticModel if shape.is_classification else RidgeModel
     return kind(config, shape, seed=seed, n_threads=n_threads)

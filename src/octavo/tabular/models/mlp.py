@@ -161,8 +161,9 @@ def space(shape: Shape) -> dict[str, Hyperparameter]:
 
 
 def defaults(shape: Shape) -> list[dict[str, Any]]:
-    """Two hidden layers; one that is held tighter."""
-    return [{}, {"depth": 1, "width": 64, "l2": 0.1}]
+    """Two hidden layers; one that is held tighter, which small tables need first."""
+    tight = {"depth": 1, "width": 64, "l2": 0.1}
+    return [tight, {}] if shape.n_rows < 1000 else [{}, tight]
 
 
 def terms(config: Config, shape: Shape) -> tuple[float, ...]:

@@ -53,12 +53,12 @@ class NeighborsModel:
         ).fit(X)
         weight = np.ones(len(y)) if sample_weight is None else sample_weight
         self.weight_ = weight
+        self.prior_: Floats | None = None
         if self.shape.is_classification:
             self.targets_ = np.eye(self.shape.n_classes, dtype=np.float32)[y]
             self.prior_ = np.average(self.targets_, axis=0, weights=weight)
         else:
             self.targets_ = np.asarray(y, dtype=np.float32)[:, None]
-            self.prior_ = None
 
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Probabilities, or numbers."""

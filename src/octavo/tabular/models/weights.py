@@ -30,7 +30,7 @@ def balanced_weights(y: NDArray[np.int64], sample_weight: Floats | None) -> Floa
     weights = np.ones(len(y)) if sample_weight is None else sample_weight
     per_class = np.bincount(y, weights)
     balanced: Floats = weights / per_class[y]
-    return balanced * (len(y) / balanced.sum())
+    return np.asarray(balanced * (len(y) / balanced.sum()))
 
 
 def repeated_by_weight(sample_weight: Floats, seed: int) -> NDArray[np.intp]:
@@ -48,4 +48,4 @@ def repeated_by_weight(sample_weight: Floats, seed: int) -> NDArray[np.intp]:
     edges = np.cumsum(sample_weight) * (n / sample_weight.sum())
     ticks = np.arange(n) + np.random.default_rng(seed).random()
     rows: NDArray[Any] = np.searchsorted(edges, ticks, side="right")
-    return np.minimum(rows, n - 1)
+    return np.asarray(np.minimum(rows, n - 1))

@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
-from octavo.tabular.models.early_stopping import Progress, Rows, grow_until_worse
+from octavo.tabular.models.early_stopping import (
+    Progress,
+    Rows,
+    grow_until_worse,
+    most_rounds,
+)
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape
 
 __all__ = ["XGBOOST"]
@@ -45,7 +50,7 @@ class XGBoostModel:
 
         self.feature_types_ = ["c" if j in set(categorical) else "q" for j in range(X.shape[1])]
 
-        class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+        class Watch(xgboost.callback.TrainingCallback):
             def __init__(self, progress: Progress) -> None:
                 super().__init__()
                 self.progress = progress
@@ -88,7 +93,7 @@ class XGBoostModel:
             y,
             is_classification=self.shape.is_classification,
             seed=self.seed,
-            most_steps=_MOST_ROUNDS,
+            most_steps=most_rounds(self.config["learning_rate"], len(y), at_most=_MOST_ROUNDS),
             steps_unwatched=_ROUNDS_UNWATCHED,
             deadline=deadline,
         )
@@ -189,7 +194,7 @@ def memory_mb(config: Config, shape: Shape) -> float:
     width = shape.width("native")
     histograms = 2.0 ** config["max_depth"] * width * 256 * 16
     gradients = shape.n_rows * shape.n_outputs * 24
-    return 60 + (shape.n_rows * width * 8 + gradients + histograms) / 2**20
+    return float(60 + (shape.n_rows * width * 8 + gradients + histograms) / 2**20)
 
 
 def describe(config: Config) -> str:
