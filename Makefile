@@ -33,7 +33,7 @@ check: $(VENV)/.installed-dev  ## format, lint, types, and the floors of imports
 	$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/.installed-dev  ## build the documentation into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.installed-dev  ## the quick benchmarks; benchmarks/README.md has the long ones
 	$(BIN)/python benchmarks/startup.py

@@ -52,7 +52,7 @@ def main() -> None:
         "--time", "45s", "--workers", "2", "--seed", "0", "--out", out,
     )  # fmt: skip
     octavo("leaderboard", out)
-    octavo("predict", out, TEST, "--out", predictions)
+    octavo("predict", out, TEST, "--proba", "--out", predictions)
 
     train, test = pd.read_csv(ROOT / TRAIN), pd.read_csv(ROOT / TEST)
     predicted = pd.read_csv(ROOT / predictions)
