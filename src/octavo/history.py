@@ -178,6 +178,10 @@ class History(Sequence[Trial]):
             trial = self._trials[position] = self._build(position)
         return trial
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy or a pickle brings its trials along instead of a way to a database.
+        return History, (self.problem, list(self))
+
     def __repr__(self) -> str:
         return f"History({len(self)} trials, {int(self.succeeded.sum())} succeeded)"
 
@@ -316,7 +320,8 @@ class History(Sequence[Trial]):
 
     def to_frame(self) -> pd.DataFrame:
         """One row per trial: index, status, objectives in the user's direction, constraints,
-        configuration (columns `config.*`), seed, fidelity, times, resources and cause."""
+        configuration (columns `config.*`), seed, fidelity, times, resources and cause.
+        """
         import pandas as pd
 
         rows: list[dict[str, Any]] = []

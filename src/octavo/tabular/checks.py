@@ -155,6 +155,8 @@ def check_lengths(n_rows: int, **others: Any) -> None:
     for name, value in others.items():
         if value is None:
             continue
+        if hasattr(value, "__array__") and not hasattr(value, "__len__"):
+            value = np.asarray(value)
         if isinstance(value, str) or not (hasattr(value, "__len__") or hasattr(value, "shape")):
             raise DataError(
                 f"{name}={value!r} is a single {type(value).__name__}. Pass one value per row, "

@@ -89,6 +89,8 @@ class Collector:
         Or None.
     metric
         What is optimized.
+    classes : shape (n_classes,)
+        The user's labels; None for regression.
     costs
         Told how long each trial took.
     size, n_best
@@ -110,6 +112,7 @@ class Collector:
         y: NDArray[Any],
         weights: Floats | None,
         metric: Metric,
+        classes: NDArray[Any] | None,
         costs: TrialCosts,
         size: int,
         n_best: int,
@@ -124,7 +127,9 @@ class Collector:
         self._metric = metric
         self._costs = costs
         self._size = size
+        self._n_best = n_best
         self._n_kept = min(n_best, max_models)
+        self._classes = classes
         self._began = began
         self._test_y = test_y
         self._seed = seed
@@ -153,8 +158,8 @@ class Collector:
         """Where a trial left its files."""
         return self._folder / "trials" / str(index)
 
-    def reselect(self, n_trials: int) -> Selection | None:
-        """Select the ensemble anew from what is there."""
+    def reselect(self, n_trials: int, *, time_limit_s: float | None = None) -> Selection | None:
+        """Select the ensemble anew from what is there; None before any pipeline succeeded."""
         began = time.monotonic()
         candidates = self.candidates
         if not candidates:
@@ -164,8 +169,10 @@ class Collector:
             self._y,
             self._metric,
             size=self._size,
-            n_best=None,
+            n_best=self._n_best,
             sample_weight=self._weights,
+            classes=self._classes,
+            time_limit_s=time_limit_s,
             seed=self._seed,
         )
         self.path.append(
@@ -207,4 +214,4 @@ class Collector:
             return None
         shares = self.selection.weights[list(members)]
         mixed = sum(share * np.load(path) for share, path in zip(shares, paths, strict=True))
-        return float(self._metric.score(self._test_y, mixed))
+        return float(self._metric.score(self._test_y, mixed, classes=self._classes))

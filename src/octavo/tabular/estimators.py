@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -157,7 +158,7 @@ class _AutoEstimator(BaseEstimator):
         )
 
     def _keep(self, result: SearchResult) -> None:
-        self.model_: TabularModel = result.model
+        self.model_: TabularModel = replace(result.model, who=type(self).__name__)
         self.history_: History = result.history
         self.result_: SearchResult = result
         self.n_features_in_: int = len(result.model.schema.columns)

@@ -152,12 +152,12 @@ def evaluate(
 
 
 def _empty(setup: Setup, n: int) -> Floats:
-    regression = setup.target.kind == "regression"
-    return np.zeros(n if regression else (n, len(setup.target.classes)))
+    return np.zeros((n, len(setup.target.classes)) if setup.target.classes else n)
 
 
 def _score(setup: Setup, y: NDArray[Any], scores: Floats, weights: Floats | None) -> float:
-    return float(setup.metric.score(y, scores, sample_weight=weights))
+    classes = setup.target.labels if setup.target.is_classification else None
+    return float(setup.metric.score(y, scores, sample_weight=weights, classes=classes))
 
 
 def _deadline(ends: float | None, n_left: int) -> float | None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from octavo.errors import DataError
+from octavo.ensemble.intervals import plain_baseline, score_interval
 from octavo.report import Column, summarize
 from octavo.tabular.model import TabularModel
 from octavo.tabular.prepare import Prepared
@@ -24,7 +24,7 @@ __all__ = ["Evidence", "gather"]
 Floats = NDArray[np.float64]
 
 SAMPLE_ROWS = 2000
-N_RESAMPLES = 200
+INTERVAL_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Evidence:
         The ensemble's calibrated out-of-fold predictions.
     weights : shape (n,)
         Of the rows, or None.
-    baseline
-        Score of always predicting the classes' shares (the mean).
+    baseline, baseline_name
+        Score of an answer that looks at no column, and what it answers.
     sample
         At most 2,000 validated rows of the canonical table.
     sample_y : shape (rows of the sample,)
@@ -55,6 +55,7 @@ class Evidence:
     scores: Floats
     weights: Floats | None
     baseline: float
+    baseline_name: str
     sample: pd.DataFrame
     sample_y: NDArray[Any]
     sample_fold: NDArray[np.int64]
@@ -100,13 +101,23 @@ def gather(prepared: Prepared, model: TabularModel, oof: Floats, *, seed: int) -
     fold_of = np.full(len(prepared.y), -1)
     for fold, (_, valid) in enumerate(prepared.resampling.folds):
         fold_of[valid] = fold
+    classes = prepared.target.labels if prepared.target.is_classification else None
+    baseline, sentence = plain_baseline(
+        prepared.metric,
+        prepared.target.kind,
+        y,
+        n_classes=None if classes is None else len(classes),
+        sample_weight=weights,
+        classes=classes,
+    )
     rng = np.random.default_rng(seed)
     chosen = rng.choice(rows, min(SAMPLE_ROWS, len(rows)), replace=False)
     return Evidence(
         y=y,
         scores=model.calibrated(oof),
         weights=weights,
-        baseline=_baseline(prepared, y, weights),
+        baseline=baseline,
+        baseline_name=sentence,
         sample=prepared.table.iloc[chosen].reset_index(drop=True),
         sample_y=prepared.y[chosen],
         sample_fold=fold_of[chosen],
@@ -114,56 +125,32 @@ def gather(prepared: Prepared, model: TabularModel, oof: Floats, *, seed: int) -
     )
 
 
-def _baseline(prepared: Prepared, y: NDArray[Any], weights: Floats | None) -> float:
-    """The metric of a model that has not looked at any column."""
-    if prepared.target.classes is None:
-        plain = np.full(len(y), np.average(y, weights=weights))
-    else:
-        shares = np.bincount(y, weights=weights, minlength=len(prepared.target.classes))
-        plain = np.tile(shares / shares.sum(), (len(y), 1))
-    return float(
-        prepared.metric.score(y, plain, sample_weight=weights, classes=prepared.target.classes)
-    )
-
-
 def validation_score(evidence: Evidence, prepared: Prepared, model: TabularModel) -> float:
     """The score of the final model on the validated rows, decisions included."""
-    return _score(evidence, prepared, model, np.arange(len(evidence.y)))
+    how = _how(evidence, prepared, model)
+    return float(prepared.metric.score(evidence.y, evidence.scores, **how))
 
 
-def bootstrap_interval(
+def validation_interval(
     evidence: Evidence, prepared: Prepared, model: TabularModel, *, seed: int
 ) -> tuple[float, float] | None:
-    """95 % interval of the validation score over resampled rows (Efron 1979, percentiles).
-
-    None if too many resamples leave the metric undefined, as single-class ones do.
-    """
-    rng = np.random.default_rng(seed)
-    n = len(evidence.y)
-    drawn = []
-    for _ in range(N_RESAMPLES if n * max(evidence.scores.ndim, 1) < 20_000 else 50):
-        try:
-            drawn.append(_score(evidence, prepared, model, rng.integers(0, n, n)))
-        except DataError:
-            continue
-    if len(drawn) < 40:
-        return None
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _score(
-    evidence: Evidence, prepared: Prepared, model: TabularModel, rows: NDArray[np.int64]
-) -> float:
-    return float(
-        prepared.metric.score(
-            evidence.y[rows],
-            evidence.scores[rows],
-            sample_weight=None if evidence.weights is None else evidence.weights[rows],
-            classes=prepared.target.classes,
-            decide=None if model.rule is None else model.rule.apply,
-        )
+    """95 % interval of the validation score; None if rows or time do not suffice."""
+    return score_interval(
+        prepared.metric,
+        evidence.y,
+        evidence.scores,
+        **_how(evidence, prepared, model),
+        time_limit_s=INTERVAL_S,
+        seed=seed,
     )
+
+
+def _how(evidence: Evidence, prepared: Prepared, model: TabularModel) -> dict[str, Any]:
+    return {
+        "sample_weight": evidence.weights,
+        "classes": prepared.target.labels if prepared.target.is_classification else None,
+        "decide": None if model.rule is None else model.rule.apply,
+    }
 
 
 def _columns(prepared: Prepared) -> tuple[Column, ...]:

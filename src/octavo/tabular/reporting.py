@@ -20,7 +20,7 @@ from octavo.report import (
     TrialPoint,
     write,
 )
-from octavo.tabular.evidence import bootstrap_interval, validation_score
+from octavo.tabular.evidence import validation_interval, validation_score
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.models import CATALOG
 from octavo.tabular.search import SearchResult
@@ -29,11 +29,6 @@ from octavo.trial import Status, Trial
 __all__ = ["report_data", "write_report"]
 
 IMPORTANCE_S = 20.0
-BASELINES = {
-    "regression": "always predicting the mean",
-    "binary": "always predicting the share of each class",
-    "multiclass": "always predicting the share of each class",
-}
 
 
 def write_report(result: SearchResult, path: Path, *, importance_s: float = IMPORTANCE_S) -> Path:
@@ -70,9 +65,9 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
         score=validation_score(evidence, prepared, model),
         greater_is_better=metric.greater_is_better,
         title=f"Predicting {target.name}",
-        interval=bootstrap_interval(evidence, prepared, model, seed=result.seed),
+        interval=validation_interval(evidence, prepared, model, seed=result.seed),
         baseline=evidence.baseline,
-        baseline_name=BASELINES[target.kind],
+        baseline_name=evidence.baseline_name,
         optimum=metric.optimum if np.isfinite(metric.optimum) else None,
         test_score=result.path[-1].test_score,
         n_rows=int(model.info["n_rows"]),

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from octavo.ensemble.intervals import plain_baseline
 from octavo.errors import StudyError
 from octavo.executors import InlineExecutor, ProcessExecutor, available_cores, load_placed
 from octavo.executors.protocol import Executor
@@ -246,6 +247,7 @@ def _explore(
         y=prepared.y[rows],
         weights=None if prepared.weights is None else prepared.weights[rows],
         metric=prepared.metric,
+        classes=prepared.target.labels if prepared.target.is_classification else None,
         costs=costs,
         size=settings.ensemble_size,
         n_best=settings.ensemble_nbest,
@@ -273,7 +275,10 @@ def _explore(
         hasty=True,
         began=began,
     )
-    selection = collector.reselect(len(study.history))
+    left_s = None if limit_s is None else limit_s - (time.monotonic() - began)
+    selection = collector.reselect(
+        len(study.history), time_limit_s=None if left_s is None else max(left_s * 0.4, 0.05)
+    )
     if selection is None:
         raise StudyError(_nothing_found(study, settings))
     wall_s = time.monotonic() - began
@@ -407,9 +412,11 @@ def _info(prepared: Prepared, study: Study, wall_s: float, score: float) -> dict
 
 
 def _plain_guess(prepared: Prepared) -> list[float] | float:
-    """What a model without any column would say: the classes' shares, or the mean."""
+    """What a model without any column would say: the classes' shares, or a middle value."""
     if prepared.target.classes is None:
-        return float(np.average(prepared.y, weights=prepared.weights))
+        _, sentence = plain_baseline(prepared.metric, "regression", prepared.y)
+        middle = np.median(prepared.y) if "median" in sentence else np.mean(prepared.y)
+        return float(middle)
     shares = np.bincount(
         prepared.y, weights=prepared.weights, minlength=len(prepared.target.classes)
     )
