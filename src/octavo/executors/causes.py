@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from octavo.executors.calling import is_library
-from octavo.executors.keeper import Order, Outcome
+from octavo.executors.watching import Order, Outcome
 from octavo.trial import Status
 
 __all__ = ["explain"]

@@ -8,20 +8,29 @@ pebble is given leaves the main script out; for the rest it is the standard "spa
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import inspect
 import io
 import os
 import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from multiprocessing import context, popen_spawn_posix, reduction, spawn, util
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from octavo.errors import SettingError
+from octavo.executors.frames import Frames
 
-__all__ = ["KeeperContext", "pickled_objective", "worker_command"]
+__all__ = ["KeeperContext", "Setup", "WorkerProcess", "pickled_objective"]
+
+_F_SETPIPE_SZ = 1031
 
 
 class _OneWorkersLock:
@@ -111,7 +120,76 @@ class KeeperContext(context.SpawnContext):
         return _OneWorkersLock()
 
 
-def worker_command(channel: int, keeper: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a keeper needs to start workers.
+
+    Parameters
+    ----------
+    load
+        Message `L` to each worker.
+    environment
+        Variables to set for workers, beyond the study's own.
+    start_timeout_s
+        How long a worker may take until it calls the objective.
+    """
+
+    load: bytes
+    environment: Mapping[str, str]
+    start_timeout_s: float
+
+
+class WorkerProcess:
+    """A worker process, and the keeper's ends of its channels."""
+
+    def __init__(self, setup: Setup) -> None:
+        ours, theirs = socket.socketpair()
+        self.output, pipe = os.pipe()
+        os.set_blocking(self.output, False)
+        with contextlib.suppress(OSError):  # only fewer, larger reads
+            fcntl.fcntl(self.output, _F_SETPIPE_SZ, 2**20)
+        try:
+            self.process = subprocess.Popen(
+                _worker_command(theirs.fileno(), os.getpid()),
+                stdin=subprocess.DEVNULL,
+                stdout=pipe,
+                stderr=pipe,
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, **setup.environment},
+                start_new_session=True,
+            )
+        finally:
+            theirs.close()
+            os.close(pipe)
+        self.born = time.monotonic()
+        self.frames = Frames(ours)
+        self.frames.send(b"L", setup.load)
+        self.is_ready = False
+        self.exit_code: int | None = None
+        self.cpu_s = 0.0  # at its end
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self.process.pid
+
+    def has_ended(self) -> bool:
+        """Whether the process is gone; then its exit code is known."""
+        if self.exit_code is None:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            if pid:
+                self.exit_code = os.waitstatus_to_exitcode(status)
+                self.process.returncode = self.exit_code  # so that Popen does not wait for it
+                self.cpu_s = usage.ru_utime + usage.ru_stime
+        return self.exit_code is not None
+
+    def close(self) -> None:
+        """Close our ends."""
+        self.frames.link.close()
+        os.close(self.output)
+
+
+def _worker_command(channel: int, keeper: int) -> list[str]:
     """The command line of a worker: the same interpreter, options and import path as ours."""
     program = (
         f"import sys; sys.path[:] = {sys.path!r}; "

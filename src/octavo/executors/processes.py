@@ -10,12 +10,10 @@ and replaced only after a kill or a crash.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import pickle
 import select
-import socket
 import sys
 import time
 import weakref
@@ -23,22 +21,18 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from octavo.errors import SettingError, StorageError, StudyError
 from octavo.executors.calling import Call
 from octavo.executors.causes import explain
 from octavo.executors.cores import thread_environment
-from octavo.executors.frames import Frames
-from octavo.executors.keeper import POLL_S, Order, Outcome, Setup, prepare, run
-from octavo.executors.launching import KeeperContext, pickled_objective
+from octavo.executors.launching import Setup, pickled_objective
 from octavo.executors.placement import place
 from octavo.executors.protocol import Event, Finished, Reported, Work
+from octavo.executors.slot import Slot
+from octavo.executors.watching import POLL_S, Order, Outcome
 from octavo.executors.worker import Trialling
 from octavo.trial import Proposal, Report, Resources, Status, Trial
-
-if TYPE_CHECKING:
-    from pebble import ProcessPool
 
 __all__ = ["ProcessExecutor"]
 
@@ -99,7 +93,7 @@ class ProcessExecutor:
             )
         self.threads = threads
         self.start_timeout_s = start_timeout_s
-        self._slots = [_Slot(number) for number in range(workers)]
+        self._slots = [Slot(number) for number in range(workers)]
         self._events: deque[Event] = deque()
         self._work: Work | None = None
         # Also when the study forgets to close, and when the interpreter ends.
@@ -258,7 +252,7 @@ class ProcessExecutor:
             elif not slot.frames.is_open:
                 self._finish(slot, None)
 
-    def _take_reports(self, slot: _Slot) -> None:
+    def _take_reports(self, slot: Slot) -> None:
         for kind, body in slot.frames.receive():
             if kind == b"S":
                 slot.has_begun = True
@@ -269,7 +263,7 @@ class ProcessExecutor:
                 slot.reports.append(report)
                 self._events.append(Reported(index, report))
 
-    def _finish(self, slot: _Slot, future: Future[Outcome] | None) -> None:
+    def _finish(self, slot: Slot, future: Future[Outcome] | None) -> None:
         """The slot's trial has ended (future done), or its keeper has (None)."""
         proposal, order, error = slot.proposal, slot.order, None
         if future is not None and (error := future.exception()) is None:
@@ -294,7 +288,7 @@ class ProcessExecutor:
             if proposal is not None and not is_lost:
                 self._events.append(Finished(self._lost(slot, proposal, failure)))
 
-    def _trial(self, slot: _Slot, proposal: Proposal, order: Order, outcome: Outcome) -> Trial:
+    def _trial(self, slot: Slot, proposal: Proposal, order: Order, outcome: Outcome) -> Trial:
         assert self._work is not None
         nan = float("nan")
         costs: tuple[float, ...] = (nan,) * self._work.problem.n_objectives
@@ -326,7 +320,7 @@ class ProcessExecutor:
             extra=extra,
         )
 
-    def _lost(self, slot: _Slot, proposal: Proposal, error: BaseException | None) -> Trial:
+    def _lost(self, slot: Slot, proposal: Proposal, error: BaseException | None) -> Trial:
         """A trial whose keeper was killed."""
         assert self._work is not None
         status, cause = slot.stopped or (
@@ -347,96 +341,7 @@ class ProcessExecutor:
         )
 
 
-class _Slot:
-    """One place for a trial: a pool with a single keeper in it, and our end of its socket."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.setup: Setup | None = None
-        self.is_open = False
-        self.proposal: Proposal | None = None
-        self.order: Order | None = None
-        self.future: Future[Outcome] | None = None
-        self.stopped: tuple[Status, str] | None = None
-        self.reports: list[Report] = []
-        self.began = 0.0
-        self.has_begun = False  # whether the objective has been called
-        self.is_retried = False  # after the death of a keeper
-
-    def open(self) -> None:
-        """Start a keeper, which starts a worker."""
-        from pebble import ProcessPool
-
-        ours, theirs = socket.socketpair()
-        self.frames = Frames(ours)
-        self.bell, self._ringer = os.pipe()
-        for end in (self.bell, self._ringer):
-            os.set_blocking(end, False)
-        self.pool: ProcessPool = ProcessPool(
-            max_workers=1,
-            initializer=prepare,
-            initargs=(self.setup, theirs),
-            context=KeeperContext(),
-        )
-        try:
-            self.is_open = self.pool.active  # asking starts it
-        except (OSError, RuntimeError) as error:  # pebble's BrokenProcessPool is a RuntimeError
-            for end in (self.bell, self._ringer):
-                os.close(end)
-            ours.close()
-            raise StudyError(
-                f"no process could be started for trials: {error.__cause__ or error}. The machine "
-                "may be out of memory, processes or open files; use fewer workers."
-            ) from error
-        finally:
-            theirs.close()  # so that the end of the keeper is the end of the stream
-
-    def begin(self, proposal: Proposal, order: Order) -> None:
-        """Run a trial."""
-        if not self.is_open:
-            self.open()
-        try:
-            future = self.pool.schedule(run, args=(order,))
-        except RuntimeError:  # the keeper was killed while idle: that costs no trial
-            self.close()
-            self.open()
-            future = self.pool.schedule(run, args=(order,))
-        self.proposal, self.order, self.began = proposal, order, time.time()
-        ringer = self._ringer
-        self.future = future
-        future.add_done_callback(lambda _: _ring(ringer))
-
-    def end(self) -> None:
-        """Make room for the next trial."""
-        with contextlib.suppress(BlockingIOError):
-            os.read(self.bell, 4096)
-        self.proposal = self.order = self.future = self.stopped = None
-        self.reports = []
-        self.has_begun = self.is_retried = False
-
-    def cut(self) -> None:
-        """Hang up, upon which the keeper kills everything and ends."""
-        if self.is_open:
-            self.frames.link.close()
-            self.pool.stop()  # type: ignore[no-untyped-call]
-
-    def close(self) -> None:
-        """End the keeper and everything below it."""
-        if self.is_open:
-            self.cut()
-            self.end()
-            self.is_open = False
-            self.pool.join()
-            os.close(self.bell)
-            os.close(self._ringer)
-
-
-def _ring(ringer: int) -> None:
-    with contextlib.suppress(OSError):  # full: it rings already; closed: nobody listens
-        os.write(ringer, b"!")
-
-
-def _close(slots: list[_Slot], owner: int) -> None:
+def _close(slots: list[Slot], owner: int) -> None:
     if os.getpid() != owner:  # a process that the study forked: the workers are not its own
         return
     for slot in slots:  # all at once, then wait for each
