@@ -7,6 +7,7 @@ the predictions beside a plain baseline.
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -36,7 +37,9 @@ def baseline(train: pd.DataFrame, test: pd.DataFrame) -> float:
     """Area under the ROC curve of a logistic regression with everyday preprocessing."""
     model = tabular_pipeline(LogisticRegression(max_iter=1_000))
     model.fit(train.drop(columns=TARGET), train[TARGET])
-    probabilities = model.predict_proba(test.drop(columns=TARGET))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of destinations that it has not seen
+        probabilities = model.predict_proba(test.drop(columns=TARGET))
     return roc_auc_score(test[TARGET] == LATE, probabilities[:, list(model.classes_).index(LATE)])
 
 
