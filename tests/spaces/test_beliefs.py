@@ -32,7 +32,7 @@ WITH_PRIORS = [
 ]
 
 
-@pytest.mark.parametrize("hyperparameter", WITH_PRIORS, ids=repr)
+@pytest.mark.parametrize("hyperparameter", WITH_PRIORS)
 def test_a_belief_is_a_density_over_the_unit_interval(hyperparameter):
     """Its mean over a fine grid of the unit interval is 1."""
     made = space(h=hyperparameter)
@@ -41,7 +41,7 @@ def test_a_belief_is_a_density_over_the_unit_interval(hyperparameter):
     assert np.exp(made.log_belief(points)).mean() == pytest.approx(1.0, abs=2e-4)
 
 
-@pytest.mark.parametrize("hyperparameter", WITH_PRIORS, ids=repr)
+@pytest.mark.parametrize("hyperparameter", WITH_PRIORS)
 def test_beliefs_survive_json(hyperparameter):
     made = space(h=hyperparameter)
     again = from_json(json.loads(json.dumps(made.to_json())))
@@ -50,7 +50,7 @@ def test_beliefs_survive_json(hyperparameter):
     assert again.default() == made.default()
 
 
-@pytest.mark.parametrize("hyperparameter", WITH_PRIORS, ids=repr)
+@pytest.mark.parametrize("hyperparameter", WITH_PRIORS)
 def test_the_default_is_the_most_probable_value(hyperparameter):
     made = space(h=hyperparameter)
     best = made.log_belief(made.encode([made.default()]))[0]
@@ -58,7 +58,7 @@ def test_the_default_is_the_most_probable_value(hyperparameter):
     assert best >= made.log_belief(grid).max() - 1e-4
 
 
-@pytest.mark.parametrize("hyperparameter", WITH_PRIORS, ids=repr)
+@pytest.mark.parametrize("hyperparameter", WITH_PRIORS)
 def test_beliefs_do_not_change_sampling(hyperparameter):
     from dataclasses import replace
 
