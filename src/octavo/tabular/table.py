@@ -96,12 +96,12 @@ def _frame(X: Any, like: Sequence[str] | None) -> pd.DataFrame:
         is_row = like is not None and set(map(str, X.index)) == set(like)
         column = X.to_frame()
         return column.T.infer_objects() if is_row else column
+    if sparse.issparse(X):  # before mappings: a dictionary-of-keys matrix is one too
+        return pd.DataFrame(_dense(X))
     if isinstance(X, Mapping):
         if X and all(np.isscalar(value) or value is None for value in X.values()):
             return pd.DataFrame([dict(X)])
         return pd.DataFrame(_or_refuse(lambda: pd.DataFrame(dict(X)), "its columns do not match"))
-    if sparse.issparse(X):
-        return pd.DataFrame(_dense(X))
     if hasattr(X, "collect") and not hasattr(X, "__arrow_c_stream__"):
         X = X.collect()  # a lazy frame
     if hasattr(X, "__arrow_c_stream__"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,7 +43,9 @@ def repeated_by_weight(sample_weight: Floats, seed: int) -> NDArray[np.intp]:
     array([0, 1, 1, 1])
     """
     n = len(sample_weight)
-    edges = np.cumsum(sample_weight) * (n / sample_weight.sum())
-    ticks = np.arange(n) + np.random.default_rng(seed).random()
-    rows: NDArray[Any] = np.searchsorted(edges, ticks, side="right")
-    return np.asarray(np.minimum(rows, n - 1))
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(n)  # else weights with a period could be in step with the ticks
+    edges = np.cumsum(sample_weight[shuffled]) * (n / sample_weight.sum())
+    ticks = np.arange(n) + rng.random()
+    at = np.minimum(np.searchsorted(edges, ticks, side="right"), n - 1)
+    return np.asarray(np.sort(shuffled[at]))
