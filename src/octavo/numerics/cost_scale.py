@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 __all__ = ["log_scaled", "normal_scores", "winsorized"]
 
@@ -35,7 +34,9 @@ def normal_scores(costs: Floats) -> Floats:
     >>> normal_scores(np.array([1e300, -5.0, 0.0])).round(2)
     array([ 0.97, -0.97,  0.  ])
     """
-    return np.asarray(ndtri((rankdata(costs) - 0.5) / max(len(costs), 1)))
+    _, place, count = np.unique(costs, return_inverse=True, return_counts=True)
+    middle_rank = np.cumsum(count) - 0.5 * count  # of each group of equal costs, from 0
+    return np.asarray(ndtri(middle_rank[place] / max(len(costs), 1)))
 
 
 def log_scaled(costs: Floats) -> Floats:
@@ -43,7 +44,6 @@ def log_scaled(costs: Floats) -> Floats:
 
     The floor lies below the lowest cost by as much as a twentieth of the costs lie above
     it, so negative costs are fine and the scale follows the good half of the history.
-    Winsorized first, see there.
 
     Parameters
     ----------

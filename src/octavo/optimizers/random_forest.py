@@ -145,6 +145,12 @@ class _RandomForestBO:
         """The unseen candidate with the best acquisition value."""
         told, space = self._told, self._problem.space
         costs = _mean_over_repeats(told, log_scaled(single_costs(told, rng)))
+        order = _best_first(told, costs)
+        best = float(costs[order[0]])
+        # What violates a constraint is no improvement, however low its cost: without this, a
+        # tempting infeasible region outweighs even a small probability of being feasible.
+        violates = told.is_known & ~told.is_feasible & told.is_feasible.any()
+        costs[violates] = np.maximum(costs[violates], best)
         view = _View(told.points.columns, with_fidelity=self._problem.fidelity is not None)
         X = view.matrix(told.points, told.fidelity)
         forest = self._fit(view, X, costs, rng)
@@ -156,8 +162,6 @@ class _RandomForestBO:
             X, costs = np.concatenate([X, pending]), np.concatenate([costs, fantasies])
             forest = self._fit(view, X, costs, rng)
         models = self._feasibility_models(view, rng)
-        order = _best_first(told, costs[: len(told)])
-        best = float(costs[order[0]])
         fading = self._belief_strength / (index + 1)
 
         def acquisition(points: Points) -> Floats:

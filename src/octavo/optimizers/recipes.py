@@ -8,6 +8,7 @@ written as "module:qualname" and imported when it is read.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -17,7 +18,7 @@ from octavo.errors import SettingError, closest
 from octavo.optimizers import CATALOG, WHERE
 from octavo.optimizers.protocol import Recipe
 
-__all__ = ["recipe_from_json", "recipe_to_json"]
+__all__ = ["is_importable", "recipe_from_json", "recipe_to_json"]
 
 _KEYS = {"recipe", "settings"}
 
@@ -52,7 +53,7 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     name = next((name for name, place in WHERE.items() if place == where), None)
     if name is None:
         name = ":".join(where)
-        if "<locals>" in name or kind.__module__ == "__main__":
+        if not is_importable(kind):
             raise SettingError(
                 f"{kind.__qualname__} from {kind.__module__!r} cannot be imported by another "
                 "process. Define the recipe's class at the top level of a module."
@@ -91,6 +92,23 @@ def recipe_from_json(data: Mapping[str, Any]) -> Recipe:
             f"{data['recipe']!r} does not take the settings {sorted(settings)}: {error}. It may "
             "be from another version; start it anew with today's settings."
         ) from error
+
+
+def is_importable(kind: type) -> bool:
+    """Whether another process finds this class under its module and name.
+
+    Examples
+    --------
+    >>> from octavo.optimizers.grid import Grid
+    >>> is_importable(Grid), is_importable(type("Grid", (), {}))
+    (True, False)
+    """
+    if kind.__module__ == "__main__":
+        return False
+    found: Any = sys.modules.get(kind.__module__)
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is kind
 
 
 def _find(name: str) -> type[Recipe]:

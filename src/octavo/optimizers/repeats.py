@@ -54,7 +54,8 @@ class Repeats:
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
-        inner = self.inner.start(problem, seed)
+        # What proposes new configurations need not know of repeats; `Auto` would wrap again.
+        inner = self.inner.start(replace(problem, repeats=1), seed)
         return inner if problem.repeats == 1 else _Repeats(problem, seed, inner)
 
 
@@ -153,23 +154,21 @@ class _Repeats:
             and not runs.has_failed
             and len(runs.seeds) < self._problem.repeats
         ]
+        # At least half of the evaluations go to new configurations, as long as there are any.
+        if n_extra < n_configs or is_over:
+            challengers = [
+                runs
+                for runs in open_runs
+                if runs is not champion
+                and len(runs.costs) < len(champion.costs)
+                and not _loses(runs, champion)
+            ]
+            if challengers:
+                return min(challengers, key=lambda runs: (-len(runs.costs), runs.mean, runs.first))
         # The incumbent must not be proven at length before there is something to prove it
         # against: it earns one more seed with each further configuration.
         is_due = is_over or len(champion.seeds) < n_configs
-        if is_due and any(runs is champion for runs in open_runs):
-            return champion
-        if n_extra >= n_configs and not is_over:
-            return None  # at least half of the evaluations go to new configurations
-        challengers = [
-            runs
-            for runs in open_runs
-            if runs is not champion
-            and len(runs.costs) < len(champion.costs)
-            and not _loses(runs, champion)
-        ]
-        return min(
-            challengers, key=lambda runs: (-len(runs.costs), runs.mean, runs.first), default=None
-        )
+        return champion if is_due and any(runs is champion for runs in open_runs) else None
 
     def _champion(self) -> _Runs | None:
         """The best mean among configurations with the most seeds, as `History.incumbent`."""

@@ -52,7 +52,7 @@ class _KeepsAGenerator:
 
         def ask(n: int, pending: Sequence[Proposal]) -> Sequence[Proposal]:
             nonlocal asked
-            made = []
+            made: list[Proposal] = []
             for _ in range(n):
                 asked += 1
                 one = RandomSearch().start(problem, seed + asked)

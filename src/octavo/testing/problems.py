@@ -14,7 +14,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem
-from octavo.spaces import Categorical, Constant, Float, Integer, Ordinal, Space, space
+from octavo.spaces import (
+    Categorical,
+    Constant,
+    Float,
+    Hyperparameter,
+    Integer,
+    Ordinal,
+    Space,
+    space,
+)
 from octavo.spaces.grammar import Grammar
 from octavo.trial import Proposal, Status, Trial
 
@@ -103,14 +112,14 @@ def _fraction(text: str) -> float:
 
 
 def _mixed_space(rng: np.random.Generator) -> Space:
-    many = {f"x{i}": Float(-1, 1) for i in range(rng.integers(1, 4))}
+    many: dict[str, Hyperparameter] = {f"x{i}": Float(-1, 1) for i in range(rng.integers(1, 4))}
     many |= {f"k{i}": Integer(0, int(rng.integers(2, 200))) for i in range(rng.integers(0, 3))}
     many |= {
         f"c{i}": Categorical([f"v{j}" for j in range(rng.integers(2, 6))])
         for i in range(rng.integers(1, 3))
     }
     many["size"] = Ordinal(["small", "medium", "large"])
-    return space(**many)
+    return space(many)
 
 
 def _mixed(rng: np.random.Generator) -> Problem:
