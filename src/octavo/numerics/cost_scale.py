@@ -42,8 +42,9 @@ def normal_scores(costs: Floats) -> Floats:
 def log_scaled(costs: Floats) -> Floats:
     """The logarithm of the distance to a floor just below the best cost, standardized.
 
-    The floor lies below the lowest cost by as much as a twentieth of the costs lie above
-    it, so negative costs are fine and the scale follows the good half of the history.
+    The floor lies below the lowest cost by the distance within which the best twentieth of
+    the costs lie, and at least a twentieth of the median distance. So negative costs are
+    fine, and the scale follows the good half of the history.
 
     Parameters
     ----------
@@ -58,12 +59,14 @@ def log_scaled(costs: Floats) -> Floats:
     Examples
     --------
     >>> log_scaled(np.array([1.0, 2.0, 11.0, 101.0])).round(1)
-    array([-1.3, -0.5,  0.4,  1.4])
+    array([-1.2, -0.6,  0.4,  1.4])
     """
     unit = _unit(costs)
     if not unit.any():
         return unit
-    margin = max(float(np.quantile(unit, 0.05)), 1e-3 * float(np.median(unit)), 1e-12)
+    # The median's share bounds the zoom: without it, a search that keeps returning to a local
+    # optimum sees ever finer differences there magnified, and never leaves it.
+    margin = max(float(np.quantile(unit, 0.05)), 0.05 * float(np.median(unit)), 1e-12)
     return _standardized(np.log(unit + margin))
 
 
