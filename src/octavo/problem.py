@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from numbers import Real
-from typing import Any
+from typing import Any, TypeGuard
 
 from octavo.errors import ObjectiveError, ProblemError, closest
 from octavo.spaces.protocol import Space
@@ -23,6 +23,7 @@ __all__ = [
     "Objective",
     "Problem",
     "TrialLimits",
+    "is_whole",
     "megabytes",
     "seconds",
 ]
@@ -45,6 +46,18 @@ class Objective:
     name: str = "cost"
     maximize: bool = False
     unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ProblemError(
+                f"an objective is named {self.name!r}, but its name is the key under which the "
+                "objective function returns it. Use a string that is not empty, such as 'loss'."
+            )
+        if not isinstance(self.maximize, bool):
+            raise ProblemError(
+                f"objective {self.name!r} has maximize={self.maximize!r}, of type "
+                f"{type(self.maximize).__name__}. Say True if larger is better, else False."
+            )
 
     def cost(self, value: float) -> float:
         """The user's value as a cost: smaller is better."""
@@ -72,6 +85,12 @@ class Constraint:
     high: float | None = None
 
     def __post_init__(self) -> None:
+        for word, bound in (("low", self.low), ("high", self.high)):
+            if bound is not None and not _is_number(bound):
+                raise ProblemError(
+                    f"constraint {self.name!r} has {word}={bound!r}, which is not a number. "
+                    f"Give a number, or None for an open side."
+                )
         if self.low is None and self.high is None:
             raise ProblemError(
                 f"constraint {self.name!r} has neither a lower nor an upper bound. "
@@ -114,6 +133,12 @@ class Fidelity:
     integer: bool | None = None
 
     def __post_init__(self) -> None:
+        for word, bound in (("low", self.low), ("high", self.high)):
+            if not _is_number(bound) or math.isinf(bound):
+                raise ProblemError(
+                    f"fidelity {self.name!r} has {word}={bound!r}, which is not a finite number. "
+                    "Give two numbers, such as octavo.Fidelity('epochs', 1, 81)."
+                )
         if not self.low < self.high:
             raise ProblemError(
                 f"fidelity {self.name!r} needs low < high, got low={self.low}, high={self.high}. "
@@ -146,10 +171,10 @@ class TrialLimits:
 
     def __post_init__(self) -> None:
         for name, value in (("wall_s", self.wall_s), ("memory_mb", self.memory_mb)):
-            if value is not None and not value > 0:
+            if value is not None and not (_is_number(value) and value > 0):
                 raise ProblemError(
                     f"trial limit {name}={value!r} must be greater than 0. "
-                    "Give a positive number, or None for no limit."
+                    "Give a positive number (of seconds, of MiB), or None for no limit."
                 )
 
 
@@ -173,21 +198,22 @@ class Limits:
     target: float | None = None
 
     def __post_init__(self) -> None:
-        if self.max_trials is not None and (
-            isinstance(self.max_trials, bool)
-            or int(self.max_trials) != self.max_trials
-            or self.max_trials < 1
-        ):
+        if self.max_trials is not None and not is_whole(self.max_trials, 1):
             raise ProblemError(
                 f"max_trials={self.max_trials!r} must be a whole number of at least 1. "
                 "Use None for no limit on the number of trials."
             )
         for name, value in (("time_limit", self.wall_s), ("cpu_limit", self.cpu_s)):
-            if value is not None and not value > 0:
+            if value is not None and not (_is_number(value) and value > 0):
                 raise ProblemError(
                     f"{name}={value!r} must be more than 0 seconds. "
                     "Write it as '10m', '90s' or a number of seconds, or None for no limit."
                 )
+        if self.target is not None and not _is_number(self.target):
+            raise ProblemError(
+                f"target={self.target!r} must be a number: the value of the first objective that "
+                "is good enough to stop. Give such as target=0.01, or None."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +257,21 @@ class Problem:
                     f"{name!r} is named {names.count(name)} times among objectives and "
                     "constraints. Each quantity may appear once; rename or remove the others."
                 )
-        if isinstance(self.repeats, bool) or self.repeats != int(self.repeats) or self.repeats < 1:
+        if self.fidelity is not None and not isinstance(self.fidelity, Fidelity):
+            raise ProblemError(
+                f"fidelity={self.fidelity!r} is of type {type(self.fidelity).__name__}. Say what "
+                "it counts and from where to where: octavo.Fidelity('epochs', 1, 81)."
+            )
+        if not isinstance(self.limits, Limits):
+            raise ProblemError(
+                f"limits={self.limits!r} is of type {type(self.limits).__name__}. Pass "
+                "octavo.problem.Limits(max_trials=100), or give the limits to run()."
+            )
+        if not is_whole(self.repeats, 1):
             raise ProblemError(
                 f"repeats={self.repeats!r} must be a whole number of at least 1: with how many "
-                "seeds a configuration is evaluated before it may be the incumbent."
+                "seeds a configuration is evaluated before it may be the incumbent. Use 3 or more "
+                "if the objective is noisy, else leave it out."
             )
 
     @property
@@ -309,6 +346,22 @@ class Problem:
     def is_feasible(self, constraints: Sequence[float]) -> bool:
         """Whether measured constraint values meet all constraints."""
         return all(c.is_met(v) for c, v in zip(self.constraints, constraints, strict=True))
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Whether a value is a whole number of at least `least`; words and truths are none.
+
+    Examples
+    --------
+    >>> is_whole(3, 1), is_whole(0, 1), is_whole("3", 1), is_whole(True, 1), is_whole(1.5, 1)
+    (True, False, False, False, False)
+    """
+    return _is_number(value) and float(value).is_integer() and value >= least
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a real number; NaN and truths are none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
 
 
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}

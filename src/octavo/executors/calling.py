@@ -22,7 +22,7 @@ from octavo.errors import ObjectiveError, SettingError, closest
 from octavo.problem import Problem
 from octavo.trial import Report
 
-__all__ = ["Answer", "Call", "failure", "is_library", "make_report", "plain"]
+__all__ = ["Answer", "Call", "check_signature", "failure", "is_library", "make_report", "plain"]
 
 OFFERED = ("seed", "fidelity", "instance", "report", "folder", "time_limit")
 _OURS = str(Path(__file__).parent)
@@ -68,54 +68,9 @@ class Call:
         Raises
         ------
         SettingError
-            If the objective cannot be called, wants something that nobody offers, or the
-            data have a name that means something else.
+            As `check_signature`.
         """
-        names = tuple(data)
-        for name in names:
-            if name in OFFERED:
-                raise SettingError(
-                    f"data has the name {name!r}, which is already the name of something that "
-                    f"every objective is offered ({', '.join(OFFERED)}). Choose another name."
-                )
-        if not callable(objective):
-            raise SettingError(
-                f"the objective {objective!r} cannot be called. Pass a function such as "
-                "def train(config, *, seed): ..., not its result."
-            )
-        offered = OFFERED + names
-        try:
-            parameters = list(inspect.signature(objective).parameters.values())
-        except (TypeError, ValueError):  # some builtins do not tell: they get the config only
-            return Call(objective, problem, frozenset())
-        kinds = {parameter.kind for parameter in parameters}
-        positional = [
-            p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-        if not positional and inspect.Parameter.VAR_POSITIONAL not in kinds:
-            raise SettingError(
-                f"the objective {_name(objective)} has no positional argument for the "
-                "configuration. Write it as def train(config, *, seed): ..."
-            )
-        by_name = [
-            p
-            for p in parameters
-            if p not in positional[:1] and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-        ]
-        for parameter in parameters:
-            is_offered = parameter in by_name and parameter.name in offered
-            is_filled = parameter.default is not parameter.empty or parameter in positional[:1]
-            is_star = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-            if not (is_offered or is_filled or is_star):
-                raise SettingError(
-                    f"the objective {_name(objective)} needs an argument {parameter.name!r} that "
-                    f"nobody gives it. On offer are {', '.join(offered)}, by name. Rename it, "
-                    "give it a default, or pass it as data." + closest(parameter.name, offered)
-                )
-        if inspect.Parameter.VAR_KEYWORD in kinds:
-            taken = {p.name for p in positional[:1]}
-            return Call(objective, problem, frozenset(offered) - taken)
-        return Call(objective, problem, frozenset(p.name for p in by_name) & frozenset(offered))
+        return Call(objective, problem, check_signature(objective, data))
 
     def __call__(
         self,
@@ -149,6 +104,67 @@ class Call:
             raise
         except BaseException as error:
             return failure(error, self.objective)
+
+
+def check_signature(objective: Callable[..., Any], data: Iterable[str] = ()) -> frozenset[str]:
+    """Names of the keyword arguments that an objective is to be given.
+
+    Parameters
+    ----------
+    objective
+        The user's function.
+    data
+        Names of what it may get besides what every objective is offered.
+
+    Raises
+    ------
+    SettingError
+        If the objective cannot be called, wants something that nobody offers, or the
+        data have a name that means something else.
+    """
+    names = tuple(data)
+    for name in names:
+        if name in OFFERED:
+            raise SettingError(
+                f"data has the name {name!r}, which is already the name of something that "
+                f"every objective is offered ({', '.join(OFFERED)}). Choose another name."
+            )
+    if not callable(objective):
+        raise SettingError(
+            f"the objective {objective!r} cannot be called. Pass a function such as "
+            "def train(config, *, seed): ..., not its result."
+        )
+    offered = OFFERED + names
+    try:
+        parameters = list(inspect.signature(objective).parameters.values())
+    except (TypeError, ValueError):  # some builtins do not tell: they get the config only
+        return frozenset()
+    kinds = {parameter.kind for parameter in parameters}
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if not positional and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        raise SettingError(
+            f"the objective {_name(objective)} has no positional argument for the "
+            "configuration. Write it as def train(config, *, seed): ..."
+        )
+    by_name = [
+        p
+        for p in parameters
+        if p not in positional[:1] and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    for parameter in parameters:
+        is_offered = parameter in by_name and parameter.name in offered
+        is_filled = parameter.default is not parameter.empty or parameter in positional[:1]
+        is_star = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if not (is_offered or is_filled or is_star):
+            raise SettingError(
+                f"the objective {_name(objective)} needs an argument {parameter.name!r} that "
+                f"nobody gives it. On offer are {', '.join(offered)}, by name. Rename it, "
+                "give it a default, or pass it as data." + closest(parameter.name, offered)
+            )
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        taken = {p.name for p in positional[:1]}
+        return frozenset(offered) - taken
+    return frozenset(p.name for p in by_name) & frozenset(offered)
 
 
 def make_report(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from octavo.errors import SettingError, StorageError, StudyError
 from octavo.executors.calling import Call, make_report
 from octavo.executors.protocol import Event, Finished, Reported, Work
+from octavo.problem import TrialLimits
 from octavo.trial import Proposal, Report, Resources, Status, Trial
 
 __all__ = ["InlineExecutor"]
@@ -64,7 +65,19 @@ class InlineExecutor:
             If a trial has a limit, which only another process could enforce, or if the
             objective wants an argument that nobody gives it.
         """
-        limits = work.limits
+        self.refuse_limits(work.limits)
+        self._call = Call.of(work.objective, work.problem, work.data)
+        self._work = work
+
+    @staticmethod
+    def refuse_limits(limits: TrialLimits) -> None:
+        """Refuse limits that only another process could enforce.
+
+        Raises
+        ------
+        SettingError
+            If there is one.
+        """
         for name, value in (("wall_s", limits.wall_s), ("memory_mb", limits.memory_mb)):
             if value is not None:
                 raise SettingError(
@@ -72,8 +85,6 @@ class InlineExecutor:
                     "run inside the study's own process. Run them in worker processes: "
                     "executor=ProcessExecutor(workers=1), or remove the limit."
                 )
-        self._call = Call.of(work.objective, work.problem, work.data)
-        self._work = work
 
     def submit(self, proposal: Proposal, *, wall_s: float | None = None) -> None:
         """Take a proposal; the next `wait` runs it.

@@ -28,11 +28,12 @@ from octavo.callbacks import (
     Started,
     Submitted,
 )
-from octavo.errors import SettingError, SpaceError, StudyError
-from octavo.executors import InlineExecutor, fingerprint
+from octavo.errors import SpaceError, StudyError
+from octavo.executors import fingerprint
 from octavo.executors.protocol import Executor, Finished, Work
 from octavo.problem import Limits, TrialLimits
 from octavo.storage import Command, Inbox
+from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
 from octavo.study.objective import load_objective, refer_to
 from octavo.study.study import Study
@@ -103,14 +104,12 @@ def run_study(
         `time.monotonic()` from which the wall clock counts; now by default.
     """
     began = time.monotonic() if began is None else began
-    if not callable(objective):
-        raise SettingError(
-            f"the objective is {objective!r} of type {type(objective).__name__}, which cannot be "
-            "called. Pass a function such as `def train(config): return loss`."
-        )
+    check_run(
+        objective, executor=executor, trial_limits=trial_limits, data=data, callbacks=callbacks
+    )
     trial_limits = trial_limits or TrialLimits()
     limits = _or_planned(limits, study)
-    executor = executor or _executor(workers, trial_limits)
+    executor = executor or make_executor(workers, trial_limits)
     data = dict(data or {})
     _remember_run(study, objective, workers, trial_limits, data)
     with ExitStack() as stack:
@@ -183,21 +182,9 @@ def resume_study(
 # Setting up ---------------------------------------------------------------------------
 
 
-def _executor(workers: int | None, trial_limits: TrialLimits) -> Executor:
-    if workers is None and trial_limits == TrialLimits():
-        return InlineExecutor()
-    from octavo.executors import ProcessExecutor  # pebble and psutil are loaded when needed
-
-    return ProcessExecutor(workers=1 if workers is None else workers)
-
-
 def _or_planned(limits: Limits, study: Study) -> Limits:
     limits = study.problem.limits if limits == Limits() else limits
-    if limits == Limits() and not study.problem.space.is_finite:
-        raise SettingError(
-            "no limit is set, so the study would never end. Give at least one of "
-            "max_trials=100, time_limit='10m', cpu_limit='1h', or target=0.01."
-        )
+    check_ends(limits, study.problem.space)
     return limits
 
 

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octavo.errors import SettingError
 from octavo.problem import Constraint, Fidelity, Limits, Objective, TrialLimits, megabytes, seconds
+from octavo.spaces import as_space
+from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.loop import run_study
 from octavo.study.study import Study
 
@@ -53,8 +56,8 @@ def minimize(
     objective
         A function whose first positional argument is the configuration (a dict of the active
         hyperparameters). Of `seed`, `fidelity`, `instance`, `report`, `folder`, `time_limit` and
-        the names in `data` it gets those that it names. It returns the cost, or a dict with a number
-        for each objective and constraint; further keys are kept with the trial.
+        the names in `data` it gets those that it names. It returns the cost, or a dict with a
+        number for each objective and constraint; further keys are kept with the trial.
     space
         What can be chosen: `octavo.space(...)`, a ConfigSpace `ConfigurationSpace`, or any
         `Space`.
@@ -116,6 +119,12 @@ def minimize(
     ('bowl', 0.0)
     """
     began = time.monotonic()
+    if callable(space) and not callable(objective):
+        raise SettingError(
+            f"minimize got {objective!r:.200} as its objective, and {space!r} as its space. "
+            "The function comes first: minimize(train, space)."
+        )
+    space = as_space(space)
     limits = Limits(
         max_trials=max_trials,
         wall_s=seconds(time_limit, "time_limit"),
@@ -125,6 +134,11 @@ def minimize(
     trial_limits = TrialLimits(
         wall_s=seconds(trial_time, "trial_time"), memory_mb=megabytes(trial_memory, "trial_memory")
     )
+    check_run(
+        objective, executor=executor, trial_limits=trial_limits, data=data, callbacks=callbacks
+    )
+    check_ends(limits, space)
+    executor = executor or make_executor(workers, trial_limits)
     study = Study(
         space,
         objectives=objectives,

@@ -8,9 +8,10 @@ that was left.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from octavo.history import History
 from octavo.optimizers import recipe as as_recipe
 from octavo.optimizers.protocol import Optimizer, Recipe, next_index, trial_seed
 from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
-from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem
+from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole
 from octavo.spaces import as_space
 from octavo.storage import Intervention, Store, create_store, open_store
 from octavo.trial import Origin, Proposal, Status, Trial
@@ -94,12 +95,12 @@ class Study:
             constraints=_constraints(constraints),
             fidelity=fidelity,
             repeats=repeats,
-            limits=limits or Limits(),
+            limits=Limits() if limits is None else limits,
         )
         recipe = _wrapped(as_recipe(optimizer), problem, first)
         seed = _seed(seed)
         recipe.start(problem, seed)  # a recipe that cannot work here says so now
-        folder = None if storage is None else Path(storage)
+        folder = None if storage is None else _folder(storage)
         store = create_store(folder)
         store.save_settings(
             {
@@ -234,8 +235,10 @@ class Study:
         StudyError
             If there is nothing left to try (a bare ask only).
         """
-        if n is not None and (isinstance(n, bool) or int(n) != n or n < 1):
-            raise SettingError(f"ask(n={n!r}) needs a whole number of at least 1, or no argument.")
+        if n is not None and not is_whole(n, 1):
+            raise SettingError(
+                f"ask(n={n!r}) needs a whole number of at least 1. Leave n out for a single one."
+            )
         proposals = self._propose(1 if n is None else int(n))
         self._remember(proposals)
         if n is not None:
@@ -286,7 +289,10 @@ class Study:
                 'or failed="why" if there is none.'
             )
         if failed is not None and not isinstance(failed, str):
-            raise SettingError(f"failed={failed!r} must be the reason in words, a str.")
+            raise SettingError(
+                f"failed={failed!r} is of type {type(failed).__name__}, but must be the reason in "
+                'words. Write such as failed="out of memory".'
+            )
         read = None if values is None else self.problem.read(values)  # before anything is stored
         proposal = self._known(trial)
         now = time.time()
@@ -309,13 +315,14 @@ class Study:
             config = self.problem.space.check(trial)
             return self.enqueue(config, by="user", intent="told without being asked")
         index = trial.index if isinstance(trial, Proposal) else trial
-        if isinstance(index, bool) or not isinstance(index, int):
+        if not is_whole(index, 0):
             raise SettingError(
-                f"tell needs what ask returned, its index or a configuration, got {trial!r} of "
-                f"type {type(trial).__name__}."
+                f"tell got {trial!r} of type {type(trial).__name__} as its trial. Pass what ask "
+                "returned, its index, or a configuration."
             )
+        index = int(index)
         if index in self._pending:
-            return self._pending[index]
+            return self._same(self._pending[index], trial)
         if (self._history.index == index).any():
             raise StudyError(
                 f"trial {index} was told already, and a completed trial never changes. "
@@ -325,6 +332,16 @@ class Study:
             f"trial {index} was never asked in this study (pending: {sorted(self._pending)}). "
             "Pass what ask returned, or a configuration."
         )
+
+    @staticmethod
+    def _same(pending: Proposal, trial: object) -> Proposal:
+        if isinstance(trial, Proposal) and dict(trial.config) != dict(pending.config):
+            raise StudyError(
+                f"trial {trial.index} has the configuration {dict(trial.config)}, but this study "
+                f"asked for {dict(pending.config)} under that number: it is another study's. Tell "
+                "it to the study that asked, or tell this one the configuration alone."
+            )
+        return pending
 
     # Used by the loop and by rooms ------------------------------------------------------
 
@@ -512,7 +529,16 @@ def open_study(folder: str | Path, *, write: bool = True) -> Study:
     StudyLockedError
         If another process is writing to it.
     """
-    return Study._open(open_store(Path(folder), write=write))
+    return Study._open(open_store(_folder(folder), write=write))
+
+
+def _folder(given: str | Path) -> Path:
+    if not isinstance(given, str | os.PathLike) or not str(given):
+        raise SettingError(
+            f"the folder of a study is {given!r}, of type {type(given).__name__}. Give a path, "
+            "such as 'runs/mlp'; storage=None keeps a new study in memory."
+        )
+    return Path(given)
 
 
 def _objectives(given: Sequence[str | Objective] | str | Objective | None) -> tuple[Objective, ...]:
@@ -520,6 +546,12 @@ def _objectives(given: Sequence[str | Objective] | str | Objective | None) -> tu
         return (Objective(),)
     if isinstance(given, str | Objective):
         given = [given]
+    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise SettingError(
+            f"objectives={given!r} is of type {type(given).__name__}. Give a list, such as "
+            '["loss", octavo.Objective("accuracy", maximize=True)].'
+        )
+    given = list(given)
     for one in given:
         if not isinstance(one, str | Objective):
             raise SettingError(
@@ -535,7 +567,14 @@ def _constraints(
     if given is None:
         return ()
     if not isinstance(given, Mapping):
-        return tuple(given)
+        ready = list(given) if isinstance(given, Iterable) else [given]
+        for one in ready:
+            if not isinstance(one, Constraint):
+                raise SettingError(
+                    f"constraints contains {one!r} of type {type(one).__name__}. Give a dict from "
+                    'names to bounds, such as {"latency": (None, 0.1)}, or octavo.Constraints.'
+                )
+        return tuple(ready)
     made = []
     for name, bounds in given.items():
         if not isinstance(bounds, Sequence) or isinstance(bounds, str) or len(bounds) != 2:
@@ -551,6 +590,11 @@ def _wrapped(recipe: Recipe, problem: Problem, first: Sequence[Mapping[str, Any]
     from octavo.optimizers.repeats import Repeats
     from octavo.optimizers.warmed import Warmed
 
+    if isinstance(first, Mapping | str) or not isinstance(first, Sequence):
+        raise SettingError(
+            f"first={first!r} is of type {type(first).__name__}, but is a list of configurations. "
+            "Write [{...}] also for a single one."
+        )
     if first:
         recipe = Warmed(first=tuple(problem.space.check(config) for config in first), inner=recipe)
     if problem.repeats > 1 and not isinstance(recipe, Repeats):
@@ -561,8 +605,11 @@ def _wrapped(recipe: Recipe, problem: Problem, first: Sequence[Mapping[str, Any]
 def _seed(seed: int | None) -> int:
     if seed is None:
         return secrets.randbits(31)
-    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
-        raise SettingError(f"seed={seed!r} must be a whole number of at least 0, or None.")
+    if not is_whole(seed, 0):
+        raise SettingError(
+            f"seed={seed!r} must be a whole number of at least 0. Give such as seed=0, or None "
+            "to have one drawn."
+        )
     return int(seed)
 
 
