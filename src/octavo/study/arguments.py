@@ -1,0 +1,133 @@
+"""What a run needs of its arguments, checked before anything is made.
+
+A refused call leaves nothing behind: no folder, no process, no row.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from octavo.errors import SettingError
+from octavo.executors import InlineExecutor
+from octavo.executors.calling import check_signature
+from octavo.executors.protocol import Executor
+from octavo.problem import Limits, TrialLimits
+from octavo.spaces import Space
+
+__all__ = ["check_ends", "check_run", "make_executor"]
+
+
+def check_run(
+    objective: object,
+    *,
+    executor: object,
+    trial_limits: object,
+    data: object,
+    callbacks: object,
+) -> None:
+    """Refuse what `run` could not work with.
+
+    Parameters
+    ----------
+    objective, executor, trial_limits, data, callbacks
+        As in `minimize`; None where nothing was given.
+
+    Raises
+    ------
+    SettingError
+        Naming the argument, its value, what was expected and what to do.
+    """
+    if not callable(objective):
+        raise SettingError(
+            f"the objective is {objective!r:.200} of type {type(objective).__name__}, which cannot "
+            "be called. Pass a function such as `def train(config): return loss`."
+        )
+    if trial_limits is not None and not isinstance(trial_limits, TrialLimits):
+        raise SettingError(
+            f"trial_limits={trial_limits!r} is of type {type(trial_limits).__name__}. Write "
+            "octavo.problem.TrialLimits(wall_s=30, memory_mb=2048)."
+        )
+    names = _names(data)
+    check_signature(objective, names)
+    _check_callbacks(callbacks)
+    if executor is not None:
+        _check_executor(executor, trial_limits or TrialLimits())
+
+
+def check_ends(limits: Limits, space: Space) -> None:
+    """Refuse a run that nothing would end.
+
+    Raises
+    ------
+    SettingError
+        If there is no limit, and more to try than can ever be tried.
+    """
+    if limits == Limits() and not space.is_finite:
+        raise SettingError(
+            "no limit is set, so the study would never end. Give at least one of "
+            "max_trials=100, time_limit='10m', cpu_limit='1h', or target=0.01."
+        )
+
+
+def make_executor(workers: int | None, trial_limits: TrialLimits) -> Executor:
+    """In this process, unless workers or limits on trials ask for processes of their own."""
+    if workers is None and trial_limits == TrialLimits():
+        return InlineExecutor()
+    from octavo.executors import ProcessExecutor  # pebble and psutil are loaded when needed
+
+    return ProcessExecutor(workers=1 if workers is None else workers)
+
+
+def _names(data: object) -> tuple[str, ...]:
+    if data is None:
+        return ()
+    if not isinstance(data, Mapping):
+        raise SettingError(
+            f"data is of type {type(data).__name__}, but the objective gets each thing by its "
+            "name. Write data={'table': table} and def train(config, *, table): ..."
+        )
+    for name in data:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise SettingError(
+                f"data has the name {name!r}, which cannot be the name of an argument. Use "
+                "letters, digits and underscores, such as 'table'."
+            )
+    return tuple(data)
+
+
+def _check_callbacks(callbacks: object) -> None:
+    if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
+        raise SettingError(
+            f"callbacks={callbacks!r} is of type {type(callbacks).__name__}, but is a list. Write "
+            "callbacks=[watch] also for a single one."
+        )
+    for callback in callbacks:
+        if not callable(callback):
+            raise SettingError(
+                f"callbacks contains {callback!r} of type {type(callback).__name__}, which cannot "
+                "be called. Pass functions such as `def watch(event): ...`."
+            )
+        try:
+            inspect.signature(callback).bind(None)
+        except TypeError as error:
+            raise SettingError(
+                f"the callback {callback!r} cannot be called with an event: {error}. Write it as "
+                "`def watch(event): ...`; of a class, pass an instance."
+            ) from error
+        except ValueError:  # some builtins do not tell what they take
+            continue
+
+
+def _check_executor(executor: Any, trial_limits: TrialLimits) -> None:
+    methods: tuple[Callable[..., Any] | None, ...] = tuple(
+        getattr(executor, name, None) for name in ("start", "submit", "wait", "stop", "close")
+    )
+    if isinstance(executor, type) or not all(map(callable, methods)):
+        raise SettingError(
+            f"executor={executor!r} does not run trials. Pass an object such as "
+            "octavo.executors.ProcessExecutor(workers=2), or only workers=2."
+        )
+    if isinstance(executor, InlineExecutor):
+        executor.refuse_limits(trial_limits)
