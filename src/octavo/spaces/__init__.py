@@ -51,26 +51,40 @@ _THEIRS = "ConfigSpace.configuration_space.ConfigurationSpace"
 
 
 def from_json(data: Mapping[str, Any]) -> Space:
-    """The space that some space's `to_json` described.
+    """The space that some space's `to_json` described, or a ConfigSpace in its own JSON.
 
     Raises
     ------
     SpaceError
-        If the kind of space is unknown.
+        If the kind of space is unknown, or something is missing in the description.
     """
+    if not isinstance(data, Mapping):
+        raise SpaceError(
+            f"the description of a space is {data!r:.80}, of type {type(data).__name__}, where a "
+            "dict is needed. Pass what space.to_json() or ConfigurationSpace.to_json wrote."
+        )
     kinds: dict[str, Any] = {
         "hyperparameters": HyperparameterSpace,
         "grammar": Grammar,
         "product": Product,
     }
     kind = data.get("kind")
+    if kind is None and "hyperparameters" in data:  # as ConfigSpace itself writes it
+        kind, data = "hyperparameters", {"space": data}
     if kind not in kinds:
         raise SpaceError(
             f"the description of a space has kind={kind!r}, which this version of Octavo does "
             f"not know.{closest(str(kind), kinds)} It knows {', '.join(map(repr, kinds))}; "
             "update Octavo, or mend the description."
         )
-    made: Space = kinds[str(kind)].from_json(data)
+    try:
+        made: Space = kinds[str(kind)].from_json(data)
+    except (KeyError, TypeError, AttributeError) as error:
+        lacks = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise SpaceError(
+            f"the description of a space of kind={kind!r} is incomplete or malformed: {lacks}. "
+            "Write it again with space.to_json(), or mend it."
+        ) from error
     return made
 
 

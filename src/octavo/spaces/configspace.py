@@ -135,8 +135,19 @@ class HyperparameterSpace:
         Raises
         ------
         SpaceError
-            If nearly every configuration is forbidden and they cannot be enumerated.
+            If nearly every configuration is forbidden and they cannot be enumerated, or if
+            the arguments are no number and no generator.
         """
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+            raise SpaceError(
+                f"sample got n={n!r}, of type {type(n).__name__}. Give a whole number of at least "
+                "0: how many configurations to draw."
+            )
+        if not isinstance(rng, np.random.Generator):
+            raise SpaceError(
+                f"sample got rng={rng!r}, of type {type(rng).__name__}. Pass a generator, such as "
+                "numpy.random.default_rng(0)."
+            )
         parts: list[Floats] = [np.empty((0, self.n_dims))]
         found = drawn = 0
         size = n

@@ -285,6 +285,11 @@ def space(
     >>> s.default()
     {'optimizer': 'adam'}
     """
+    if hyperparameters is not None and not isinstance(hyperparameters, Mapping):
+        raise SpaceError(
+            f"space() got {hyperparameters!r:.200}, of type {type(hyperparameters).__name__}, but "
+            "hyperparameters have names. Write space(x=Float(0, 1)) or space({'x': Float(0, 1)})."
+        )
     everything: dict[str, Hyperparameter] = dict(hyperparameters or {})
     for name, hyperparameter in named.items():
         if name in everything:
@@ -317,6 +322,11 @@ def space(
             language["conditions"].append(condition_json(name, hyperparameter.conditions, domains))
     if isinstance(forbid, Mapping | str):
         forbid = [forbid]
+    if not isinstance(forbid, Sequence):
+        raise SpaceError(
+            f"forbid={forbid!r} is of type {type(forbid).__name__}, but is a list of what may not "
+            'occur together. Write such as forbid=[{"kernel": "poly", "batch": 64}, "x > y"].'
+        )
     language["forbiddens"] = [forbidden_json(clause, domains) for clause in forbid]
     made = HyperparameterSpace(language)
     if not forbid:

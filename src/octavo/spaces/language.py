@@ -36,6 +36,11 @@ def read_bounds(name: str, low: Any, high: Any, log: bool) -> tuple[float, float
                 f"{'smallest' if word == 'low' else 'largest'} value worth trying, such as "
                 f"{word}={'1e-6' if word == 'low' else '1e6'}."
             )
+    if not isinstance(log, bool):
+        raise SpaceError(
+            f"{name!r} has log={log!r}, of type {type(log).__name__}. Say True for a log scale, "
+            "else False."
+        )
     if low >= high:
         raise SpaceError(
             f"{name!r} has low={low!r} and high={high!r}, but low must be smaller. "
