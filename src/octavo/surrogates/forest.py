@@ -64,7 +64,7 @@ class ForestSettings:
     tries: int = 2
     min_leaf: int = 1
     columns_per_try: int = 30
-    rows_per_tree: int = 1000
+    rows_per_tree: int = 500
     least_variance: float = 0.01
 
 
