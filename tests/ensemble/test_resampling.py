@@ -269,7 +269,7 @@ Y = np.arange(20) % 2
         ({"time": np.zeros(20)}, DataError, "same time"),
         ({"time": Y, "groups": Y}, SettingError, "only one"),
         ({"strategy": KFold(3), "args": {"shuffle": True}}, SettingError, "splitter itself"),
-        ({"strategy": 3}, SettingError, "is a int"),
+        ({"strategy": 3}, SettingError, "is of type int"),
         ({"strategy": []}, SettingError, "no folds"),
         ({"strategy": [(range(5), range(4, 9))]}, SettingError, "row 4"),
         ({"strategy": [(range(5), [20])]}, SettingError, "0 to 19"),

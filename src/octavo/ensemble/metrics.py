@@ -185,7 +185,7 @@ def get_metric(metric: str | Metric | Callable[..., Any] | None, task: Task) -> 
         found = _named(metric, task)
     elif not callable(metric):
         raise SettingError(
-            f"metric={metric!r} is a {type(metric).__name__}. Pass a name such as "
+            f"metric={metric!r} is of type {type(metric).__name__}. Pass a name such as "
             f"{default_metric(task).name!r}, a scikit-learn scorer, or a function."
         )
     else:

@@ -129,6 +129,11 @@ def plan(
     if not isinstance(name, str):
         return _custom(n_rows, target, groups, strategy, args)
     settings, why = _settings(name, dict(args or {}), n_rows, task, groups, time, time_limit_s)
+    if (args or {}).get("num_splits", 0) > n_rows and settings.kind != "shuffle_split":
+        raise SettingError(
+            f"num_splits={settings.num_splits!r} folds cannot be made of {n_rows} rows: each "
+            f"needs a row to validate on. Pass at most {n_rows}, such as {min(N_FOLDS, n_rows)}."
+        )
     if time is not None or settings.kind == "time":
         order = np.arange(n_rows) if time is None else np.asarray(time)
         return timed(order, settings, n_rows)
@@ -253,7 +258,7 @@ def _custom(
         pairs = strategy
     else:
         raise SettingError(
-            f"resampling strategy {strategy!r} is a {label}. Pass a name such as 'cv', a "
+            f"resampling strategy {strategy!r} is of type {label}. Pass a name such as 'cv', a "
             "scikit-learn splitter, a callable (n_rows, y), or pairs (train, valid)."
         )
     folds = tuple(_checked(pair, n_rows, at) for at, pair in enumerate(pairs))
@@ -271,14 +276,14 @@ def _checked(pair: Any, n_rows: int, at: int) -> Fold:
     except (TypeError, ValueError):
         raise SettingError(
             f"fold {at} of the resampling strategy is {pair!r:.80}; expected a pair of index "
-            "arrays (train, valid)."
+            "arrays. Write each fold as (train_rows, valid_rows)."
         ) from None
     for part, rows in (("train", train), ("valid", valid)):
         if not len(rows) or rows.dtype.kind not in "iu" or rows[0] < 0 or rows[-1] >= n_rows:
-            shown = f"{rows[0]!r} to {rows[-1]!r}" if len(rows) else "nothing"
+            shown = f"{rows[0]} to {rows[-1]}" if len(rows) else "nothing"
             raise SettingError(
                 f"fold {at} of the resampling strategy has {shown} as its {part} rows; "
-                f"expected whole numbers from 0 to {n_rows - 1}."
+                f"expected whole numbers from 0 to {n_rows - 1}. Pass positions, not labels."
             )
     shared = np.intersect1d(train, valid)
     if len(shared):

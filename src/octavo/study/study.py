@@ -290,8 +290,8 @@ class Study:
             )
         if failed is not None and not isinstance(failed, str):
             raise SettingError(
-                f"failed={failed!r} must be the reason in words, not of type {type(failed).__name__}. "
-                'Write such as failed="out of memory".'
+                f"failed={failed!r} must be the reason in words, not of type "
+                f'{type(failed).__name__}. Write such as failed="out of memory".'
             )
         read = None if values is None else self.problem.read(values)  # before anything is stored
         proposal = self._known(trial)

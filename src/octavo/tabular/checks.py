@@ -102,6 +102,21 @@ def check_fit_inputs(
         raise DataError(
             f"{who} requires y to be passed, but the target y is None. Pass the column to predict."
         )
+    if isinstance(y, str):
+        remedy = (
+            f"y=table.pop({y!r})"
+            if y in frame.columns
+            else "the column itself, such as y=table['price']"
+        )
+        raise DataError(
+            f"y={y!r} is a single str, but one value per row is expected, {len(frame)} in all. Pass "
+            f"{remedy}."
+        )
+    if isinstance(y, pd.DataFrame) and y.shape[1] > 1 and frame.shape[1] == 1:
+        raise DataError(
+            f"X has a single column and y has {y.shape[1]}, where a table and one target are "
+            f"expected: swapped? The table comes first: fit(X, y)."
+        )
     check_lengths(len(frame), y=y)
     column = as_column(y)
     check_alignment(X, y=y, sample_weight=sample_weight, groups=groups)
@@ -231,7 +246,8 @@ def check_weights(sample_weight: Any, n_rows: int) -> Floats | None:
         weights = weights.ravel()
     if weights.ndim != 1:
         raise DataError(
-            f"{name} has shape {weights.shape}, but one weight per row is expected: ({n_rows},)."
+            f"{name} has shape {weights.shape}, but one weight per row is expected: ({n_rows},). "
+            "Pass one column of it."
         )
     if not np.isfinite(weights).all():
         row = int(np.argmax(~np.isfinite(weights)))
@@ -241,10 +257,14 @@ def check_weights(sample_weight: Any, n_rows: int) -> Floats | None:
         )
     if (weights < 0).any():
         row = int(np.argmin(weights))
-        raise DataError(f"{name} is {weights[row]:g} in row {row}. Weights must be >= 0.")
+        raise DataError(
+            f"{name} is {weights[row]:g} in row {row}. Weights must be >= 0; use 0 "
+            "for rows that should not count."
+        )
     if not (weights > 0).any():
         raise DataError(
-            f"{name} is zero in every row: all weights are zero. At least one row must count."
+            f"{name} is zero in every row: all weights are zero. At least one row must count; "
+            "leave the weights out if all count the same."
         )
     return weights
 
@@ -272,7 +292,8 @@ def check_groups(groups: Any, n_rows: int) -> NDArray[np.int64] | None:
     codes, labels = pd.factorize(column, sort=False)
     if len(labels) < 2:
         raise DataError(
-            f"All rows are in the same group, {labels[0]!r}. Splitting by group needs at least two."
+            f"All rows are in the same group, {_shown(labels[0])}. Splitting by group needs at "
+            "least two: pass another column, or no groups."
         )
     return np.asarray(codes, dtype=np.int64)
 
@@ -310,14 +331,14 @@ def check_time(time: Any, X: pd.DataFrame) -> NDArray[np.int64] | None:
     if pd.isna(moments).any():
         row = int(np.argmax(pd.isna(moments)))
         raise DataError(
-            f"Row {row} has no readable time in {name!r}: {column.iloc[row]!r}. Fill it in, or "
-            "leave out such rows."
+            f"Row {row} has no readable time in {name!r}: {_shown(column.iloc[row])}. Fill it in, "
+            "or leave out such rows."
         )
     _, ranks = np.unique(moments, return_inverse=True)
     if ranks.max() == 0:
         raise DataError(
-            f"All rows have the same time in {name!r}, {column.iloc[0]!r}. Splitting by time needs "
-            "at least two different ones."
+            f"All rows have the same time in {name!r}, {_shown(column.iloc[0])}. Splitting by time "
+            "needs at least two different ones: pass another column, or none."
         )
     return np.asarray(ranks, dtype=np.int64)
 
@@ -340,6 +361,10 @@ def _moments(column: pd.Series, name: str) -> NDArray[Any]:
     )
 
 
+def _shown(value: Any) -> str:
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
 def _one_column(values: Any, name: str) -> pd.Series:
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         values = values.iloc[:, 0]
@@ -348,6 +373,7 @@ def _one_column(values: Any, name: str) -> pd.Series:
     array = values if isinstance(values, pd.Index) else np.asarray(values)
     if array.ndim != 1:
         raise DataError(
-            f"{name} has shape {array.shape}, but one value per row is expected: ({len(array)},)."
+            f"{name} has shape {array.shape}, but one value per row is expected: ({len(array)},). "
+            "Pass one column of it."
         )
     return pd.Series(array)

@@ -14,12 +14,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from octavo.errors import SettingError
-from octavo.problem import megabytes, seconds
+from octavo.errors import DataError, SettingError
+from octavo.problem import is_whole, megabytes, seconds
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.model import TabularModel
 from octavo.tabular.search import SearchResult, search_table
-from octavo.tabular.settings import SearchSettings
+from octavo.tabular.settings import SearchSettings, as_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +115,7 @@ class _AutoEstimator(BaseEstimator):
         began = time.monotonic()
         if y is None:
             # The words that scikit-learn's checks look for.
-            raise ValueError(
+            raise DataError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None. "
                 "Pass one value per row."
             )
@@ -145,15 +145,15 @@ class _AutoEstimator(BaseEstimator):
             n_jobs=self.n_jobs,
             seed=_seed(self.random_state),
             resampling=self.resampling,
-            resampling_args=dict(self.resampling_args or {}),
+            resampling_args={} if self.resampling_args is None else self.resampling_args,
             include=self.include,
             exclude=self.exclude,
-            families=tuple(self.families),
-            space_updates=dict(self.space_updates or {}),
+            families=self.families,
+            space_updates={} if self.space_updates is None else self.space_updates,
             kinds=self.feature_types,
             ensemble_size=self.ensemble_size,
             optimizer=self.optimizer,
-            folder=None if self.output_folder is None else Path(self.output_folder),
+            folder=as_folder(self.output_folder, "output_folder"),
             progress=self.progress,
         )
 
@@ -309,9 +309,9 @@ def _seed(random_state: Any) -> int | None:
         return int(random_state.randint(2**31 - 1))
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31 - 1))
-    if isinstance(random_state, bool) or int(random_state) != random_state or random_state < 0:
+    if not is_whole(random_state, 0):
         raise SettingError(
             f"random_state={random_state!r} must be a whole number of at least 0, "
-            "a RandomState, a Generator, or None."
+            "a RandomState, a Generator, or None. Give such as 0, or None to have one drawn."
         )
     return int(random_state)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import platform
 import shutil
 import tempfile
@@ -224,6 +225,11 @@ def load_model(folder: str | Path) -> TabularModel:
     UserWarning
         If a library has another version than the one that the model was trained with.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise SettingError(
+            f"load_model got {folder!r} of type {type(folder).__name__}. Give the path of the "
+            "folder that `save` or `octavo fit --out` wrote."
+        )
     folder = Path(folder)
     if not (folder / "model.json").exists() and (folder / "model" / "model.json").exists():
         folder = folder / "model"
@@ -234,37 +240,55 @@ def load_model(folder: str | Path) -> TabularModel:
         )
     try:
         described = json.loads((folder / "model.json").read_text())
-        written = described["format"]
-    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+        written = int(described["format"])
+    except (ValueError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{folder / 'model.json'} is damaged ({error}). Save the model again."
+            f"{folder / 'model.json'} is damaged ({type(error).__name__}: {error}), where the "
+            "description of a model was expected. Save the model again, or copy the folder anew."
         ) from error
     if written > FORMAT:
         raise StorageError(
             f"{folder} was written by a newer Octavo ({described['versions'].get('octavo')}), in "
             f"format {written}; this one reads up to {FORMAT}. Update: pip install -U octavo."
         )
-    _warn_of_versions(described["versions"])
-    members = []
-    for place, member in enumerate(described["members"]):
-        path = folder / "members" / f"{place}.pkl"
-        try:
-            with path.open("rb") as file:
-                pipelines = cloudpickle.load(file)
-        except FileNotFoundError:
-            raise StorageError(
-                f"{path} is missing, so the model in {folder} is incomplete. Copy the whole folder."
-            ) from None
-        members.append(Member(pipelines=tuple(pipelines), **member))
-    return TabularModel(
-        schema=Schema.from_json(described["schema"]),
-        target=Target.from_json(described["target"]),
-        members=tuple(members),
-        metric=described["metric"],
-        calibration=_or_none(Calibration, described["calibration"]),
-        rule=_or_none(DecisionRule, described["rule"]),
-        info=described["info"],
-    )
+    try:
+        _warn_of_versions(described["versions"])
+        return TabularModel(
+            schema=Schema.from_json(described["schema"]),
+            target=Target.from_json(described["target"]),
+            members=tuple(
+                Member(pipelines=_pipelines(folder, place), **member)
+                for place, member in enumerate(described["members"])
+            ),
+            metric=described["metric"],
+            calibration=_or_none(Calibration, described["calibration"]),
+            rule=_or_none(DecisionRule, described["rule"]),
+            info=described["info"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        lacks = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise StorageError(
+            f"{folder / 'model.json'} is no whole description of a model: {lacks}. Save the model "
+            "again, or copy the folder anew."
+        ) from error
+
+
+def _pipelines(folder: Path, place: int) -> tuple[Pipeline, ...]:
+    """The fitted pipelines of one member."""
+    path = folder / "members" / f"{place}.pkl"
+    try:
+        with path.open("rb") as file:
+            return tuple(cloudpickle.load(file))
+    except FileNotFoundError:
+        raise StorageError(
+            f"{path} is missing, so the model in {folder} is incomplete. Copy the whole folder."
+        ) from None
+    except Exception as error:  # unpickling raises whatever the pickled classes do
+        raise StorageError(
+            f"{path} cannot be loaded ({type(error).__name__}: {error}): it is damaged, or was "
+            "made with other versions of the libraries. Copy the whole folder anew, or install "
+            "the versions that its model.json names."
+        ) from error
 
 
 def _or_none(kind: Any, data: Any) -> Any:

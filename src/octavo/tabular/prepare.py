@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from octavo.ensemble.metrics import Metric, default_metric, get_metric
 from octavo.ensemble.resampling import Resampling, plan
+from octavo.errors import SettingError
 from octavo.spaces import Space
-from octavo.tabular.checks import check_fit_inputs
+from octavo.tabular.checks import check_fit_inputs, check_lengths
 from octavo.tabular.models.family import Family, Shape
 from octavo.tabular.pipeline import cash_space, first_configurations, left_out, shape_of
 from octavo.tabular.schema import Schema, infer_schema
@@ -121,6 +122,11 @@ def prepare(
     DataError, SettingError
         With what to do about it.
     """
+    if X_test is None and y_test is not None:
+        raise SettingError(
+            f"y_test was given (of type {type(y_test).__name__}) without X_test, so no one would "
+            "read it. Pass the rows that it belongs to, X_test, or leave it out."
+        )
     given = check_fit_inputs(X, y, sample_weight=sample_weight, groups=groups, time=time, who=who)
     target = infer_target(given.y, settings.task)
     encoded = target.encode(given.y)
@@ -168,5 +174,6 @@ def prepare(
     if X_test is None:
         return prepared
     test_table = schema.apply(X_test, who=who)
+    check_lengths(len(test_table), y_test=y_test)
     test_y = None if y_test is None else target.encode(y_test)
     return replace(prepared, test_table=test_table, test_y=test_y)

@@ -90,3 +90,9 @@ def _load(path: Path, what: str) -> Any:
             f"there is no {what} in {path.parent} (no {path.name}). Give the folder that "
             "`octavo fit --out` made."
         ) from None
+    except Exception as error:  # unpickling raises whatever the pickled classes do
+        raise StorageError(
+            f"{path} cannot be loaded ({type(error).__name__}: {error}): it is damaged, or was "
+            "made with other versions of the libraries. Copy the run's whole folder anew, or "
+            "install the versions that it was made with."
+        ) from error

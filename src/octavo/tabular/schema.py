@@ -319,9 +319,25 @@ def _find(column: Cells, name: str, said: str | None) -> Finding:
     if said == "drop":
         return Finding(None, "left out by the user", 0)
     try:
-        return read_as(column, said)  # type: ignore[arg-type]
+        found = read_as(column, said)  # type: ignore[arg-type]
     except DataError as error:
         raise DataError(f"Column {name!r} {error}") from error
+    _refuse_unreadable(column, name, found)
+    return found
+
+
+def _refuse_unreadable(column: Cells, name: str, found: Finding) -> None:
+    """Refuse a column of which nothing at all can be read as the user says."""
+    if found.kind not in ("number", "date") or column.missing.all():
+        return
+    _, n_lost = _canonical(column, _feature(name, found, 0))
+    if n_lost and n_lost == int((~column.missing).sum()):
+        labels = column.distinct()
+        raise DataError(
+            f"Column {name!r} is said to be of kind {found.kind!r}, but none of its {len(labels)} "
+            f"different values can be read so, such as {labels[0]!r}. Say 'category' or 'text', or "
+            "convert it first."
+        )
 
 
 def _feature(name: str, found: Finding, n_missing: int) -> Feature:
@@ -339,6 +355,11 @@ def _check_kinds(
     if isinstance(kinds, str):
         raise SettingError(
             f"kinds={kinds!r} is a word, not a mapping. Write kinds={{{names[0]!r}: {kinds!r}}}."
+        )
+    if not hasattr(kinds, "__len__"):
+        raise SettingError(
+            f"kinds={kinds!r} is of type {type(kinds).__name__}, but names kinds of columns. Write "
+            f"such as kinds={{{names[0]!r}: 'category'}}."
         )
     if not isinstance(kinds, Mapping):
         if len(kinds) != len(names):

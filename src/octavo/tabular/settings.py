@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.errors import SettingError, closest
+from octavo.problem import Limits, TrialLimits, is_whole
 
 if TYPE_CHECKING:
     from octavo.callbacks import Callback
@@ -107,19 +109,64 @@ class SearchSettings:
                 "neither a time limit nor a number of trials is set, so the search would never "
                 "end. Give time_limit='5m', or max_trials=50 for a reproducible result."
             )
+        Limits(max_trials=self.max_trials, wall_s=self.time_limit_s)  # refuses what is no limit
+        TrialLimits(wall_s=self.trial_time_s, memory_mb=self.trial_memory_mb)
         for name in ("ensemble_size", "ensemble_nbest", "max_models"):
             value = getattr(self, name)
-            if isinstance(value, bool) or int(value) != value or value < 1:
-                raise SettingError(f"{name}={value!r} must be a whole number of at least 1.")
+            if not is_whole(value, 1):
+                raise SettingError(
+                    f"{name}={value!r} must be a whole number of at least 1. Leave it out for the "
+                    "default."
+                )
         for name in ("n_jobs", "n_threads"):
             value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or int(value) != value or (value < 1 and value != -1)
-            ):
+            if value is not None and not (is_whole(value, 1) or value == -1):
                 raise SettingError(
                     f"{name}={value!r} must be a whole number of at least 1, -1 for all cores, "
                     "or None to let Octavo choose."
                 )
+        if self.seed is not None and not is_whole(self.seed, 0):
+            raise SettingError(
+                f"seed={self.seed!r} must be a whole number of at least 0. Give such as 0, or None "
+                "to have one drawn."
+            )
+        self._check_groups_of_settings()
+
+    def _check_groups_of_settings(self) -> None:
+        for name in ("include", "exclude"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, str) or not isinstance(value, Collection)):
+                raise SettingError(
+                    f"{name}={value!r} is of type {type(value).__name__}, but is a list of names "
+                    f"of model families. Write {name}=['linear'] also for a single one."
+                )
+        for name, example in (
+            ("space_updates", "{'lightgbm.learning_rate': 0.05}"),
+            ("resampling_args", "{'num_splits': 5}"),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping):
+                raise SettingError(
+                    f"{name}={value!r} is of type {type(value).__name__}, but is a dict by name. "
+                    f"Write {name}={example}."
+                )
+        from octavo.tabular.models.family import Family
+
+        families = self.families
+        if isinstance(families, str) or not isinstance(families, Collection):
+            families = (families,)
+        for family in families:
+            if not isinstance(family, Family):
+                raise SettingError(
+                    f"families contains {family!r} of type {type(family).__name__}, which is no "
+                    "Family. Describe your model by a list of octavo.tabular.models.family.Family; "
+                    "Octavo's own are chosen by include and exclude."
+                )
+        if self.scratch is not None and not self.scratch.is_dir():
+            raise SettingError(
+                f"the temporary folder {str(self.scratch)!r} does not exist. Make it first, or "
+                "leave it out to use the system's."
+            )
 
     @property
     def runs_in_processes(self) -> bool:
@@ -135,6 +182,18 @@ class SearchSettings:
             or self.trial_memory_mb is not None
         )
         return limited or self.n_jobs not in (None, 1)
+
+
+def as_folder(given: str | os.PathLike[str] | None, name: str) -> Path | None:
+    """A path, or None; refuses what is neither."""
+    if given is None:
+        return None
+    if not isinstance(given, str | os.PathLike) or not str(given):
+        raise SettingError(
+            f"{name}={given!r} is of type {type(given).__name__}, but must be the path of a "
+            "folder. Write such as 'runs/price', or None to keep nothing."
+        )
+    return Path(given)
 
 
 def refuse_unknown(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:

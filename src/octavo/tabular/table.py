@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -110,6 +111,11 @@ def _frame(X: Any, like: Sequence[str] | None) -> pd.DataFrame:
         return pd.DataFrame(pa.table(X).to_pandas())
     if isinstance(X, list | tuple):
         return _rows(X)
+    if isinstance(X, str | os.PathLike):
+        raise DataError(
+            f"X={str(X)!r} is a path or a word, not a table. Read the file first, for example "
+            "with octavo.tabular.table.read_table(path) or pandas.read_csv(path)."
+        )
     return _array(X)
 
 
@@ -147,7 +153,7 @@ def _array(X: Any) -> pd.DataFrame:
         what = (
             f"Found array with dim {array.ndim}"
             if array.ndim
-            else f"X is a single {type(X).__name__}"
+            else f"X={X!r:.80} is a single {type(X).__name__}"
         )
         raise DataError(
             f"{what}, but a table has two dimensions: rows and columns. Pass a DataFrame or an "

@@ -227,7 +227,13 @@ def is_missing(y: Any) -> NDArray[np.bool_]:
 
 
 def _vector(y: Any) -> NDArray[Any]:
-    array = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
+    try:
+        array = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
+    except ValueError as error:  # lists of different lengths
+        raise DataError(
+            f"The target holds a list in each row, such as {y[0]!r:.80}, of different lengths. "
+            "Pass one number or one word per row."
+        ) from error
     if array.ndim == 2 and array.shape[1] == 1:
         from sklearn.exceptions import DataConversionWarning
 

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from octavo.errors import SettingError, StudyError, closest
 from octavo.history import History, Improvement
+from octavo.problem import megabytes, seconds
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.model import TabularModel
 from octavo.tabular.prepare import prepare
 from octavo.tabular.refit import fit_one, refit_model
 from octavo.tabular.search import SearchResult, search_table
-from octavo.tabular.settings import SearchSettings, refuse_unknown
+from octavo.tabular.settings import SearchSettings, as_folder, refuse_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,10 +73,10 @@ class _TabularTask:
             include=include_components,
             exclude=exclude_components,
             resampling=resampling_strategy,
-            resampling_args=dict(resampling_strategy_args or {}),
-            space_updates=dict(search_space_updates or {}),
-            folder=None if output_directory is None else Path(output_directory),
-            scratch=None if temporary_directory is None else Path(temporary_directory),
+            resampling_args={} if resampling_strategy_args is None else resampling_strategy_args,
+            space_updates={} if search_space_updates is None else search_space_updates,
+            folder=as_folder(output_directory, "output_directory"),
+            scratch=as_folder(temporary_directory, "temporary_directory"),
         )
         self._result: SearchResult | None = None
         self._model: TabularModel | None = None
@@ -144,11 +145,11 @@ class _TabularTask:
             self._settings,
             metric=optimize_metric,
             max_trials=None,
-            time_limit_s=float(total_walltime_limit),
+            time_limit_s=seconds(total_walltime_limit, "total_walltime_limit"),
             trial_time_s=_pipeline_seconds(
                 budget_type, min_budget, max_budget, func_eval_time_limit_secs
             ),
-            trial_memory_mb=memory_limit,
+            trial_memory_mb=megabytes(memory_limit, "memory_limit"),
             kinds=_kinds(feat_types),
             **({} if enable_traditional_pipeline else {"include": NEURAL}),
         )
@@ -435,7 +436,7 @@ def _pipeline_seconds(
                     f"{name}={value!r} means nothing without budget_type. "
                     'Give budget_type="runtime" too, or leave it out.'
                 )
-        return func_eval_time_limit_secs
+        return seconds(func_eval_time_limit_secs, "func_eval_time_limit_secs")
     if budget_type != "runtime":
         raise SettingError(
             f"budget_type={budget_type!r} is not available: pipelines are evaluated in full. "
@@ -446,8 +447,11 @@ def _pipeline_seconds(
             f"min_budget={min_budget!r} would be read by no one: pipelines are evaluated in "
             "full. Leave it out; max_budget limits the seconds of one pipeline."
         )
-    given = [value for value in (max_budget, func_eval_time_limit_secs) if value is not None]
-    return min(given) if given else None
+    given = (
+        seconds(max_budget, "max_budget"),
+        seconds(func_eval_time_limit_secs, "func_eval_time_limit_secs"),
+    )
+    return min((value for value in given if value is not None), default=None)
 
 
 _KIND_NAMES = {"numerical": "number", "categorical": "category", "string": "text"}
