@@ -337,7 +337,7 @@ ONE = np.array([[0.5, 0.5]])
         (lambda: get_metric("f1_samples", "multiclass"), SettingError, "several labels"),
         (lambda: get_metric("rand_score", "regression"), SettingError, "for classes"),
         (lambda: get_metric("accuracy", "binry"), SettingError, "Did you mean 'binary'"),
-        (lambda: get_metric(3, "binary"), SettingError, "is a int"),
+        (lambda: get_metric(3, "binary"), SettingError, "is of type int"),
         (lambda: get_metric(max, "binary"), SettingError, "greater_is_better=True"),
         (lambda: Metric.custom("f", greater_is_better=True), SettingError, "callable"),
         (
