@@ -287,7 +287,7 @@ def main(arguments: list[str] | None = None) -> Any:
 def _fail(error: Exception | None, code: int) -> None:
     from rich.console import Console
 
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
     console.print(
         "[bold red]Interrupted.[/]" if error is None else "[bold red]Error:[/] ",
         end="" if error is not None else "\n",

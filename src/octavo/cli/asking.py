@@ -33,6 +33,16 @@ def ask_command(
                 f"there is a study in {folder} already, and its space does not change: leave out "
                 "--space, or give another folder."
             )
+        for option, given in (
+            ("--objective", objectives),
+            ("--seed", seed),
+            ("--optimizer", None if optimizer == "auto" else optimizer),
+        ):
+            if given is not None:
+                raise SettingError(
+                    f"{option} {given} is only for a new study, and there is one in {folder} "
+                    f"already, which keeps what it began with. Leave out {option}."
+                )
         study = open_study(folder)
     else:
         study = _begin(folder, space, objectives, optimizer, seed)

@@ -19,14 +19,14 @@ def stdout() -> Console:
     """What a command was asked for."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)
 
 
 def stderr() -> Console:
     """Everything around it: progress, warnings, hints."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(data: Mapping[str, Any] | list[Any]) -> None:

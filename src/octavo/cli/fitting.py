@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,10 @@ def fit_command(
 ) -> None:
     """Search, build the model, write the report; see `octavo fit --help`."""
     began = process_start()
+    _at_least(trials=(trials, 1), workers=(workers, 1), seed=(seed, 0))
+    _refuse_two_roles(
+        {"--target": target, "--weights": weights, "--groups": groups, "--time-column": time_column}
+    )
     if time_limit is None and trials is None:
         time_limit = DEFAULT_TIME
     limit_s = seconds(time_limit, "--time")
@@ -111,6 +115,7 @@ def resume_command(
 ) -> None:
     """Go on with a tabular search, or with a study whose objective can be imported."""
     began = process_start()
+    _at_least(trials=(trials, 1), workers=(workers, 1))
     folder = Path(run)
     from octavo.tabular.runs import is_run
 
@@ -205,10 +210,31 @@ def _column(table: pd.DataFrame, name: str, option: str, path: str) -> Any:
     if name not in table.columns:
         raise DataError(
             f"{option} names a column {name!r} that {path} does not have."
-            f"{closest(name, table.columns)} Its first columns are: "
+            f"{closest(name, table.columns)} Name one of its columns; the first are: "
             f"{', '.join(map(str, table.columns[:12]))}."
         )
     return table[name]
+
+
+def _at_least(**options: tuple[int | None, int]) -> None:
+    for name, (value, least) in options.items():
+        if value is not None and value < least:
+            raise SettingError(
+                f"--{name} {value} must be a whole number of at least {least}. Leave it out for "
+                "the default."
+            )
+
+
+def _refuse_two_roles(columns: Mapping[str, str | None]) -> None:
+    roles: dict[str, str] = {}
+    for option, name in columns.items():
+        if name in roles:
+            raise SettingError(
+                f"{roles[name]} and {option} both name the column {name!r}, which can have one "
+                "role only. Name another column for one of them, or leave it out."
+            )
+        if name is not None:
+            roles[name] = option
 
 
 def _test_table(path: str | None, target: str, train: pd.DataFrame) -> tuple[Any, Any]:

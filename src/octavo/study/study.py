@@ -208,7 +208,10 @@ class Study:
         if len(failed) == len(self._history):
             causes = [trial.cause for trial in failed if trial.cause]
             last = f" The last one: {causes[-1]}" if causes else ""
-            return f"none of the {len(failed)} completed trials succeeded.{last}"
+            return (
+                f"none of the {len(failed)} completed trials succeeded.{last} Mend the objective, "
+                "then run again; study.history has the cause of each."
+            )
         return (
             f"none of the {len(self._history)} completed trials meets the constraints "
             f"{[constraint.name for constraint in self.problem.constraints]}. Relax a bound, or "

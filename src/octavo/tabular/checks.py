@@ -109,8 +109,8 @@ def check_fit_inputs(
             else "the column itself, such as y=table['price']"
         )
         raise DataError(
-            f"y={y!r} is a single str, but one value per row is expected, {len(frame)} in all. Pass "
-            f"{remedy}."
+            f"y={y!r} is a single str, but one value per row is expected, {len(frame)} in all. "
+            f"Pass {remedy}."
         )
     if isinstance(y, pd.DataFrame) and y.shape[1] > 1 and frame.shape[1] == 1:
         raise DataError(

@@ -89,7 +89,9 @@ def _check_exists(path: Path) -> None:
         return
     folder = path.parent
     if not folder.is_dir():
-        raise DataError(f"There is no folder {str(folder)!r}, so no table {path.name!r} in it.")
+        raise DataError(
+            f"There is no folder {str(folder)!r}, so no table {path.name!r} in it. Check the path."
+        )
     hint = closest(path.name, (other.name for other in folder.iterdir()))
     raise DataError(
         f"There is no file {path.name!r} in {str(folder.resolve())!r}.{hint} Check the path."

@@ -373,7 +373,7 @@ def _check_kinds(
         if str(name) not in names:
             raise SettingError(
                 f"kinds names a column {name!r} that the table does not have."
-                f"{closest(name, names)} It has {_listed(list(names))}."
+                f"{closest(name, names)} Name one of {_listed(list(names))}."
             )
         word = ALIASES.get(str(kind).lower())
         if word is None:
