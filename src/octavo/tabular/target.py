@@ -357,8 +357,8 @@ def _with_classes(target: Target, present: pd.Series, notes: list[str]) -> Targe
     if len(labels) > MANY_CLASSES or (len(labels) == len(present) and len(present) > 2):
         raise DataError(
             f"The target {name!r} has {len(labels)} different values in {len(present)} rows, such "
-            f"as {str(labels[0])!r}. Too few rows of each to learn classes; is it the right column? "
-            "Pass another one, or use a regressor for numbers."
+            f"as {str(labels[0])!r}. Too few rows of each to learn classes; is it the right "
+            "column? Pass another one, or use a regressor for numbers."
         )
     rare = [str(label) for label, count in zip(labels, counts, strict=True) if count == 1]
     if rare:
