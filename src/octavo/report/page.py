@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from octavo.errors import StorageError
 from octavo.report import class_figures, figures, number_figures
 from octavo.report.data import ReportData
 from octavo.report.words import clipped, duration, number, percent
@@ -69,10 +70,23 @@ def render(data: ReportData) -> str:
 
 
 def write(data: ReportData, path: str | Path) -> Path:
-    """Render into a file, whose folder is made if needed; gives its path back."""
+    """Render into a file, whose folder is made if needed; gives its path back.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(render(data), encoding="utf-8")
+    page = render(data)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"the report could not be written to {target}: {error.strerror}. Give the path of a "
+            "file that you may write, such as report.html."
+        ) from error
     return target
 
 

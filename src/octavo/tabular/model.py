@@ -158,13 +158,20 @@ class TabularModel:
         It is written beside and renamed, so a folder never holds half a model.
         """
         folder = Path(folder)
-        if folder.exists() and not (folder / "model.json").exists() and any(folder.iterdir()):
+        is_taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
+        if is_taken and not (folder / "model.json").exists():
             raise StorageError(
                 f"{folder} exists and is not a saved model; nothing was overwritten. "
                 "Give a new folder."
             )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        except OSError as error:
+            raise StorageError(
+                f"no folder can be made in {folder.parent} for the model: {error.strerror}. Give "
+                "a folder that you may write to."
+            ) from error
         try:
             (fresh / "members").mkdir()
             for place, member in enumerate(self.members):
