@@ -289,6 +289,7 @@ def _checked(pair: Any, n_rows: int, at: int) -> Fold:
     if len(shared):
         raise SettingError(
             f"fold {at} of the resampling strategy trains and validates on the same "
-            f"{len(shared)} rows, such as row {shared[0]}. The two must be disjoint."
+            f"{len(shared)} rows, such as row {shared[0]}. The two must be disjoint: "
+            "leave these rows out of one of them."
         )
     return train.astype(np.int64), valid.astype(np.int64)

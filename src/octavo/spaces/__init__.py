@@ -79,7 +79,9 @@ def from_json(data: Mapping[str, Any]) -> Space:
         )
     try:
         made: Space = kinds[str(kind)].from_json(data)
-    except (KeyError, TypeError, AttributeError) as error:
+    except SpaceError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         lacks = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise SpaceError(
             f"the description of a space of kind={kind!r} is incomplete or malformed: {lacks}. "

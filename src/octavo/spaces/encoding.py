@@ -312,6 +312,12 @@ def read_domain(item: Mapping[str, Any]) -> Domain:
             default=float(item["default_value"]),
             belief=belief,
         )
+    if kind not in ("constant", "categorical", "ordinal"):
+        raise SpaceError(
+            f"{name!r} is described as of type {kind!r}, which is no type of hyperparameter."
+            f"{closest(str(kind), _NUMBERS)} Use one of {', '.join(_NUMBERS)}, categorical, "
+            "ordinal, constant."
+        )
     if kind == "constant":
         return Domain(name, "constant", choices=(_plain(name, item["value"]),))
     choices = tuple(

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from octavo.errors import SettingError, StudyError
 from octavo.history import History
@@ -182,7 +182,7 @@ class Study:
         """
         incumbent = self._history.incumbent
         if incumbent is None:
-            raise StudyError(self._no_best())
+            self._refuse_best()
         return incumbent
 
     @property
@@ -201,18 +201,20 @@ class Study:
         """The feasible trials that no other one dominates."""
         return self._history.pareto_front
 
-    def _no_best(self) -> str:
+    def _refuse_best(self) -> NoReturn:
         if not len(self._history):
-            return "this study has no completed trial yet. Run it first, or tell it some results."
+            raise StudyError(
+                "this study has no completed trial yet. Run it first, or tell it some results."
+            )
         failed = [trial for trial in self._history if not trial.succeeded]
         if len(failed) == len(self._history):
             causes = [trial.cause for trial in failed if trial.cause]
             last = f" The last one: {causes[-1]}" if causes else ""
-            return (
+            raise StudyError(
                 f"none of the {len(failed)} completed trials succeeded.{last} Mend the objective, "
                 "then run again; study.history has the cause of each."
             )
-        return (
+        raise StudyError(
             f"none of the {len(self._history)} completed trials meets the constraints "
             f"{[constraint.name for constraint in self.problem.constraints]}. Relax a bound, or "
             "look at study.history.constraints to see how close they come."

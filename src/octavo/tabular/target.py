@@ -70,7 +70,10 @@ class Target:
     def labels(self) -> NDArray[Any]:
         """Shape (n_classes,): the classes in their own type, as scikit-learn's `classes_`."""
         if self.classes is None:
-            raise DataError(f"The target {self.name!r} is a number and has no classes.")
+            raise DataError(
+                f"The target {self.name!r} is a number and has no classes. Use "
+                "predict; only classifiers have labels."
+            )
         return np.array(self.classes, dtype=self.dtype)
 
     def encode(self, y: Any) -> NDArray[Any]:

@@ -1,0 +1,113 @@
+"""Misuses of a fitted model: predicting, saving, loading, reporting."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from misuse import Misuse
+from misuses_of_fit import price, sold, table
+
+import octavo
+from octavo.errors import DataError, SettingError, StorageError
+from octavo.tabular.model import FORMAT
+
+QUICK = {"max_trials": 1, "time_limit": None, "include": ["linear"], "random_state": 0}
+
+
+@cache
+def classifier():
+    return octavo.AutoClassifier(**QUICK).fit(table(), sold())
+
+
+@cache
+def regressor():
+    return octavo.AutoRegressor(**QUICK).fit(table(), price())
+
+
+def saved() -> Path:
+    """The folder of a saved model, in the working directory."""
+    return classifier().save("model")
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:50])
+
+
+def without(folder: Path, key: str) -> None:
+    described = json.loads((folder / "model.json").read_text())
+    del described[key]
+    (folder / "model.json").write_text(json.dumps(described))
+
+
+def of_a_newer_format(folder: Path) -> None:
+    described = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(described | {"format": FORMAT + 1}))
+
+
+CASES = [
+    Misuse(
+        "a table of something else",
+        lambda: classifier().predict(pd.DataFrame({"weight": [1.0], "height": [2.0]})),
+        DataError, "'weight', 'height' are there", "None of the 4 columns of the training table",
+        "Pass a table like the training table",
+    ),
+    Misuse(
+        "an array of another width",
+        lambda: classifier().predict(np.zeros((3, 2))),
+        DataError, "X has 2 features", "AutoClassifier is expecting 4 features",
+        "Pass a DataFrame with names",
+    ),
+    Misuse(
+        "probabilities of numbers",
+        lambda: regressor().model_.predict_proba(table()),
+        SettingError, "'price' is a number", "predict_proba is for classifiers", "Use predict",
+    ),
+    Misuse(
+        "labels of numbers",
+        lambda: regressor().model_.target.labels,
+        DataError, "'price'", "is a number and has no classes", "Use predict",
+    ),
+    Misuse(
+        "saving where something else is",
+        lambda: classifier().save("notes"),
+        StorageError, "notes", "not a saved model; nothing was overwritten", "Give a new folder",
+        given=lambda: (Path("notes").mkdir(), Path("notes/mine.txt").write_text("mine")),
+    ),
+    Misuse(
+        "saving below a file",
+        lambda: classifier().save("notes.txt/model"),
+        StorageError, "notes.txt", "no folder can be made", "Give a folder that you may write to",
+        given=lambda: Path("notes.txt").write_text("mine"),
+    ),
+    Misuse(
+        "a report below a file",
+        lambda: classifier().report("notes.txt/report.html"),
+        StorageError, "notes.txt/report.html", "could not be written", "Give the path of a file",
+        given=lambda: Path("notes.txt").write_text("mine"),
+    ),
+    Misuse(
+        "loading a number",
+        lambda: octavo.load_model(3),
+        SettingError, "3 of type int", "the path of the folder", "Give the path",
+    ),
+    Misuse(
+        "loading a folder without a model",
+        lambda: octavo.load_model("modle"),
+        StorageError, "modle", "no model.json", "Give the folder that `save`",
+    ),
+    Misuse(
+        "loading a description that lacks a part",
+        lambda: octavo.load_model("model"),
+        StorageError, "it has no 'schema'", "no whole description of a model",
+        "Save the model again",
+        given=lambda: without(saved(), "schema"),
+    ),
+    Misuse(
+        "loading a model of a newer format",
+        lambda: octavo.load_model("model"),
+        StorageError, f"in format {FORMAT + 1}", "this one reads up to", "pip install -U octavo",
+        given=lambda: of_a_newer_format(saved()),
+    ),
+]  # fmt: skip
