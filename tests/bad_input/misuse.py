@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,6 +79,11 @@ def origin(error: BaseException) -> tuple[str, int]:
     return str(Path(file).relative_to(PACKAGE)), line
 
 
+def plain(text: str) -> str:
+    """Without the colours that a terminal, or a CI that wants them, would get."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
 def command(*arguments: str) -> Refusal:
     """Run a command in this process, as `octavo ...` would, and tell how it was refused."""
     from octavo.cli.app import main
@@ -92,4 +98,4 @@ def command(*arguments: str) -> Refusal:
             raise Accepted(f"octavo {' '.join(arguments)} ended well: {out.getvalue()}")
     if error is None or not isinstance(code, int) or code == 0:
         raise Accepted(f"octavo {' '.join(arguments)} ended with {code}: {out.getvalue()}")
-    return Refusal(error, origin(error), code, err.getvalue())
+    return Refusal(error, origin(error), code, plain(err.getvalue()))

@@ -17,7 +17,9 @@ import misuses_of_settings
 import misuses_of_space
 import misuses_of_study
 import pytest
-from misuse import Misuse, Refusal, refusal
+from misuse import Misuse, Refusal, plain, refusal
+
+from octavo.cli import main
 
 SURFACES: dict[str, list[Misuse]] = {
     "fit": [*misuses_of_fit.CASES, *misuses_of_settings.CASES],
@@ -96,3 +98,23 @@ def test_every_surface_is_covered():
     assert {surface: len(some) >= LEAST[surface] for surface, some in SURFACES.items()} == (
         dict.fromkeys(SURFACES, True)
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["fit", "houses.csv"], "Missing option '--target'"),
+        (["fit", "houses.csv", "--traget", "soon"], "--target"),
+        (["fit", "houses.csv", "--target", "soon", "--trials", "many"], "'--trials'"),
+        (["leaderboard", "houses", "--top", "0"], "greater than or equal to 1"),
+        (["tell", "mlp", "first", "0.1"], "'index'"),
+        (["train", "houses.csv"], "No such command 'train'"),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_is_refused_by_its_usage(arguments, part, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    printed = plain(capsys.readouterr().err)
+    assert part in printed
+    assert "Usage:" in printed and "Traceback" not in printed
