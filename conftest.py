@@ -16,9 +16,7 @@ from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sybil import Sybil
-from sybil.integration.pytest import SybilItem
 from sybil.parsers.doctest import DocTestParser
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -44,16 +42,9 @@ _pages = Sybil(
 )
 _docstrings = Sybil(
     parsers=[DocTestParser(_options)],
-    patterns=["src/octavo/*.py"],
+    # Sybil matches a star against one level of folders.
+    patterns=["src/octavo/*.py", "src/octavo/*/*.py", "src/octavo/*/*/*.py"],
     setup=_enter_empty_folder,
     teardown=_leave_empty_folder,
 )
 pytest_collect_file = (_pages + _docstrings).pytest()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the examples of one page together, and in order, on one worker."""
-    for item in items:
-        if isinstance(item, SybilItem):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))

@@ -188,7 +188,7 @@ class History(Sequence[Trial]):
     # Columns -------------------------------------------------------------------------
 
     @property
-    def index(self) -> NDArray[np.int64]:
+    def indices(self) -> NDArray[np.int64]:
         """Shape (n,): the number of each trial's proposal."""
         return self._buffer.index[: len(self)]
 
@@ -310,7 +310,7 @@ class History(Sequence[Trial]):
                     Improvement(
                         n_trials=int(row) + 1,
                         elapsed_s=float(self.ended[row] - began),
-                        index=int(self.index[row]),
+                        index=int(self.indices[row]),
                         cost=cost,
                     )
                 )

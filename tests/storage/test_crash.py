@@ -75,15 +75,15 @@ def test_kills_at_random_moments_lose_nothing(folder, repeats):
         with open_store(folder) as store:
             history = store.history()
             pending = [proposal.index for proposal in store.pending()]
-            assert not set(pending) & set(history.index.tolist())
-            assert sorted([*history.index.tolist(), *pending]) == list(
+            assert not set(pending) & set(history.indices.tolist())
+            assert sorted([*history.indices.tolist(), *pending]) == list(
                 range(len(history) + len(pending))
             )
             assert len(history) >= len(said)
             assert len(history) <= len(said) + 3  # one commit whose news was cut off
             assert all(t.costs == (float(t.index),) and t.config == {"x": 0.5} for t in history)
             assert {lease.index for lease in store.leases()} <= set(pending)
-            said = history.index.tolist()
+            said = history.indices.tolist()
     assert len(said) > 10
 
 

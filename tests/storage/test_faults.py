@@ -202,7 +202,7 @@ def test_a_killed_study_is_read_whole_from_a_read_only_folder(public, lost):
     with read_only(public / "study"):
         with open_store(public / "study", write=False) as store:
             history = store.history()
-        assert history.index.tolist() == [0, 1, 2, 3]
+        assert history.indices.tolist() == [0, 1, 2, 3]
         assert history[3].costs == (3.0,)
     assert sorted(path.name for path in (public / "study").iterdir()) == before
 

@@ -55,7 +55,7 @@ def test_a_table_from_elsewhere_with_a_problem(tmp_path):
     assert [t.started for t in history] == [100.5, None, None]
     assert [dict(t.extra) for t in history] == [{"note": "hello, you"}, {}, {"note": 7}]
     assert {t.proposal.origin.by for t in history} == {"import"}
-    assert history.index.tolist() == [0, 1, 2]
+    assert history.indices.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.jsonl"])

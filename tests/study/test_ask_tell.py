@@ -78,7 +78,7 @@ def test_a_failed_trial_is_told_with_its_reason(space):
     trial = study.tell(study.ask(), failed="the oven broke")
     assert trial.status is Status.CRASHED
     assert trial.cause == "the oven broke"
-    with pytest.raises(StudyError, match="none of the 1 completed trials succeeded.*oven"):
+    with pytest.raises(StudyError, match=r"none of the 1 completed trials succeeded.*oven"):
         study.best
 
 
@@ -90,7 +90,7 @@ def test_nothing_is_best_before_the_first_trial(space):
 def test_nothing_is_best_when_no_trial_meets_the_constraints(space):
     study = Study(space=space, constraints={"latency": (None, 1.0)}, seed=0)
     study.tell(study.ask(), {"cost": 0.0, "latency": 2.0})
-    with pytest.raises(StudyError, match="latency.*Relax a bound"):
+    with pytest.raises(StudyError, match=r"latency.*Relax a bound"):
         study.best
 
 

@@ -315,9 +315,11 @@ def test_changed_data_warn(tmp_path):
     minimize(
         fit, SPACE, max_trials=2, seed=0, storage=tmp_path / "s", data={"X": np.ones(3)}
     ).close()
-    with open_study(tmp_path / "s") as study:
-        with pytest.warns(UserWarning, match=r"\['X'\] are not those"):
-            study.resume(fit, max_trials=3, data={"X": np.zeros(3)})
+    with (
+        open_study(tmp_path / "s") as study,
+        pytest.warns(UserWarning, match=r"\['X'\] are not those"),
+    ):
+        study.resume(fit, max_trials=3, data={"X": np.zeros(3)})
 
 
 def test_limits_on_trials_are_kept(tmp_path):

@@ -5,7 +5,14 @@ returns None lets it go on. Every trial is committed to storage before a callbac
 so an exception raised by a callback ends the run but loses nothing.
 """
 
-from octavo.callbacks.events import Callback, Completed, Ended, Event, Started, Submitted
-from octavo.callbacks.events import Reported as Reported
+from octavo.callbacks.events import (
+    Callback,
+    Completed,
+    Ended,
+    Event,
+    Reported as Reported,
+    Started,
+    Submitted,
+)
 
 __all__ = ["Callback", "Completed", "Ended", "Event", "Reported", "Started", "Submitted"]

@@ -120,13 +120,15 @@ class Interpreter:
                 return value
             if isinstance(value, bool):
                 raise ValueError
-            number = float(value)
-            if kind == "int":
-                whole = int(value) if isinstance(value, int | str) else int(number)
-                if whole != number:
-                    raise ValueError
-                return whole
-            return number
+            if kind == "float":
+                return float(value)
+            try:
+                return int(str(value))  # not through a float, which has only 53 bits
+            except ValueError:
+                number = float(value)  # "3.0" is whole too
+                if not number.is_integer():
+                    raise
+                return int(number)
         except (ValueError, TypeError, OverflowError) as error:
             wanted = {
                 "int": "a whole number",

@@ -129,7 +129,7 @@ class Study:
         self._optimizer: Optimizer | None = None
         self._history = store.history(self.problem)
         self._pending = {proposal.index: proposal for proposal in store.pending()}
-        told = int(self._history.index.max()) + 1 if len(self._history) else 0
+        told = int(self._history.indices.max()) + 1 if len(self._history) else 0
         self._next_index = next_index(told, tuple(self._pending.values()))
         # Counted once and then kept up: looking at every status at each trial would be slow.
         self._n_run = sum(status is not Status.CANCELLED for status in self._history.status)
@@ -328,7 +328,7 @@ class Study:
         index = int(index)
         if index in self._pending:
             return self._same(self._pending[index], trial)
-        if (self._history.index == index).any():
+        if (self._history.indices == index).any():
             raise StudyError(
                 f"trial {index} was told already, and a completed trial never changes. "
                 "To evaluate its configuration again, tell the configuration itself."

@@ -152,7 +152,11 @@ def prepare(
     n_fold_rows = max(len(train) for train, _ in resampling.folds)
     shape = shape_of(schema, table, encoded, target.kind, n_rows=n_fold_rows)
     names = tuple(settings.include) if settings.include is not None else None
-    chosen = {"include": names, "exclude": tuple(settings.exclude or ()), "families": families}
+    chosen: dict[str, Any] = {
+        "include": names,
+        "exclude": tuple(settings.exclude or ()),
+        "families": families,
+    }
     updates = settings.space_updates
     space = cash_space(schema, shape, updates=updates, **chosen)
     first = first_configurations(schema, shape, updates=updates, **chosen)

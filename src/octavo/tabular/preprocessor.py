@@ -37,7 +37,7 @@ NATIVE_LEVELS = 254
 """Different codes that histogram boosting can hold in a byte, beside missing."""
 
 
-class Preprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped library
+class Preprocessor(TransformerMixin, BaseEstimator):
     """Turns canonical tables into float32 matrices, as one kind of model wants them.
 
     Parameters

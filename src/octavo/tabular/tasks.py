@@ -151,7 +151,7 @@ class _TabularTask:
             ),
             trial_memory_mb=megabytes(memory_limit, "memory_limit"),
             kinds=_kinds(feat_types),
-            **({} if enable_traditional_pipeline else {"include": NEURAL}),
+            include=self._settings.include if enable_traditional_pipeline else NEURAL,
         )
         self._dataset_name = dataset_name or "table"
         self._result = search_table(
@@ -164,7 +164,6 @@ class _TabularTask:
             who=type(self).__name__,
         )
         self._model = self._result.model
-        self._settings = settings
         return self
 
     def _found(self) -> SearchResult:
@@ -338,7 +337,7 @@ class _TabularTask:
             )
         at = [step.at_s for step in result.path]
         figure = go.Figure()
-        lines = {
+        lines: dict[str, list[float | None]] = {
             "best pipeline (validation)": [step.best_single for step in result.path],
             "ensemble (validation)": [step.score for step in result.path],
             "ensemble (test)": [step.test_score for step in result.path],
