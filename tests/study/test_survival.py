@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import octavo
+from octavo.errors import StorageError
+from octavo.storage import create_store
 from octavo.study import minimize, open_study
 
 N_TRIALS = 60
@@ -178,3 +181,13 @@ def test_two_studies_in_one_process_do_not_disturb_one_another(tmp_path):
     first = minimize(lambda c: c["x"], space, max_trials=3, seed=0, storage=tmp_path / "a")
     second = minimize(lambda c: c["x"], space, max_trials=3, seed=0, storage=tmp_path / "b")
     assert rows(first) == rows(second)
+
+
+def test_a_study_that_is_just_being_started_says_so(tmp_path):
+    create_store(tmp_path / "new").close()  # its problem comes a moment later
+    for write in (False, True):
+        with pytest.raises(StorageError, match="no problem yet.*Try again"):
+            open_study(tmp_path / "new", write=write)
+    study = minimize(lambda config: config["x"], octavo.space(x=octavo.Float(0, 1)), max_trials=1,
+                     storage=tmp_path / "new")  # fmt: skip
+    assert len(study.history) == 1

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from octavo.errors import SettingError, StudyError
+from octavo.errors import SettingError, StorageError, StudyError
 from octavo.history import History
 from octavo.optimizers import recipe as as_recipe
 from octavo.optimizers.protocol import Optimizer, Recipe, next_index, trial_seed
@@ -116,6 +116,13 @@ class Study:
     @classmethod
     def _open(cls, store: Store) -> Study:
         study = cls.__new__(cls)
+        if not store.problems():
+            folder = store.folder
+            store.close()
+            raise StorageError(
+                f"the study in {folder} has no problem yet: it is being started at this moment, "
+                "or starting it was interrupted. Try again, or start it again in this folder."
+            )
         study._attach(store)
         return study
 
