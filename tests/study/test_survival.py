@@ -186,7 +186,7 @@ def test_two_studies_in_one_process_do_not_disturb_one_another(tmp_path):
 def test_a_study_that_is_just_being_started_says_so(tmp_path):
     create_store(tmp_path / "new").close()  # its problem comes a moment later
     for write in (False, True):
-        with pytest.raises(StorageError, match="no problem yet.*Try again"):
+        with pytest.raises(StorageError, match=r"no problem yet.*Try again"):
             open_study(tmp_path / "new", write=write)
     study = minimize(lambda config: config["x"], octavo.space(x=octavo.Float(0, 1)), max_trials=1,
                      storage=tmp_path / "new")  # fmt: skip
