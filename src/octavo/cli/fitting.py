@@ -331,7 +331,7 @@ def _finish(
     console = stdout()
     board = leaderboard(result.history, result.model).head(8)
     shown = [name for name in ("rank", "name", metric, "test", "weight", "fit_s") if name in board]
-    console.print(table_of(board[shown]))
+    console.print(table_of(board[shown], console.width))
     console.print(
         f"[bold]{metric} {number(score)}[/] by validation "
         f"(a plain guess: {number(baseline)}), from {n_models} models in {spent:.0f} s"

@@ -11,6 +11,8 @@ from octavo.errors import OctavoError, SettingError
 
 __all__ = ["leaderboard_command", "report_command", "studies_command"]
 
+WIDE = 100  # letters per line, from which on more columns are shown
+
 
 def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> None:
     """The pipelines (or trials) of a run, best first."""
@@ -29,9 +31,12 @@ def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> No
     if as_json:
         print_json(board.to_dict(orient="records"))
         return
-    if not every:
-        board = board.drop(columns=["status", "cause"], errors="ignore")
-    stdout().print(table_of(board, wide=("cause", "config")))
+    console = stdout()
+    unseen = ["weight", "fit_s", "predict_s", "size_mb", "test"] if every else ["status", "cause"]
+    if console.width < WIDE:
+        unseen += ["predict_s", "size_mb"]
+    board = board.drop(columns=unseen, errors="ignore")
+    console.print(table_of(board, console.width, wide=("cause", "config")))
 
 
 def _trials(history: Any, *, every: bool) -> Any:
@@ -97,7 +102,8 @@ def studies_command(folder: str, *, as_json: bool) -> None:
     frame["changed"] = [
         time.strftime("%Y-%m-%d %H:%M", time.localtime(at)) for at in frame["changed"]
     ]
-    stdout().print(table_of(frame))
+    console = stdout()
+    console.print(table_of(frame, console.width))
 
 
 def _summary(folder: Path, root: Path) -> dict[str, Any]:
@@ -110,8 +116,8 @@ def _summary(folder: Path, root: Path) -> dict[str, Any]:
         ends = history.ended[history.ended == history.ended]
         return {
             "run": str(folder.relative_to(root)) if folder != root else str(folder),
-            "trials": len(history),
-            "failed": int((~history.succeeded).sum()),
+            "trials": study.n_run,
+            "failed": study.n_run - int(history.succeeded.sum()),
             "running": running,
             "objective": objective.name,
             "best": objective.value(history.incumbent_cost),

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from octavo.callbacks import Completed, Ended, Event, Started
-from octavo.cli.console import number
+from octavo.cli.console import number, short
 from octavo.trial import Status, Trial
 
 __all__ = ["FitProgress"]
@@ -115,6 +115,6 @@ class FitProgress:
             board.add_row(
                 self._value(trial),
                 Text(str(trial.extra.get("name", ""))),
-                number(round(float(trial.extra.get("fit_s", 0.0)), 1)),
+                short(trial.extra.get("fit_s", 0.0)),
             )
         return Group(head, board)

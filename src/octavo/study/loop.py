@@ -339,7 +339,7 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
     )
     run.refusals += 1
     if run.refusals >= PATIENCE:
-        run.reason = f"the last {PATIENCE} proposals were refused (the latest: {why})"
+        run.reason = f"nothing that is proposed fits any more: {why}"
 
 
 def _complete(run: _Run, trial: Trial) -> None:

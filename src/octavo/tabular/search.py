@@ -378,12 +378,16 @@ def _affordable(costs: TrialCosts, prepared: Prepared) -> Any:
         stops = family_of(proposal.config, prepared.families).is_stoppable
         if left_s is not None and expected > left_s * (STRETCH if stops else 1.0):
             return (
-                f"{proposal.config['model']} would need about {expected:.0f} s and "
-                f"{max(left_s, 0):.0f} s are left"
+                f"{proposal.config['model']} would need about {_shown(expected)}, and "
+                f"{_shown(max(left_s, 0))} are left"
             )
         return None
 
     return accept
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def _nothing_found(study: Study, settings: SearchSettings) -> str:
