@@ -69,7 +69,7 @@ def test_kills_at_random_moments_lose_nothing(folder, repeats):
         said += [int(line) for line in lines]
 
         with open_store(folder, write=False) as reader:  # what everybody sees at once
-            index = reader.history().index.tolist()
+            index = reader.history().indices.tolist()
         assert len(index) == len(set(index))
         assert set(said) <= set(index)
         with open_store(folder) as store:
@@ -121,7 +121,7 @@ os._exit(0)
             assert store.n_completed() == 20
         else:
             assert done.returncode == -signal.SIGXFSZ, done.stderr
-            assert store.history().index.tolist() == list(range(10))
+            assert store.history().indices.tolist() == list(range(10))
             assert [p.index for p in store.pending()] == list(range(10, 20))
 
 

@@ -91,9 +91,9 @@ def test_a_full_disk_loses_nothing_and_the_store_goes_on(tmp_path):
         store.add_problem(PROBLEM, since=0)
         n = write_until_full(store)
         assert n > 5
-        assert store.history().index.tolist() == list(range(n))
+        assert store.history().indices.tolist() == list(range(n))
         with open_store(folder / "study", write=False) as reader:
-            assert reader.history().index.tolist() == list(range(n))
+            assert reader.history().indices.tolist() == list(range(n))
         make_room()
         waiting = {proposal.index for proposal in store.pending()}
         if n not in waiting:
@@ -102,7 +102,7 @@ def test_a_full_disk_loses_nothing_and_the_store_goes_on(tmp_path):
         assert store.n_completed() == n + 1
         store.close()
         with open_store(folder / "study") as again:
-            assert again.history().index.tolist() == list(range(n + 1))
+            assert again.history().indices.tolist() == list(range(n + 1))
 
 
 def test_a_study_can_be_read_from_a_disk_that_is_still_full(tmp_path):
@@ -112,7 +112,7 @@ def test_a_study_can_be_read_from_a_disk_that_is_still_full(tmp_path):
         n = write_until_full(store)
         store.close()
         with open_store(folder / "study", write=False) as reader:
-            assert reader.history().index.tolist() == list(range(n))
+            assert reader.history().indices.tolist() == list(range(n))
 
 
 def test_no_study_is_started_on_a_full_disk(tmp_path):
@@ -169,7 +169,7 @@ def test_a_read_only_folder_is_read_and_not_written(public):
     fill(public / "study")
     with read_only(public / "study"):
         with open_store(public / "study", write=False) as store:
-            assert store.history().index.tolist() == [0, 1, 2]
+            assert store.history().indices.tolist() == [0, 1, 2]
             assert store.settings() == {}
         with pytest.raises(StorageError, match=f"{public}/study cannot be written.*reading"):
             open_store(public / "study")
@@ -294,7 +294,7 @@ def test_a_folder_with_an_odd_name_works(tmp_path):
     fill(folder)
     for write in (True, False):
         with open_store(folder, write=write) as store:
-            assert store.history().index.tolist() == [0, 1, 2]
+            assert store.history().indices.tolist() == [0, 1, 2]
 
 
 def test_a_history_whose_folder_is_gone_says_so(tmp_path):
@@ -330,5 +330,5 @@ os._exit(0)
     )
     assert f"{tmp_path}/study could not be" in done.stdout, done.stderr
     with open_store(tmp_path / "study") as store:
-        assert store.history().index.tolist() == [0, 1, 2, 3]
+        assert store.history().indices.tolist() == [0, 1, 2, 3]
         assert [proposal.index for proposal in store.pending()] == [4]

@@ -112,7 +112,7 @@ def test_a_writer_upgrades_an_older_study(old, trial):
         assert list(store.history()) == [trial(3), trial(1)]
         assert [proposal.index for proposal in store.pending()] == [0, 2, 4]
         store.add_trials([trial(2)])
-        assert store.history().index.tolist() == [3, 1, 2]
+        assert store.history().indices.tolist() == [3, 1, 2]
     assert version_of(old) == schema.VERSIONS[-1]
     assert [proposal.index for proposal in open_store(old, write=False).pending()] == [0, 4]
 

@@ -46,7 +46,7 @@ def test_a_study_from_the_first_proposal_to_the_last_trial(tmp_path, problem, pr
     assert again.n_completed() == 1
     assert list(again.history()) == [trial(1, 0.25)]
     again.add_trials([trial(2, 0.5), trial(0, 0.125)])
-    assert again.history().index.tolist() == [1, 2, 0]  # in order of completion
+    assert again.history().indices.tolist() == [1, 2, 0]  # in order of completion
     assert again.history().incumbent == trial(0, 0.125)
     again.close()
 

@@ -54,7 +54,7 @@ def duration(seconds: float | None) -> str:
     Examples
     --------
     >>> duration(0.012), duration(3.21), duration(75), duration(7300), duration(None)
-    ('12 ms', '3.2 s', '1 min 15 s', '2 h 2 min', '–')
+    ('12 ms', '3.2 s', '1 min 15 s', '2 h 1 min', '–')
     """
     if seconds is None or math.isnan(seconds):
         return "–"

@@ -250,7 +250,7 @@ def make_pipeline(
     >>> pipeline = make_pipeline(config, schema, shape, seed=0).fit(X, y)
     >>> pipeline.describe()
     'Linear model, L2, strength chosen inside'
-    >>> pipeline.predict_scores(X).argmax(axis=1).tolist() == y.tolist()
+    >>> float((pipeline.predict_scores(X).argmax(axis=1) == y).mean()) > 0.9
     True
     """
     family = family_of(config, families)
