@@ -23,8 +23,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+DEFAULT_TIME = "5m"
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Run = Annotated[str, typer.Argument(help="Folder of the run.", show_default=False)]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -33,7 +35,9 @@ def fit(
     train: Annotated[
         str,
         typer.Argument(
-            help="Training table: CSV, TSV, Parquet, JSON lines; also .gz.", show_default=False
+            metavar="TRAIN",
+            help="Training table: CSV, TSV, Parquet, JSON lines; also .gz.",
+            show_default=False,
         ),
     ],
     target: Annotated[
@@ -46,7 +50,11 @@ def fit(
         ),
     ] = None,
     time: Annotated[
-        str | None, typer.Option("--time", help="Wall clock from start to exit: 90s, 5m, 1h.")
+        str | None,
+        typer.Option(
+            "--time",
+            help=f"Wall clock from start to exit: 90s, 5m, 1h. Without --trials {DEFAULT_TIME}.",
+        ),
     ] = None,
     trials: Annotated[
         int | None, typer.Option("--trials", help="Number of pipelines to evaluate.")
@@ -101,7 +109,7 @@ def fit(
         train,
         target=target,
         metric=metric,
-        time_limit=time,
+        time_limit=DEFAULT_TIME if time is None and trials is None else time,
         trials=trials,
         memory=memory,
         workers=workers,
@@ -123,9 +131,12 @@ def fit(
 @app.command()
 def predict(
     run: Annotated[
-        str, typer.Argument(help="Folder of a run or a saved model.", show_default=False)
+        str,
+        typer.Argument(metavar="RUN", help="Folder of a run or a saved model.", show_default=False),
     ],
-    table: Annotated[str, typer.Argument(help="Table to predict.", show_default=False)],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="Table to predict.", show_default=False)
+    ],
     out: Annotated[
         str | None,
         typer.Option("--out", "-o", help="File of the predictions; - for the terminal."),
@@ -170,7 +181,7 @@ def report(
 
 @app.command()
 def studies(
-    folder: Annotated[str, typer.Argument(help="Where to look.")] = "runs",
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Where to look.")] = "runs",
     json: Json = False,
 ) -> None:
     """List the studies below a folder."""
@@ -235,10 +246,14 @@ def ask(
 @app.command(context_settings={"ignore_unknown_options": True})
 def tell(
     run: Run,
-    index: Annotated[int, typer.Argument(help="Number of the trial.", show_default=False)],
+    index: Annotated[
+        int, typer.Argument(metavar="INDEX", help="Number of the trial.", show_default=False)
+    ],
     value: Annotated[
         list[str] | None,
-        typer.Argument(help="The cost, or NAME=VALUE for several.", show_default=False),
+        typer.Argument(
+            metavar="VALUE", help="The cost, or NAME=VALUE for several.", show_default=False
+        ),
     ] = None,
     failed: Annotated[str | None, typer.Option("--failed", help="Why there is no value.")] = None,
     json: Json = False,
@@ -286,12 +301,12 @@ def main(arguments: list[str] | None = None) -> Any:
 
 def _fail(error: Exception | None, code: int) -> None:
     from rich.console import Console
+    from rich.text import Text
 
-    console = Console(stderr=True, soft_wrap=True, emoji=False)
-    console.print(
-        "[bold red]Interrupted.[/]" if error is None else "[bold red]Error:[/] ",
-        end="" if error is not None else "\n",
-    )
+    console = Console(stderr=True, emoji=False, highlight=False)
+    said = Text.assemble(("Interrupted.", "bold red"))
     if error is not None:
-        console.print(str(error), markup=False, highlight=False)
+        said = Text.assemble(("Error:", "bold red"), f" {error}")
+    # People read whole words, programs whole lines.
+    console.print(said, soft_wrap=not console.is_terminal)
     raise SystemExit(code)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_command", "resume_command"]
 
-DEFAULT_TIME = "5m"
 KINDS = ("number", "category", "text", "date", "boolean", "drop")
 
 
@@ -52,8 +51,6 @@ def fit_command(
     _refuse_two_roles(
         {"--target": target, "--weights": weights, "--groups": groups, "--time-column": time_column}
     )
-    if time_limit is None and trials is None:
-        time_limit = DEFAULT_TIME
     limit_s = seconds(time_limit, "--time")
     memory_mb = megabytes(memory, "--memory")
     folder = Path(out) if out is not None else _free_folder(Path("runs") / _stem(train))
