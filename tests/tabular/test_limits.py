@@ -20,24 +20,24 @@ from octavo.tabular import estimator_family
 from octavo.trial import Status
 
 
-class Misbehaving(ClassifierMixin, BaseEstimator):
-    def __init__(self, how="raise"):
-        self.how = how
-
-    def fit(self, X, y):
-        self.classes_ = np.unique(y)
-        if self.how == "sleep":
-            time.sleep(600)
-        if self.how == "segfault":
-            ctypes.string_at(0)
-        if self.how == "allocate":
-            hoard = []
-            while True:
-                hoard.append(bytearray(50 * 2**20))
-        raise ValueError("no mood for fitting")
-
-
 def family(how):
+    # Within the function, so that it is pickled by value: workers cannot import test modules.
+    class Misbehaving(ClassifierMixin, BaseEstimator):
+        def __init__(self, how="raise"):
+            self.how = how
+
+        def fit(self, X, y):
+            self.classes_ = np.unique(y)
+            if self.how == "sleep":
+                time.sleep(600)
+            if self.how == "segfault":
+                ctypes.string_at(0)
+            if self.how == "allocate":
+                hoard = []
+                while True:
+                    hoard.append(bytearray(50 * 2**20))
+            raise ValueError("no mood for fitting")
+
     return estimator_family(
         "bad",
         lambda config: Misbehaving(how),

@@ -88,12 +88,15 @@ def test_performance_over_time_is_drawn(searched):
 
 def test_refitting_uses_all_rows_and_one_pipeline_per_member(wine):
     X_train, X_test, y_train, y_test = wine
-    task = octavo.TabularClassificationTask(seed=1, **FEW)
-    task.search("log_loss", X_train, y_train, total_walltime_limit=6)
+    task = octavo.TabularClassificationTask(
+        seed=1, resampling_strategy="k_fold_cross_validation",
+        resampling_strategy_args={"num_splits": 3}, **FEW,
+    )  # fmt: skip
+    task.search("log_loss", X_train, y_train, total_walltime_limit=15)
     before = len(task.get_models_with_weights())
     task.refit(X_train, y_train)
     after = task.get_models_with_weights()
-    assert len(after) < before
+    assert 3 * len(after) == before
     assert accuracy_score(y_test, task.predict(X_test)) > 0.8
     with pytest.raises(SettingError, match=r"log_loss.*predict_proba"):
         task.score(task.predict(X_test), y_test)
@@ -113,10 +116,11 @@ def test_regression_has_no_probabilities():
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     task = octavo.TabularRegressionTask(
         seed=0, ensemble_size=1, resampling_strategy="k_fold_cross_validation",
-        resampling_strategy_args={"num_splits": 3}, search_space_updates={"lightgbm.leaves": [4, 8]},
+        resampling_strategy_args={"num_splits": 3},
+        search_space_updates={"lightgbm.num_leaves": 8},
         include_components=["linear", "lightgbm"],
     )  # fmt: skip
-    task.search("rmse", X, y, total_walltime_limit=8)
+    task.search("rmse", X, y, total_walltime_limit=15)
     assert len(task.get_models_with_weights()) == 3  # one member, three folds
     assert task.score(task.predict(X), y)["rmse"] < np.std(y)
     assert not hasattr(task, "predict_proba")
