@@ -107,7 +107,7 @@ def test_every_surface_is_covered():
         (["fit", "houses.csv", "--traget", "soon"], "--target"),
         (["fit", "houses.csv", "--target", "soon", "--trials", "many"], "'--trials'"),
         (["leaderboard", "houses", "--top", "0"], "greater than or equal to 1"),
-        (["tell", "mlp", "first", "0.1"], "'index'"),
+        (["tell", "mlp", "first", "0.1"], "'INDEX'"),
         (["train", "houses.csv"], "No such command 'train'"),
     ],
 )
