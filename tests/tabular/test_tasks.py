@@ -158,3 +158,90 @@ def test_arguments_without_meaning_are_refused(wine, arguments, says):
 def test_before_a_search_there_is_nothing_to_show():
     with pytest.raises(StudyError, match="has not searched yet"):
         octavo.TabularRegressionTask().show_models()
+
+
+def test_every_pipeline_of_the_ensemble_predicts_by_itself(searched, wine):
+    task, _ = searched
+    _, X_test, _, _ = wine
+    mixed = sum(
+        weight * one.predict_proba(X_test) for weight, one in task.get_models_with_weights()
+    )
+    # accuracy looks at labels: nothing stands between the mixture and what is reported
+    # but its calibration, which keeps the order of the rows
+    found = task.predict_proba(X_test)
+    assert np.corrcoef(mixed[:, 0], found[:, 0])[0, 1] > 0.95
+    _, one = task.get_models_with_weights()[0]
+    assert set(one.predict(X_test)) <= {"a", "b", "c"}
+
+
+def test_one_fitted_pipeline_is_a_model(wine, tmp_path):
+    X_train, X_test, y_train, y_test = wine
+    task = octavo.TabularClassificationTask(seed=4)
+    model = task.fit_pipeline(
+        {"model": "nearest_neighbors"} | neighbours(task, X_train, y_train),
+        X_train=X_train,
+        y_train=y_train,
+        optimize_metric="accuracy",
+        feat_types={"hue": "categorical"},
+    )
+    assert model.metric == "accuracy"
+    assert model.describe().startswith("100% Nearest neighbours")
+    assert {one.name: one.kind for one in model.schema.features}["hue"] == "category"
+    assert accuracy_score(y_test, model.predict(X_test)) > 0.8
+    model.save(tmp_path / "one")
+    loaded = octavo.load_model(tmp_path / "one")
+    assert (loaded.predict(X_test) == model.predict(X_test)).all()
+
+
+def neighbours(task, X, y):
+    """Some configuration of the nearest neighbours, from the space itself."""
+    while True:
+        config = dict(task.get_search_space(X, y, {"hue": "categorical"}).sample_configuration())
+        if config["model"] == "nearest_neighbors":
+            return config
+
+
+def test_a_task_keeps_what_it_is_told_to_keep(wine, tmp_path):
+    X_train, _, y_train, _ = wine
+    (tmp_path / "scratch").mkdir()
+    task = octavo.TabularClassificationTask(
+        seed=2,
+        n_jobs=2,
+        exclude_components=["catboost", "mlp"],
+        ensemble_size=30,
+        ensemble_nbest=3,
+        max_models_on_disc=2,
+        temporary_directory=tmp_path / "scratch",
+        output_directory=tmp_path / "run",
+    )
+    task.search("log_loss", X_train, y_train, feat_types=["numerical"] * 12 + ["categorical"],
+                total_walltime_limit=8)  # fmt: skip
+    kept = list((tmp_path / "run" / "trials").glob("*/models.pkl"))
+    assert 1 <= len(kept) <= 2
+    assert len({w for w in task.get_search_results()["weight"] if w > 0}) <= 2
+    assert not {t.config["model"] for t in task.run_history} & {"catboost", "mlp"}
+    kinds = [one.kind for one in octavo.load_model(tmp_path / "run").schema.features]
+    assert kinds == ["number"] * 12 + ["category"]
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_only_neural_networks_where_traditional_pipelines_are_not_wanted(wine):
+    X_train, _, y_train, _ = wine
+    task = octavo.TabularClassificationTask(
+        seed=0,
+        resampling_strategy="holdout_validation",
+        resampling_strategy_args={"val_share": 0.3},
+    )
+    task.search("accuracy", X_train, y_train, total_walltime_limit=9,
+                enable_traditional_pipeline=False)  # fmt: skip
+    assert {trial.config["model"] for trial in task.run_history} == {"mlp"}
+    ((train, valid),) = task._found().prepared.resampling.folds
+    assert len(valid) / (len(train) + len(valid)) == pytest.approx(0.3, abs=0.02)
+    task = octavo.TabularClassificationTask(include_components=["linear"])
+    with pytest.raises(SettingError, match=r"\['linear'\].*leave nothing to search"):
+        task.search("accuracy", X_train, y_train, enable_traditional_pipeline=False)
+
+
+def test_a_temporary_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(SettingError, match=r"temporary folder.*does not exist"):
+        octavo.TabularClassificationTask(temporary_directory=tmp_path / "no")

@@ -91,9 +91,13 @@ def _scored(model: Any, table: Any, scores: Any) -> dict[str, Any]:
         truth = target.encode(table.loc[known, target.name])
         decide = {} if model.rule is None else {"decide": model.rule.apply}
         score = metric.score(truth, scores[known], classes=target.classes, **decide)
-        plain = model.info["plain_guess"]
-        guess = np.tile(plain, (len(truth), 1)) if target.classes else np.full(len(truth), plain)
-        baseline = metric.score(truth, guess, classes=target.classes)
+        baseline = None
+        if "plain_guess" in model.info:  # as every search leaves it
+            plain = model.info["plain_guess"]
+            tiled = (
+                np.tile(plain, (len(truth), 1)) if target.classes else np.full(len(truth), plain)
+            )
+            baseline = metric.score(truth, tiled, classes=target.classes)
     except OctavoError as error:
         # The predictions stand; only their score is not to be had.
         logger.warning("The predictions cannot be scored: %s", error)

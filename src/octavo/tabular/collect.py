@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import heapq
 import logging
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,7 +192,7 @@ class Collector:
         if trial.succeeded:
             self._costs.learn(trial.config, trial.resources.wall_s or trial.extra["fit_s"])
         if not trial.succeeded or not (folder / MODELS).exists():
-            shutil.rmtree(folder / MODELS, ignore_errors=True)
+            (folder / MODELS).unlink(missing_ok=True)  # half written, perhaps
             return False
         self._kept[trial.index] = Candidate(trial, np.load(folder / OOF))
         heapq.heappush(self._heap, (-trial.costs[0], -trial.index))

@@ -34,7 +34,7 @@ def leaderboard(
         size_mb, status, cause.
     """
     objective = history.problem.objectives[0]
-    weights: Mapping[int, float] = (
+    weights: Mapping[int | None, float] = (
         {} if model is None else {member.trial: member.weight for member in model.members}
     )
     rows = []

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ class Member:
     name
         In words: "LightGBM, 31 leaves".
     trial
-        Number of the trial that fitted it.
+        Number of the trial that fitted it; None if it comes from no search.
     weight
         Its share of the ensemble; all shares sum to 1.
     pipelines
@@ -60,7 +60,7 @@ class Member:
     """
 
     name: str
-    trial: int
+    trial: int | None
     weight: float
     pipelines: tuple[Pipeline, ...]
 
@@ -102,6 +102,27 @@ class TabularModel:
     def is_classifier(self) -> bool:
         """Whether it predicts classes."""
         return self.target.is_classification
+
+    def describe(self) -> str:
+        """Its members in words, the weightiest first."""
+        ranked = sorted(self.members, key=lambda member: -member.weight)
+        return "; ".join(f"{member.weight:.0%} {member.name}" for member in ranked)
+
+    def parts(self) -> list[tuple[float, TabularModel]]:
+        """(weight, model) of every fitted pipeline by itself; the weights sum to 1."""
+        return [
+            (
+                member.weight / len(member.pipelines),
+                replace(
+                    self,
+                    members=(replace(member, weight=1.0, pipelines=(pipeline,)),),
+                    calibration=None,
+                    rule=None,
+                ),
+            )
+            for member in self.members
+            for pipeline in member.pipelines
+        ]
 
     def scores(self, X: Any) -> Floats:
         """Probabilities, shape (n, classes), or predicted values, shape (n,)."""
@@ -172,6 +193,7 @@ class TabularModel:
                 f"no folder can be made in {folder.parent} for the model: {error.strerror}. Give "
                 "a folder that you may write to."
             ) from error
+        old = fresh.with_name(f"{fresh.name}-old")
         try:
             (fresh / "members").mkdir()
             for place, member in enumerate(self.members):
@@ -179,11 +201,14 @@ class TabularModel:
                     cloudpickle.dump(member.pipelines, file, protocol=5)
             (fresh / "model.json").write_text(json.dumps(self._describe(), indent=2))
             fresh.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
+            if (folder / "model.json").exists():
+                folder.rename(old)  # quicker than deleting it: it is absent for no time at all
             fresh.replace(folder)
+            shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
             shutil.rmtree(fresh, ignore_errors=True)
+            if old.exists() and not folder.exists():
+                old.rename(folder)
             raise StorageError(
                 f"the model could not be written to {folder}: {error.strerror}. "
                 "Free some space or give another folder."

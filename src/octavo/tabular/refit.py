@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from octavo.tabular.checks import check_lengths, check_weights
-from octavo.tabular.model import TabularModel
-from octavo.tabular.pipeline import Pipeline, make_pipeline
+from octavo.tabular.model import Member, TabularModel, versions
+from octavo.tabular.pipeline import make_pipeline
 from octavo.tabular.prepare import prepare
 from octavo.tabular.settings import SearchSettings
 
@@ -51,6 +51,7 @@ def refit_model(
     shape = replace(result.prepared.shape, n_rows=len(table))
     members = []
     for member in model.members:
+        assert member.trial is not None  # it comes from the search
         trial = trials[member.trial]
         pipeline = make_pipeline(
             trial.config,
@@ -66,7 +67,7 @@ def refit_model(
 
 def fit_one(
     configuration: Mapping[str, Any] | None, X: Any, y: Any, settings: SearchSettings
-) -> Pipeline:
+) -> TabularModel:
     """Fit one configuration on all rows of a table; see `TabularClassificationTask`."""
     seed = settings.seed or 0
     prepared = prepare(X, y, settings, seed=seed, n_jobs=1, who="fit_pipeline")
@@ -80,4 +81,10 @@ def fit_one(
         deadline=None,
         n_threads=settings.n_threads or 1,
     )
-    return pipeline
+    return TabularModel(
+        schema=prepared.schema,
+        target=prepared.target,
+        members=(Member(pipeline.describe(), None, 1.0, (pipeline,)),),
+        metric=prepared.metric.name,
+        info={"n_rows": len(prepared.table), "versions": versions()},
+    )

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-    from octavo.tabular.pipeline import Pipeline
-
 __all__ = ["TabularClassificationTask", "TabularRegressionTask"]
 
 Floats = NDArray[np.float64]
@@ -151,7 +149,9 @@ class _TabularTask:
             ),
             trial_memory_mb=megabytes(memory_limit, "memory_limit"),
             kinds=_kinds(feat_types),
-            include=self._settings.include if enable_traditional_pipeline else NEURAL,
+            include=self._settings.include
+            if enable_traditional_pipeline
+            else _neural(self._settings.include),
         )
         self._dataset_name = dataset_name or "table"
         self._result = search_table(
@@ -233,8 +233,8 @@ class _TabularTask:
         y_train: Any,
         optimize_metric: str | None = None,
         feat_types: Sequence[str | None] | Mapping[str, str] | None = None,
-    ) -> Pipeline:
-        """Fit one pipeline on all of a table.
+    ) -> TabularModel:
+        """Fit one pipeline on all of a table: a model that predicts from tables like it.
 
         Parameters
         ----------
@@ -258,13 +258,13 @@ class _TabularTask:
         shown = found[found["weight"] > 0].sort_values("weight", ascending=False)
         return str(shown.drop(columns=["status", "cause"]).to_string(index=False))
 
-    def get_models_with_weights(self) -> list[tuple[float, Pipeline]]:
-        """(weight, pipeline) of all fitted pipelines in the ensemble; weights sum to 1."""
-        return [
-            (member.weight / len(member.pipelines), pipeline)
-            for member in self._fitted.members
-            for pipeline in member.pipelines
-        ]
+    def get_models_with_weights(self) -> list[tuple[float, TabularModel]]:
+        """(weight, model) of all fitted pipelines in the ensemble; weights sum to 1.
+
+        Each predicts from tables by itself, without the ensemble's calibration and decision
+        rule.
+        """
+        return self._fitted.parts()
 
     def sprint_statistics(self) -> str:
         """A summary of the search, in lines of text."""
@@ -420,6 +420,18 @@ _SEARCH_ARGUMENTS = (
     "budget_type", "min_budget", "max_budget", "total_walltime_limit",
     "func_eval_time_limit_secs", "enable_traditional_pipeline", "memory_limit",
 )  # fmt: skip
+
+
+def _neural(include: Sequence[str] | None) -> Sequence[str]:
+    """What of the wanted components is a neural network."""
+    left = [name for name in NEURAL if include is None or name in include]
+    if not left:
+        raise SettingError(
+            f"include_components={list(include or ())!r} and enable_traditional_pipeline=False "
+            f"leave nothing to search: of all components, only {', '.join(NEURAL)} is a neural "
+            "network. Leave out one of the two."
+        )
+    return left
 
 
 def _pipeline_seconds(
