@@ -70,7 +70,7 @@ def test_the_time_limit_counts_from_the_call_to_the_return():
     study = minimize(slow, SPACE, time_limit=1.0, seed=0, optimizer="random")
     assert time.monotonic() - began < 3.0
     assert len(study.history) >= 3
-    assert "time limit of 1 s" in study.stopped_because
+    assert "the time limit is reached" in study.stopped_because
 
 
 def test_a_trial_that_outlasts_the_study_stays_pending_and_runs_again(tmp_path):

@@ -377,7 +377,7 @@ def _limit_reached(run: _Run) -> str:
     if limits.max_trials is not None and study.n_run >= limits.max_trials:
         return f"all {limits.max_trials} trials are done"
     if limits.wall_s is not None and _left_s(run) <= 0:
-        return f"the time limit of {limits.wall_s:g} s is reached"
+        return "the time limit is reached"
     if limits.cpu_s is not None and run.cpu_s >= limits.cpu_s:
         return f"the CPU time limit of {limits.cpu_s:g} s is reached"
     if limits.target is not None:
