@@ -241,7 +241,8 @@ def make_pipeline(
     Examples
     --------
     >>> from octavo.tabular.schema import infer_schema
-    >>> table = pd.DataFrame({"size": np.arange(40.0), "color": ["red", "blue"] * 20})
+    >>> sizes = np.random.default_rng(0).normal(20, 9, 40)
+    >>> table = pd.DataFrame({"size": sizes, "color": ["red", "blue"] * 20})
     >>> y = (table["size"] > 20).to_numpy().astype(int)
     >>> schema = infer_schema(table)
     >>> X = schema.apply(table)
