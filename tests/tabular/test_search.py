@@ -65,7 +65,7 @@ def test_processes_find_what_one_process_finds(iris):
     """With one job the order of trials is the same, whoever fits them."""
     X, y = iris
     inline = AutoClassifier(**CHEAP).fit(X, y)
-    apart = AutoClassifier(**CHEAP, trial_time_limit="60s", n_jobs=1).fit(X, y)
+    apart = AutoClassifier(**CHEAP, trial_time_limit="1h", n_jobs=1).fit(X, y)
     np.testing.assert_allclose(inline.predict_proba(X), apart.predict_proba(X), atol=1e-12)
 
 
