@@ -42,49 +42,62 @@ while True:
 
 
 @pytest.fixture
-def folder(tmp_path):
-    with create_store(tmp_path / "study") as store:
-        store.add_problem(Problem(space(x=Float(0, 1)), (Objective("loss"),)), since=0)
-    return tmp_path / "study"
+def make_study(tmp_path):
+    def make(name):
+        with create_store(tmp_path / name) as store:
+            store.add_problem(Problem(space(x=Float(0, 1)), (Objective("loss"),)), since=0)
+        return tmp_path / name
+
+    return make
 
 
-def test_kills_at_random_moments_lose_nothing(folder, repeats):
+@pytest.fixture
+def folder(make_study):
+    return make_study("study")
+
+
+def test_kills_at_random_moments_lose_nothing(make_study, repeats):
     rng = random.Random(0)
-    said: list[int] = []
-    for _ in range(6 * repeats):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
-        first = writer.stdout.readline()  # it runs
-        assert first, writer.stderr.read().decode()
-        time.sleep(rng.uniform(0, 0.3))
-        os.killpg(writer.pid, signal.SIGKILL)
-        rest, errors = writer.communicate()
-        assert writer.returncode == -signal.SIGKILL, errors.decode()
-        # The last line may be cut off, because the kill may hit the print as well.
-        lines = (first + rest).split(b"\n")[:-1]
-        said += [int(line) for line in lines]
+    for number in range(repeats):
+        folder = make_study(str(number))
+        said: list[int] = []
+        for _ in range(6):
+            said = _kill_once(folder, said, rng.uniform(0, 0.3))
+        assert len(said) > 10
 
-        with open_store(folder, write=False) as reader:  # what everybody sees at once
-            index = reader.history().indices.tolist()
-        assert len(index) == len(set(index))
-        assert set(said) <= set(index)
-        with open_store(folder) as store:
-            history = store.history()
-            pending = [proposal.index for proposal in store.pending()]
-            assert not set(pending) & set(history.indices.tolist())
-            assert sorted([*history.indices.tolist(), *pending]) == list(
-                range(len(history) + len(pending))
-            )
-            assert len(history) >= len(said)
-            assert len(history) <= len(said) + 3  # one commit whose news was cut off
-            assert all(t.costs == (float(t.index),) and t.config == {"x": 0.5} for t in history)
-            assert {lease.index for lease in store.leases()} <= set(pending)
-            said = history.indices.tolist()
-    assert len(said) > 10
+
+def _kill_once(folder, said, after_s):
+    """Let a writer go on for a while, kill it, and look at what it left."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,  # what readline read ahead would be lost to communicate
+        process_group=0,
+    )
+    first = writer.stdout.readline()  # it runs
+    assert first, writer.stderr.read().decode()
+    time.sleep(after_s)
+    os.killpg(writer.pid, signal.SIGKILL)
+    rest, errors = writer.communicate()
+    assert writer.returncode == -signal.SIGKILL, errors.decode()
+    # The last line may be cut off, because the kill may hit the print as well.
+    said = said + [int(line) for line in (first + rest).split(b"\n")[:-1]]
+
+    with open_store(folder, write=False) as reader:  # what everybody sees at once
+        index = reader.history().indices.tolist()
+    assert len(index) == len(set(index))
+    assert set(said) <= set(index)
+    with open_store(folder) as store:
+        history = store.history()
+        pending = [proposal.index for proposal in store.pending()]
+        found = history.indices.tolist()
+        assert not set(pending) & set(found)
+        assert sorted([*found, *pending]) == list(range(len(found) + len(pending)))
+        assert len(said) <= len(history) <= len(said) + 3  # one commit whose news was cut off
+        assert all(t.costs == (float(t.index),) and t.config == {"x": 0.5} for t in history)
+        assert {lease.index for lease in store.leases()} <= set(pending)
+    return found
 
 
 @pytest.mark.parametrize("at", range(0, 40, 5))

@@ -8,7 +8,8 @@ import time
 import pytest
 
 import octavo
-from octavo.callbacks import Completed, Ended, Started, Submitted
+from octavo.callbacks import Completed, Ended, Started, StopWhenHopeless, Submitted
+from octavo.errors import SettingError
 from octavo.problem import TrialLimits
 from octavo.storage import Command, send
 from octavo.study import Study, minimize, open_study
@@ -337,3 +338,44 @@ def test_limits_on_trials_are_kept(tmp_path):
     assert TrialLimits(wall_s=1.0, memory_mb=400.0) == TrialLimits(
         **study.settings["run"]["trial_limits"]
     )
+
+
+def broken(config):
+    return config["nmae"]
+
+
+def picky(config):
+    if config["x"] < 4:
+        raise ValueError("x is too small")
+    return config["x"]
+
+
+def test_a_study_whose_trials_all_crash_alike_ends_itself():
+    study = minimize(broken, SPACE, time_limit=60, seed=0)
+    assert len(study.history) == 50
+    assert study.stopped_because.startswith("all 50 trials crashed for the same reason: KeyError")
+    assert "nmae" in study.stopped_because
+
+
+def test_a_study_where_some_trials_succeed_goes_on():
+    study = minimize(
+        picky, SPACE, max_trials=120, seed=0, optimizer="random",
+        callbacks=[StopWhenHopeless(n_trials=60)],
+    )  # fmt: skip
+    assert len(study.history) == 120
+    assert sum(trial.succeeded for trial in study.history) < 30
+
+
+def test_the_patience_with_crashes_can_be_set():
+    study = minimize(broken, SPACE, max_trials=9, callbacks=[StopWhenHopeless(n_trials=3)])
+    assert len(study.history) == 3
+    with pytest.raises(SettingError, match="n_trials is 0, but must be a positive whole number"):
+        StopWhenHopeless(n_trials=0)
+
+
+def test_a_stop_that_came_after_a_run_does_not_end_the_next(tmp_path):
+    minimize(cost, SPACE, max_trials=3, seed=0, storage=tmp_path / "s").close()
+    send(tmp_path / "s", Command("stop"))
+    with open_study(tmp_path / "s") as study:
+        study.resume(max_trials=6)
+        assert len(study.history) == 6

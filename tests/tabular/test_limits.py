@@ -78,6 +78,15 @@ def test_nothing_fitted_is_an_error_with_the_cause():
         model.fit(X, y)
 
 
+def test_a_search_in_which_all_crash_alike_ends_long_before_its_time():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    model = octavo.AutoClassifier(
+        time_limit=300, families=[family("raise")], include=["bad"], random_state=0
+    )
+    with pytest.raises(StudyError, match=r"1\d trials crashed for the same reason.*no mood"):
+        model.fit(X, y)
+
+
 SEARCH = """
 import sys
 import octavo

@@ -10,9 +10,19 @@ from octavo.callbacks.events import (
     Completed,
     Ended,
     Event,
-    Reported as Reported,
+    Reported,
     Started,
     Submitted,
 )
+from octavo.callbacks.hopeless import StopWhenHopeless
 
-__all__ = ["Callback", "Completed", "Ended", "Event", "Reported", "Started", "Submitted"]
+__all__ = [
+    "Callback",
+    "Completed",
+    "Ended",
+    "Event",
+    "Reported",
+    "Started",
+    "StopWhenHopeless",
+    "Submitted",
+]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-__all__ = ["number", "print_json", "short", "stderr", "stdout", "table_of"]
+__all__ = ["number", "print_json", "short", "show_warnings", "stderr", "stdout", "table_of"]
 
 
 def stdout() -> Console:
@@ -27,6 +27,27 @@ def stderr() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, emoji=False)
+
+
+def show_warnings(*, silent: bool = False) -> None:
+    """Say what the library logs and warns of in lines for people, or not at all."""
+    import logging
+    import warnings
+
+    if silent:
+        warnings.simplefilter("ignore")
+        logging.getLogger("octavo").addHandler(logging.NullHandler())
+        return
+    from rich.logging import RichHandler
+
+    handler = RichHandler(console=stderr(), show_time=False, show_path=False, markup=False)
+    logger = logging.getLogger("octavo")
+    logger.addHandler(handler)
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        logger.warning("%s", message)  # without the line of code, which is not the user's
+
+    warnings.showwarning = show
 
 
 def print_json(data: Mapping[str, Any] | list[Any]) -> None:

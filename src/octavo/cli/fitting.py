@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octavo.cli.console import number, print_json, stderr, stdout, table_of
+from octavo.cli.console import number, print_json, show_warnings, stderr, stdout, table_of
 from octavo.errors import DataError, SettingError, closest
 from octavo.problem import megabytes, seconds
 
@@ -61,7 +60,7 @@ def fit_command(
     from octavo.tabular.search import search_table
     from octavo.tabular.settings import SearchSettings
 
-    _show_warnings(quiet or as_json)
+    show_warnings(silent=quiet or as_json)
     table = read_table(train)
     y = _column(table, target, "--target", train)
     sides = {
@@ -122,7 +121,7 @@ def resume_command(
         return
     from octavo.tabular.search import resume_search
 
-    _show_warnings(quiet or as_json)
+    show_warnings(silent=quiet or as_json)
     result = resume_search(
         folder,
         time_limit_s=None if limit_s is None else max(limit_s - _report_s(limit_s), 1.0),
@@ -191,16 +190,6 @@ def _progress(console: Any, limit_s: float | None, began: float, silent: bool) -
     from octavo.cli.progress import FitProgress
 
     return (FitProgress(console, limit_s=limit_s, began=began),)
-
-
-def _show_warnings(silent: bool) -> None:
-    """What the library logs and warns of, as lines for people."""
-    if silent:
-        return
-    from rich.logging import RichHandler
-
-    handler = RichHandler(console=stderr(), show_time=False, show_path=False, markup=False)
-    logging.getLogger("octavo").addHandler(handler)
 
 
 def _column(table: pd.DataFrame, name: str, option: str, path: str) -> Any:
@@ -331,7 +320,8 @@ def _finish(
     console.print(table_of(board[shown], console.width))
     console.print(
         f"[bold]{metric} {number(score)}[/] by validation "
-        f"(a plain guess: {number(baseline)}), from {n_models} models in {spent:.0f} s"
+        f"(a plain guess: {number(baseline)}), from {n_models} "
+        f"model{'s' * (n_models != 1)} in {spent:.0f} s"
     )
     if result.path[-1].test_score is not None:
         console.print(f"[bold]{metric} {number(result.path[-1].test_score)}[/] on the test file")

@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from octavo.cli.console import number, print_json, stderr, stdout
-from octavo.errors import StorageError
+from octavo.cli.console import number, print_json, show_warnings, stderr, stdout
+from octavo.errors import SettingError, StorageError
 
 __all__ = ["predict_command"]
 
@@ -23,6 +23,12 @@ def predict_command(
     from octavo.tabular.model import load_model
     from octavo.tabular.reading import read_table
 
+    if as_json and out == "-":
+        raise SettingError(
+            "--out - and --json both want to write to the terminal. Give a file with --out, or "
+            "leave out --json."
+        )
+    show_warnings(silent=as_json)
     model = load_model(run)
     table = read_table(table_path)
     scores = model.scores(table)
@@ -38,7 +44,9 @@ def predict_command(
         print_json({"predictions": path, "rows": len(predictions), **found})
         return
     console = stderr() if path == "-" else stdout()
-    console.print(f"{len(predictions)} predictions -> {path}", markup=False)
+    if path != "-":
+        plural = "s" * (len(predictions) != 1)
+        console.print(f"{len(predictions)} prediction{plural} -> {path}", markup=False)
     if found:
         console.print(
             f"[bold]{found['metric']} {number(found['score'])}[/] on the "

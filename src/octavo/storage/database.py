@@ -19,7 +19,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -131,6 +131,9 @@ class Database:
         try:
             _probe(where)
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorname == "SQLITE_READONLY_ROLLBACK" and _may(path, os.W_OK):
+                _roll_back(path)
+                return where
             if _may(path.parent, os.W_OK) or not _may(path, os.R_OK):
                 raise
             # Reading in WAL mode wants to make small files beside the database, and cannot.
@@ -178,11 +181,14 @@ def _connect(where: str) -> sqlite3.Connection:
 
 
 def _probe(where: str) -> None:
-    connection = _connect(where)
-    try:
+    with closing(_connect(where)) as connection:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    finally:
-        connection.close()
+
+
+def _roll_back(path: Path) -> None:
+    """Undo what a killed process had begun before the file was in WAL mode."""
+    with closing(sqlite3.connect(path, timeout=_WAIT_S)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _engine(connect: Callable[[], sqlite3.Connection], *, keep: bool) -> Engine:

@@ -26,6 +26,7 @@ from octavo.callbacks import (
     Event,
     Reported as ReportedEvent,
     Started,
+    StopWhenHopeless,
     Submitted,
 )
 from octavo.errors import SpaceError, StudyError
@@ -69,6 +70,7 @@ class _Run:
     leased: float = 0.0
     polled: float = float("-inf")
     cpu_s: float = 0.0
+    began_at: float = field(default_factory=time.time)
     refusals: int = 0
     paused: bool = False
     exhausted: bool = False
@@ -248,9 +250,12 @@ def _stored_data(study: Study, names: Mapping[str, str]) -> dict[str, Any]:
 def _watching(callbacks: Sequence[Callback], progress: bool | None) -> tuple[Callback, ...]:
     from octavo.callbacks.progress import ProgressBar, is_interactive
 
+    watching = tuple(callbacks)
+    if not any(isinstance(callback, StopWhenHopeless) for callback in watching):
+        watching += (StopWhenHopeless(),)
     if progress or (progress is None and is_interactive()):
-        return (*callbacks, ProgressBar())
-    return tuple(callbacks)
+        watching += (ProgressBar(),)
+    return watching
 
 
 # Going round --------------------------------------------------------------------------
@@ -375,7 +380,8 @@ def _limit_reached(run: _Run) -> str:
     if run.interrupt.requested:
         return "interrupted by Ctrl-C"
     if limits.max_trials is not None and study.n_run >= limits.max_trials:
-        return f"all {limits.max_trials} trials are done"
+        n = limits.max_trials
+        return f"all {n} trials are done" if n > 1 else "the one trial is done"
     if limits.wall_s is not None and _left_s(run) <= 0:
         return "the time limit is reached"
     if limits.cpu_s is not None and run.cpu_s >= limits.cpu_s:
@@ -418,7 +424,9 @@ def _read_inbox(run: _Run, inbox: Inbox | None) -> None:
 
 
 def _obey(run: _Run, command: Command) -> None:
-    if command.kind == "pause":
+    if command.kind != "queue" and 0 < command.at < run.began_at:
+        logger.info("Leaving out a %r from before this run began", command.kind)
+    elif command.kind == "pause":
         run.paused = True
     elif command.kind == "resume":
         run.paused = False

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from octavo.callbacks import StopWhenHopeless
 from octavo.ensemble.intervals import plain_baseline
 from octavo.errors import StudyError
 from octavo.executors import InlineExecutor, ProcessExecutor, available_cores, load_placed
@@ -44,6 +45,7 @@ __all__ = ["SearchResult", "resume_search", "search_table"]
 
 logger = logging.getLogger(__name__)
 
+HOPELESS = 10  # so many pipelines that all crash for one reason say that none will work
 MEMORY_SHARE = 0.8  # of the memory that is free, divided among the jobs
 
 
@@ -269,7 +271,7 @@ def _explore(
             wall_s=settings.trial_time_s, memory_mb=_memory_mb(settings, n_jobs)
         ),
         data=data,
-        callbacks=(collector, *settings.callbacks),
+        callbacks=(collector, StopWhenHopeless(HOPELESS), *settings.callbacks),
         progress=settings.progress,
         accept=None if limit_s is None else _affordable(costs, prepared),
         hasty=True,
@@ -392,8 +394,10 @@ def _shown(seconds: float) -> str:
 
 def _nothing_found(study: Study, settings: SearchSettings) -> str:
     causes = [trial.cause for trial in study.history if trial.cause]
-    shown = f" The last one failed because: {causes[-1]}" if causes else ""
-    advice = "Give it more time." if settings.time_limit_s is not None else "Look at the data."
+    told = not causes or causes[-1] in study.stopped_because
+    shown = "" if told else f" The last one failed because: {causes[-1]}"
+    short = settings.time_limit_s is not None and "crashed" not in study.stopped_because
+    advice = "Give it more time." if short else "Look at the data and at what you passed."
     return (
         f"no pipeline could be fitted: {len(study.history)} were tried, and the search stopped "
         f"because {study.stopped_because}.{shown} {advice}"
