@@ -88,7 +88,11 @@ def test_a_table_of_one_column_of_sentences_is_a_table(tmp_path):
         ("really.csv", b"PAR1\x15\x04\x15", ["binary", ".parquet"]),
         ("sheet.csv", b"PK\x03\x04aaaa", ["binary", "spreadsheet"]),
         ("table.xlsx", b"PK\x03\x04", ["'.xlsx'", "not a table format", ".csv"]),
-        ("broken.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99)[:20], ["could not be", "fetch"]),
+        (
+            "broken.csv.gz",
+            gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:20],
+            ["could not be", "fetch"],
+        ),
         ("bad.jsonl", b'{"a": 1}\n{"a": \n', ["bad.jsonl", "json lines"]),
     ],
 )
