@@ -17,7 +17,7 @@ settings.register_profile(
     "ci", max_examples=25, derandomize=True, deadline=None, suppress_health_check=_slow_is_fine
 )
 settings.register_profile(
-    "full", max_examples=1_000, deadline=None, suppress_health_check=_slow_is_fine
+    "full", max_examples=300, deadline=None, suppress_health_check=_slow_is_fine
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full" if REPEATS > 1 else "ci"))
 
