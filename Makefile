@@ -24,7 +24,7 @@ test: $(VENV)/.installed-dev  ## everything that CI checks
 
 test-full: $(VENV)/.installed-dev  ## the same with full repetitions (hours)
 	@$(MAKE) --no-print-directory check docs
-	OCTAVO_REPEATS=$${OCTAVO_REPEATS:-10} $(BIN)/python -m pytest -n $(TEST_WORKERS) -o timeout=3600
+	OCTAVO_REPEATS=$${OCTAVO_REPEATS:-5} $(BIN)/python -m pytest -n $(TEST_WORKERS) -o timeout=3600
 
 check: $(VENV)/.installed-dev  ## format, lint, types, and the floors of imports
 	$(BIN)/ruff format --check .

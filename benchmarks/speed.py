@@ -108,14 +108,12 @@ def proposals(rounds: int) -> None:
         known = problem.space.decode(problem.space.sample(n, rng))
         (first,) = optimizer.ask(1)
         told = [
-            Trial(
-                type(first)(index=i, config=config, seed=i), Status.SUCCESS, (cost(config),)
-            )
+            Trial(type(first)(index=i, config=config, seed=i), Status.SUCCESS, (cost(config),))
             for i, config in enumerate(known)
         ]
         optimizer.tell(told)
         taken = []
-        for i in range(3 * rounds):
+        for _ in range(3 * rounds):
             began = time.process_time()
             (proposal,) = optimizer.ask(1)
             trial = Trial(proposal, Status.SUCCESS, (cost(dict(proposal.config)),))

@@ -4,8 +4,8 @@
 
 Normalized score of a run: 0 is the constant prediction (class frequencies, or the mean), 1 is
 the best of the compared systems on that table and split, linear in the error (1 - roc_auc,
-log_loss, rmse), not below -1, since log loss has no worst value. A run that failed or is
-missing its score counts as the constant prediction.
+log_loss, rmse), not below -1, since log loss has no worst value. A run that failed counts as
+the constant prediction.
 
 A system is *better or even* on a table if its mean score over the splits is better than the
 rival's, or worse by no more than one standard error of the rival's (bootstrap over test rows).
@@ -84,16 +84,23 @@ def main() -> None:
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--system", default="octavo")
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", default="60", help="budgets to show; the first is judged")
     parser.add_argument("--splits", default="", help="only these; default: all")
     given = parser.parse_args()
     rows = read(given.results)
     if given.splits:
         rows = rows[rows["split"].isin([int(text) for text in given.splits.split(",")])]
-    rows = rows[(rows["seconds"] == 0) | (rows["seconds"] == given.seconds)]
-    name = f"{given.system} {given.seconds:g} s" if given.system in SEARCHING else given.system
+    budgets = [float(text) for text in given.seconds.split(",")]
+    rows = rows[rows["seconds"].isin([0.0, *budgets])]
+    name = f"{given.system} {budgets[0]:g} s" if given.system in SEARCHING else given.system
 
-    scores = normalized(rows)
+    # Who has not run everywhere is compared with nobody on the mean.
+    n_places = len(rows[["dataset", "split"]].drop_duplicates())
+    counts = rows.groupby("name").size()
+    partial = counts[counts < n_places]
+    for other, count in partial.items():
+        print(f"{other} is left out of the first table: {count} of {n_places} runs.\n")
+    scores = normalized(rows[~rows["name"].isin(partial.index)])
     overview = pd.DataFrame(
         {
             "mean normalized score": scores.mean(),
@@ -104,14 +111,15 @@ def main() -> None:
             "worst overshoot s": rows.groupby("name")["overshoot"].max().round(1),
             "highest peak MiB": rows.groupby("name")["peak_mb"].max().round(0),
         }
-    ).drop("constant")
+    ).drop(["constant", *partial.index])
     overview["failed"] = overview["failed"].fillna(0)
     overview.index.name = "system"
     ranked = overview.sort_values("mean normalized score", ascending=False)
     print(table(ranked.fillna(0).astype(float)), end="\n\n")
 
     if name in scores:
-        rivals = {rival: against(rows, name, rival) for rival in scores.columns if rival != name}
+        others = [rival for rival in counts.index if rival not in (name, "constant")]
+        rivals = {rival: against(rows, name, rival) for rival in others}
         frame = pd.DataFrame(rivals).T.astype(float)
         frame.index.name = f"{name} against"
         print(table(frame), end="\n\n")
