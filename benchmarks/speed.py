@@ -67,7 +67,7 @@ def cost(config: dict[str, object]) -> float:
 
 def spaces(rounds: int) -> None:
     """The vectorized space beside ConfigSpace."""
-    from ConfigSpace import ConfigurationSpace
+    from ConfigSpace import Configuration, ConfigurationSpace
 
     space = mixed()
     peer = ConfigurationSpace.from_serialized_dict(space.to_json()["space"])
@@ -75,7 +75,7 @@ def spaces(rounds: int) -> None:
     rng = np.random.default_rng(0)
     points = space.sample(n, rng)
     configs = space.decode(points)
-    theirs = peer.sample_configuration(n)
+    theirs = [dict(config) for config in peer.sample_configuration(n)]
     pairs: list[tuple[str, Callable[[], object], Callable[[], object]]] = [
         (
             f"sample {n:,} configurations",
@@ -85,12 +85,12 @@ def spaces(rounds: int) -> None:
         (
             f"encode {n:,} configurations as numbers",
             lambda: space.encode(configs),
-            lambda: np.array([config.get_array() for config in theirs]),
+            lambda: np.array([Configuration(peer, values=c).get_array() for c in theirs]),
         ),
         (
             f"check {n:,} configurations",
             lambda: [space.check(config) for config in configs],
-            lambda: [config.check_valid_configuration() for config in theirs],
+            lambda: [Configuration(peer, values=config) for config in theirs],
         ),
     ]
     for what, ours, their in pairs:
