@@ -94,13 +94,14 @@ def main() -> None:
     rows = rows[rows["seconds"].isin([0.0, *budgets])]
     name = f"{given.system} {budgets[0]:g} s" if given.system in SEARCHING else given.system
 
-    # Who has not run everywhere is compared with nobody on the mean.
+    # A mean over other tables or splits would be no comparison.
     n_places = len(rows[["dataset", "split"]].drop_duplicates())
     counts = rows.groupby("name").size()
     partial = counts[counts < n_places]
     for other, count in partial.items():
-        print(f"{other} is left out of the first table: {count} of {n_places} runs.\n")
-    scores = normalized(rows[~rows["name"].isin(partial.index)])
+        print(f"{other} is left out, with {count} of {n_places} runs; see --splits.\n")
+    rows = rows[~rows["name"].isin(partial.index)]
+    scores = normalized(rows)
     overview = pd.DataFrame(
         {
             "mean normalized score": scores.mean(),
@@ -111,15 +112,14 @@ def main() -> None:
             "worst overshoot s": rows.groupby("name")["overshoot"].max().round(1),
             "highest peak MiB": rows.groupby("name")["peak_mb"].max().round(0),
         }
-    ).drop(["constant", *partial.index])
+    ).drop("constant")
     overview["failed"] = overview["failed"].fillna(0)
     overview.index.name = "system"
     ranked = overview.sort_values("mean normalized score", ascending=False)
     print(table(ranked.fillna(0).astype(float)), end="\n\n")
 
     if name in scores:
-        others = [rival for rival in counts.index if rival not in (name, "constant")]
-        rivals = {rival: against(rows, name, rival) for rival in others}
+        rivals = {rival: against(rows, name, rival) for rival in scores.columns if rival != name}
         frame = pd.DataFrame(rivals).T.astype(float)
         frame.index.name = f"{name} against"
         print(table(frame), end="\n\n")
