@@ -578,7 +578,8 @@ def test_printing_100_mb_keeps_the_beginning_and_the_end(
     assert path.stat().st_size < 1.1 * 2**20
     text = path.read_text().replace("boo\n", "")  # of threads of a trial before
     assert text.startswith("the beginning\n")
-    assert text.rstrip().endswith("the end")
+    # In either order: what C prints waits in a buffer of its own.
+    assert "the end\n" in text[-100:]
     assert "and from C\n" in text[-100:]
     dropped = int(re.search(r"([\d,]+) bytes were dropped", text)[1].replace(",", ""))  # type: ignore[index]
     assert 0 <= dropped - (100_000_033 - 2**20) < 1000

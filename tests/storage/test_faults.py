@@ -220,6 +220,8 @@ def test_another_user_reads_while_the_writer_writes(public):
             "from octavo.errors import OctavoError\n"
             "from octavo.storage import open_store, create_store\n"
             "import octavo.storage.opening, octavo.spaces, alembic\n"
+            # All of it before it becomes somebody else, who may not read where this lies.
+            "open_store(sys.argv[1], write=False).history()[0]\n"
             "if os.getuid() == 0: os.setgid(65534), os.setuid(65534)\n"
             "print(len(list(open_store(sys.argv[1], write=False).history())))\n"
             "try: open_store(sys.argv[1])\n"
