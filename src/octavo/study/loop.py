@@ -50,6 +50,7 @@ lowers its wall-clock limit to so many seconds, None lets it run."""
 
 POLL_S = 0.25  # how long Ctrl-C and the inbox may have to wait while trials run
 LEASE_S = 60.0
+REST = 0.02  # of the time limit: what is left then is nothing to speak of
 PATIENCE = 12  # so many refusals in a row mean that nothing fits any more
 
 
@@ -344,7 +345,13 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
     )
     run.refusals += 1
     if run.refusals >= PATIENCE:
-        run.reason = f"nothing that is proposed fits any more: {why}"
+        wall_s = run.limits.wall_s
+        is_over = wall_s is not None and _left_s(run) < wall_s * REST
+        run.reason = (
+            "the time limit is reached"
+            if is_over
+            else f"nothing that is proposed fits any more: {why}"
+        )
 
 
 def _complete(run: _Run, trial: Trial) -> None:
