@@ -17,18 +17,22 @@ from octavo.optimizers.protocol import Optimizer, Recipe
 
 if TYPE_CHECKING:
     from octavo.optimizers.auto import Auto
+    from octavo.optimizers.gaussian_process import GaussianProcessBO
     from octavo.optimizers.grid import Grid
     from octavo.optimizers.random_forest import RandomForestBO
     from octavo.optimizers.random_search import RandomSearch
     from octavo.optimizers.regularized_evolution import RegularizedEvolution
     from octavo.optimizers.repeats import Repeats
     from octavo.optimizers.sobol import Sobol
+    from octavo.optimizers.tpe import TPE
     from octavo.optimizers.warmed import Warmed
 
 __all__ = [
     "CATALOG",
+    "TPE",
     "WHERE",
     "Auto",
+    "GaussianProcessBO",
     "Grid",
     "Optimizer",
     "RandomForestBO",
@@ -47,7 +51,9 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "random": ("octavo.optimizers.random_search", "RandomSearch"),
         "grid": ("octavo.optimizers.grid", "Grid"),
         "sobol": ("octavo.optimizers.sobol", "Sobol"),
+        "gaussian-process": ("octavo.optimizers.gaussian_process", "GaussianProcessBO"),
         "random-forest": ("octavo.optimizers.random_forest", "RandomForestBO"),
+        "tpe": ("octavo.optimizers.tpe", "TPE"),
         "regularized-evolution": (
             "octavo.optimizers.regularized_evolution",
             "RegularizedEvolution",

@@ -1,0 +1,211 @@
+"""Tree-structured Parzen estimators: the good trials' density against the others'.
+
+Two densities are estimated, of the configurations among the best trials and of all others;
+the next configuration is the draw from the first at which their ratio is largest, which is
+where the expected improvement is. Time grows linearly with the number of trials.
+
+Bergstra et al. (2011), NeurIPS 24. Watanabe (2023), arXiv:2304.11127. Several objectives
+are split by layers of domination, as in Ozaki et al. (2022), Multiobjective Tree-Structured
+Parzen Estimator, JAIR 73; infeasible trials come after feasible ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.errors import SettingError
+from octavo.numerics.pareto import nondominated
+from octavo.optimizers.initial_design import InitialDesign, design_size
+from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
+from octavo.optimizers.protocol import Optimizer
+from octavo.optimizers.told import Seen, Told
+from octavo.optimizers.unseen import Unseen
+from octavo.problem import Problem
+from octavo.spaces.protocol import Points
+from octavo.surrogates.parzen import Parzen
+from octavo.trial import Proposal, Trial
+
+__all__ = ["TPE"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_BUDGET_WITHOUT_LIMIT = 100  # for the fading of beliefs, where no number of trials is set
+_LEAST_LOG_BELIEF = -1e3
+_MOST_GOOD = 25
+
+
+@dataclass(frozen=True)
+class TPE:
+    """Tree-structured Parzen estimator, multivariate.
+
+    Parameters
+    ----------
+    n_initial
+        Configurations tried before the densities are used; by default a few more than there
+        are hyperparameters, and at most a fifth of `max_trials`.
+    good_share
+        Share of trials that count as good, up to 25 of them.
+    n_candidates
+        Draws among which the best is proposed.
+    most_trials
+        Above this, the density of the others is estimated from the latest so many.
+    belief_strength
+        Weight of beliefs at the first model; it fades with one over the number of trials.
+        By default a tenth of `max_trials`.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of its range.
+    """
+
+    n_initial: int | None = None
+    good_share: float = 0.1
+    n_candidates: int = 64
+    most_trials: int = 1000
+    belief_strength: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("n_initial", "n_candidates", "most_trials"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingError(
+                    f"{name}={value!r} must be at least 1. Leave it out for the default."
+                )
+        if not 0 < self.good_share < 1:
+            raise SettingError(
+                f"good_share={self.good_share!r} must lie between 0 and 1: the share of trials "
+                "that count as good. The default does well."
+            )
+        if self.belief_strength is not None and self.belief_strength < 0:
+            raise SettingError(
+                f"belief_strength={self.belief_strength!r} must be at least 0. Use 0 to ignore "
+                "beliefs, or leave it out for a tenth of max_trials."
+            )
+
+    def start(self, problem: Problem, seed: int) -> Optimizer:
+        """A fresh optimizer."""
+        return _TPE(problem, seed, self)
+
+
+class _TPE:
+    def __init__(self, problem: Problem, seed: int, recipe: TPE) -> None:
+        self._problem, self._seed, self._recipe = problem, seed, recipe
+        self._told = Told(problem)
+        self._unseen = Unseen(problem.space)
+        self._design = InitialDesign(problem, seed)
+        self._n_initial = recipe.n_initial or design_size(problem)
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        self._told.extend(trials)
+
+    def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
+        return ask_in_turn(n, pending, self._propose)
+
+    def _propose(self, pending: list[Proposal]) -> Proposal | None:
+        told = self._told
+        index = told.next_index(pending)
+        rng = proposal_rng(self._seed, index)
+        seen = told.seen(pending)
+        n_known = int(told.is_known.sum())
+        if n_known < 2 or (index < self._n_initial and n_known < self._n_initial):
+            point, intent = self._design.draw(index, seen, self._unseen, rng)
+        else:
+            point, intent = self._best_candidate(index, seen, rng), "density ratio"
+            if point is None:  # of a nearly exhausted space, no candidate was new
+                point, intent = self._unseen.draw(seen, rng), "uniform draw"
+        if point is None:
+            return None
+        config = self._problem.space.decode(point)[0]
+        return new_proposal(self._problem, self._seed, index, config, by="tpe", intent=intent)
+
+    def _best_candidate(self, index: int, seen: Seen, rng: np.random.Generator) -> Points | None:
+        told, space = self._told, self._problem.space
+        good, others = self._split()
+        others = others[-self._recipe.most_trials :]
+        columns = told.points.columns
+        values = told.points.values
+        poor = values[others]
+        if len(seen.pending):  # what is being tried already should not be tried again
+            poor = np.concatenate([poor, seen.pending.aligned(columns).values])
+        near, far = Parzen(values[good], columns), Parzen(poor, columns)
+        candidates = self._candidates(near, told.points[good], rng)
+        encoded = candidates.aligned(columns).values
+        value = near.log_density(encoded) - far.log_density(encoded)
+        fading = self._belief_strength / (index + 1)
+        if fading > 0:
+            value = value + fading * np.maximum(space.log_belief(candidates), _LEAST_LOG_BELIEF)
+        ranked = candidates[np.argsort(-value, kind="stable")]
+        row = seen.first_unseen(ranked)
+        return None if row is None else ranked[row : row + 1]
+
+    def _candidates(self, near: Parzen, good: Points, rng: np.random.Generator) -> Points:
+        """Draws from the density of the good ones, as legal configurations."""
+        space, n = self._problem.space, self._recipe.n_candidates
+        if good.columns == space.columns and space.n_dims == len(space.columns):
+            points, _ = space.from_unit(near.draw(n, rng))
+            if len(points):
+                return points
+        # A space whose columns grow: children and neighbours of the good ones instead.
+        pairs = rng.integers(len(good), size=(2, n))
+        children = space.recombine(good[pairs[0]], good[pairs[1]], rng)
+        return Points.join([children, space.mutate(good[pairs[0]], rng)])
+
+    def _split(self) -> tuple[Ints, Ints]:
+        """Rows of the good trials, and of all others, each in order of completion."""
+        told = self._told
+        order = _best_first(told)
+        n_good = min(int(np.ceil(self._recipe.good_share * len(order))), _MOST_GOOD)
+        n_good = max(1, min(n_good, int(told.is_known.sum())))
+        return np.sort(order[:n_good]), np.sort(order[n_good:])
+
+    @property
+    def _belief_strength(self) -> float:
+        if self._recipe.belief_strength is not None:
+            return self._recipe.belief_strength
+        return (self._problem.limits.max_trials or _BUDGET_WITHOUT_LIMIT) / 10
+
+
+def _best_first(told: Told) -> Ints:
+    """All rows: at full budget before cheaper, feasible before infeasible before failed."""
+    if told.costs.shape[1] == 1:
+        cost = np.where(told.is_known, told.costs[:, 0], np.inf)
+    else:
+        cost = _layers(told.costs, told.is_feasible if told.is_feasible.any() else told.is_known)
+    violation = _violation(told)
+    return np.lexsort([cost, violation, ~told.is_known, -told.fidelity]).astype(np.int64)
+
+
+def _violation(told: Told) -> Floats:
+    """By how much the bounds are missed in all; 0 where they hold, infinite where unknown."""
+    total = np.zeros(len(told))
+    for column, constraint in enumerate(told.problem.constraints):
+        value = told.constraints[:, column]
+        low = -np.inf if constraint.low is None else constraint.low
+        high = np.inf if constraint.high is None else constraint.high
+        miss = np.maximum(np.maximum(low - value, value - high), 0.0)
+        total += np.where(np.isnan(value), np.inf, miss)
+    return total
+
+
+def _layers(costs: Floats, among: NDArray[np.bool_]) -> Floats:
+    """Number of the layer of domination that each row is in, within it by mean rank."""
+    n = len(costs)
+    layer = np.full(n, np.inf)
+    left = np.flatnonzero(among & ~np.isnan(costs).any(axis=1))
+    number = 0
+    ranks = np.zeros(n)
+    if len(left):
+        ranks[left] = costs[left].argsort(axis=0).argsort(axis=0).mean(axis=1) / (len(left) + 1)
+    while len(left) and number < _MOST_GOOD:
+        front = nondominated(costs[left])
+        layer[left[front]] = number + ranks[left[front]]
+        left = left[~front]
+        number += 1
+    layer[left] = number + ranks[left]
+    return layer
