@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from octavo.errors import SettingError
+from octavo.optimizers.gaussian_process import GaussianProcessBO
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
+from octavo.optimizers.tpe import TPE
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem
 from octavo.spaces import Categorical, Float, Integer, space
 from octavo.testing import live
@@ -35,34 +37,41 @@ def run(recipe, problem, seed=0, n=60, respond=respond, workers=1):
     return moments[-1].told
 
 
+MODELS = [RandomForestBO(random_share=0.0), GaussianProcessBO(), TPE()]
+every_model = pytest.mark.parametrize("recipe", MODELS, ids=["forest", "gp", "tpe"])
+
+
 @pytest.mark.parametrize("workers", [1, 8])
-def test_it_beats_random_search_on_a_conditional_space(workers) -> None:
+@pytest.mark.parametrize("ours", [RandomForestBO(), GaussianProcessBO(), TPE()])
+def test_it_beats_random_search_on_a_conditional_space(ours, workers) -> None:
     # Were the two equal, winning 9 or 10 of 10 paired runs would have a chance of 0.011.
     problem = Problem(MIXED, limits=Limits(max_trials=60))
     wins = 0
     for seed in range(10):
-        ours, theirs = (
+        best, rival = (
             min(t.costs[0] for t in run(recipe, problem, seed, workers=workers))
-            for recipe in (RandomForestBO(), RandomSearch())
+            for recipe in (ours, RandomSearch())
         )
-        wins += ours < theirs
+        wins += best < rival
     assert wins >= 9
 
 
-def test_it_stays_away_from_where_trials_fail() -> None:
+@every_model
+def test_it_stays_away_from_where_trials_fail(recipe) -> None:
     def fails(problem, proposal) -> Trial:
         if proposal.config["x"] > 0:
             return Trial(proposal, Status.MEMORY, (float("nan"),))
         return respond(problem, proposal)
 
-    told = run(RandomForestBO(random_share=0.0), Problem(MIXED), n=60, respond=fails)
+    told = run(recipe, Problem(MIXED), n=60, respond=fails)
     failed = [trial.status is Status.MEMORY for trial in told]
     assert sum(failed[:10]) >= 2  # the design, which cannot know
     # The optimum lies beyond the border of failures, so some attempts near it are fair.
     assert sum(failed[20:]) / len(failed[20:]) < 0.35
 
 
-def test_constraints_are_learned() -> None:
+@every_model
+def test_constraints_are_learned(recipe) -> None:
     problem = Problem(
         space(x=Float(0, 1), y=Float(0, 1)), constraints=(Constraint("size", high=0.5),)
     )
@@ -71,7 +80,7 @@ def test_constraints_are_learned() -> None:
         x, y = proposal.config["x"], proposal.config["y"]
         return Trial(proposal, Status.SUCCESS, (-x + (y - 0.3) ** 2,), (x,))
 
-    told = run(RandomForestBO(random_share=0.0), problem, n=60, respond=tempting)
+    told = run(recipe, problem, n=60, respond=tempting)
     feasible = [trial for trial in told if trial.config["x"] <= 0.5]
     assert min(trial.costs[0] for trial in feasible) < -0.48  # the best feasible cost is -0.5
     # The optimum lies on the border, so some attempts just beyond it are fair; the tempting
@@ -79,7 +88,8 @@ def test_constraints_are_learned() -> None:
     assert sum(trial.config["x"] > 0.6 for trial in told[20:]) < 0.15 * len(told[20:])
 
 
-def test_several_objectives_spread_along_the_front() -> None:
+@every_model
+def test_several_objectives_spread_along_the_front(recipe) -> None:
     problem = Problem(
         space(x=Float(0, 1), y=Float(0, 1)), objectives=(Objective("f"), Objective("g"))
     )
@@ -88,21 +98,22 @@ def test_several_objectives_spread_along_the_front() -> None:
         x, y = proposal.config["x"], proposal.config["y"]
         return Trial(proposal, Status.SUCCESS, (x + y**2, 1 - x + y**2))
 
-    def good(recipe):
-        told = run(recipe, problem, n=60, respond=both)
+    def good(of):
+        told = run(of, problem, n=60, respond=both)
         return [trial.config["x"] for trial in told[20:] if trial.config["y"] < 0.1]
 
-    near = good(RandomForestBO())
+    near = good(recipe)
     assert len(near) > 2 * len(good(RandomSearch()))
     assert min(near) < 0.25 and max(near) > 0.75
 
 
-def test_belief_leads_at_first_and_evidence_later() -> None:
+@every_model
+def test_belief_leads_at_first_and_evidence_later(recipe) -> None:
     def far(problem, proposal) -> Trial:  # the belief, 0.1, is wrong: the optimum is at 0.8
         return Trial(proposal, Status.SUCCESS, (abs(proposal.config["x"] - 0.8),))
 
     believed = Problem(space(x=Float(0, 1, prior=0.1), y=Float(0, 1)), limits=Limits(max_trials=60))
-    told = run(RandomForestBO(), believed, n=60, respond=far)
+    told = run(recipe, believed, n=60, respond=far)
     assert told[0].config["x"] == pytest.approx(0.1, abs=0.02)
     start = [trial.config["x"] for trial in told[:12]]
     end = [trial.config["x"] for trial in told[-20:]]
@@ -110,7 +121,8 @@ def test_belief_leads_at_first_and_evidence_later() -> None:
     assert abs(np.median(end) - 0.8) < 0.1
 
 
-def test_low_fidelity_trials_inform_the_model() -> None:
+@every_model
+def test_low_fidelity_trials_inform_the_model(recipe) -> None:
     problem = Problem(
         space(x=Float(0, 1), c=Categorical(list("abcdefgh"))), fidelity=Fidelity("epochs", 1, 81)
     )
@@ -124,7 +136,7 @@ def test_low_fidelity_trials_inform_the_model() -> None:
         )
         for i, config in enumerate(points)
     ]
-    optimizer = RandomForestBO(random_share=0.0).start(problem, seed=0)
+    optimizer = recipe.start(problem, seed=0)
     optimizer.tell(history)
     asked = optimizer.ask(8)
     assert {p.fidelity for p in asked} == {81}
@@ -132,10 +144,11 @@ def test_low_fidelity_trials_inform_the_model() -> None:
     assert np.median([abs(p.config["x"] - 0.7) for p in asked]) < 0.2
 
 
-def test_pending_trials_push_proposals_apart() -> None:
+@every_model
+def test_pending_trials_push_proposals_apart(recipe) -> None:
     problem = Problem(space(x=Float(0, 1), y=Float(0, 1)))
-    optimizer = RandomForestBO(random_share=0.0).start(problem, seed=0)
-    optimizer.tell(run(RandomForestBO(), problem, n=30, respond=lambda _, p: Trial(
+    optimizer = recipe.start(problem, seed=0)
+    optimizer.tell(run(recipe, problem, n=30, respond=lambda _, p: Trial(
         p, Status.SUCCESS, ((p.config["x"] - 0.5) ** 2 + (p.config["y"] - 0.5) ** 2,)
     )))  # fmt: skip
     batch = [tuple(p.config.values()) for p in optimizer.ask(8)]
