@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-__all__ = ["log_scaled", "normal_scores", "winsorized"]
+__all__ = ["log_scaled", "normal_scores", "signed_log_scaled", "winsorized"]
 
 Floats = NDArray[np.float64]
 
@@ -68,6 +68,33 @@ def log_scaled(costs: Floats) -> Floats:
     # optimum sees ever finer differences there magnified, and never leaves it.
     margin = max(float(np.quantile(unit, 0.05)), 0.05 * float(np.median(unit)), 1e-12)
     return _standardized(np.log(unit + margin))
+
+
+def signed_log_scaled(excess: Floats) -> Floats:
+    """Distances from a bound, with their sign, on a logarithmic scale; the bound stays at 0.
+
+    Parameters
+    ----------
+    excess : shape (n,)
+        Finite; positive on the wrong side of the bound.
+
+    Returns
+    -------
+    shape (n,)
+        In the order of `excess` and of the same signs; the root of the mean square is 1.
+
+    Examples
+    --------
+    >>> signed_log_scaled(np.array([-1.0, 0.0, 1000.0])).round(2)
+    array([-0.17,  0.  ,  1.72])
+    """
+    size = np.abs(excess)
+    top = float(size.max(initial=0.0))
+    if not top > 0:
+        return np.zeros(len(excess))
+    unit = size / top
+    scaled = np.sign(excess) * np.log1p(unit / max(float(np.median(unit)), 1e-12))
+    return np.asarray(scaled / np.sqrt(np.mean(np.square(scaled))))
 
 
 def winsorized(costs: Floats, reach: float = 3.0) -> Floats:

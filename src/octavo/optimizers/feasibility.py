@@ -1,8 +1,8 @@
-"""How probable it is that a configuration runs through and meets the constraints.
+"""How probable it is that a configuration runs through and meets the constraints, by forests.
 
 One forest for each constraint, and one for whether a trial ends with a cost at all, multiplied:
-Gardner et al. (2014), Bayesian Optimization with Inequality Constraints, ICML. Forests rather
-than Gaussian processes, because what crashes has sharp edges.
+Gardner et al. (2014), Bayesian Optimization with Inequality Constraints, ICML. What crashes
+has sharp edges, and forests have them too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.told import Told
 from octavo.spaces.protocol import Points
 from octavo.surrogates.forest import Forest, ForestSettings, fit_forest
@@ -17,6 +18,7 @@ from octavo.surrogates.forest import Forest, ForestSettings, fit_forest
 __all__ = ["Feasibility"]
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 _LEAST_PROBABILITY = 1e-6
 
@@ -32,38 +34,44 @@ class Feasibility:
         Grows the trees.
     n_trees
         In each forest.
-    with_failures
+    of_constraints
+        Whether constraints are learned.
+    of_failures
         Whether trials without costs count against what is like them.
     """
 
     def __init__(
-        self, told: Told, rng: np.random.Generator, *, n_trees: int, with_failures: bool
+        self,
+        told: Told,
+        rng: np.random.Generator,
+        *,
+        n_trees: int,
+        of_constraints: bool = True,
+        of_failures: bool = False,
     ) -> None:
-        columns = told.points.columns
-        self._columns = columns
-        choices = [0 if column.is_ordered else column.n_values or 0 for column in columns]
-        n_choices = np.array(choices, dtype=np.int64)
-        settings = ForestSettings(n_trees=n_trees)
-        self._forests: list[Forest] = []
-        targets: list[tuple[NDArray[np.bool_], Floats]] = []
-        if with_failures and not told.is_known.all():
+        self._encoded = Encoded(told)
+        targets: list[tuple[Bools, Floats]] = []
+        if of_failures and not told.is_known.all():
             targets.append((np.ones(len(told), dtype=bool), told.is_known.astype(np.float64)))
-        for column, constraint in enumerate(told.problem.constraints):
+        for column, constraint in enumerate(told.problem.constraints if of_constraints else ()):
             # A trial that failed says nothing about a quantity that was never measured.
             measured = told.is_known & ~np.isnan(told.constraints[:, column])
             met = [constraint.is_met(value) for value in told.constraints[measured, column]]
             targets.append((measured, np.array(met, dtype=np.float64)))
+        self._forests: list[Forest] = []
+        settings = ForestSettings(n_trees=n_trees)
         for rows, met_or_not in targets:
             if len(met_or_not):
-                values = told.points.values[rows]
-                self._forests.append(fit_forest(values, met_or_not, n_choices, rng, settings))
+                X = self._encoded.matrix(told.points[rows], told.fidelity[rows])
+                choices = self._encoded.n_choices
+                self._forests.append(fit_forest(X, met_or_not, choices, rng, settings))
 
     def log_probability(self, points: Points) -> Floats:
         """Logarithm of the probability that each row is feasible, shape (n,)."""
         total = np.zeros(len(points))
         if self._forests:
-            values = points.aligned(self._columns).values
+            X = self._encoded.matrix(points)
             for forest in self._forests:
-                probability, _ = forest.predict(values)
+                probability, _ = forest.predict(X)
                 total += np.log(np.clip(probability, _LEAST_PROBABILITY, 1.0))
         return total

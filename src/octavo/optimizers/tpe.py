@@ -11,31 +11,30 @@ Parzen Estimator, JAIR 73; infeasible trials come after feasible ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
 from octavo.numerics.pareto import nondominated
-from octavo.optimizers.initial_design import InitialDesign, design_size
-from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
+from octavo.optimizers.beliefs import FadingBelief
+from octavo.optimizers.cube import Cube
+from octavo.optimizers.model_based import ModelBased, Moment, n_initial
 from octavo.optimizers.protocol import Optimizer
-from octavo.optimizers.told import Seen, Told
-from octavo.optimizers.unseen import Unseen
+from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
+from octavo.optimizers.told import Told
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
 from octavo.surrogates.parzen import Parzen
-from octavo.trial import Proposal, Trial
 
 __all__ = ["TPE"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_BUDGET_WITHOUT_LIMIT = 100  # for the fading of beliefs, where no number of trials is set
-_LEAST_LOG_BELIEF = -1e3
 _MOST_GOOD = 25
 
 
@@ -71,62 +70,33 @@ class TPE:
     belief_strength: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("n_initial", "n_candidates", "most_trials"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SettingError(
-                    f"{name}={value!r} must be at least 1. Leave it out for the default."
-                )
+        check_at_least(self, 1, "n_initial", "n_candidates", "most_trials")
         if not 0 < self.good_share < 1:
             raise SettingError(
                 f"good_share={self.good_share!r} must lie between 0 and 1: the share of trials "
                 "that count as good. The default does well."
             )
-        if self.belief_strength is not None and self.belief_strength < 0:
-            raise SettingError(
-                f"belief_strength={self.belief_strength!r} must be at least 0. Use 0 to ignore "
-                "beliefs, or leave it out for a tenth of max_trials."
-            )
+        check_at_least(self, 0, "belief_strength", hint=IGNORE_BELIEFS)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
-        return _TPE(problem, seed, self)
+        n = n_initial(problem, self.n_initial)
+        belief = FadingBelief(problem, self.belief_strength, n)
+        return ModelBased(problem, seed, _Densities(problem, self, belief), n_initial=n)
 
 
-class _TPE:
-    def __init__(self, problem: Problem, seed: int, recipe: TPE) -> None:
-        self._problem, self._seed, self._recipe = problem, seed, recipe
-        self._told = Told(problem)
-        self._unseen = Unseen(problem.space)
-        self._design = InitialDesign(problem, seed)
-        self._n_initial = recipe.n_initial or design_size(problem)
+class _Densities:
+    name = "tpe"
+    intent = "density ratio"
+    least_known = 2
 
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self._told.extend(trials)
+    def __init__(self, problem: Problem, recipe: TPE, belief: FadingBelief) -> None:
+        self._problem, self._recipe, self._belief = problem, recipe, belief
+        self._cube = Cube(problem.space)
 
-    def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
-        return ask_in_turn(n, pending, self._propose)
-
-    def _propose(self, pending: list[Proposal]) -> Proposal | None:
-        told = self._told
-        index = told.next_index(pending)
-        rng = proposal_rng(self._seed, index)
-        seen = told.seen(pending)
-        n_known = int(told.is_known.sum())
-        if n_known < 2 or (index < self._n_initial and n_known < self._n_initial):
-            point, intent = self._design.draw(index, seen, self._unseen, rng)
-        else:
-            point, intent = self._best_candidate(index, seen, rng), "density ratio"
-            if point is None:  # of a nearly exhausted space, no candidate was new
-                point, intent = self._unseen.draw(seen, rng), "uniform draw"
-        if point is None:
-            return None
-        config = self._problem.space.decode(point)[0]
-        return new_proposal(self._problem, self._seed, index, config, by="tpe", intent=intent)
-
-    def _best_candidate(self, index: int, seen: Seen, rng: np.random.Generator) -> Points | None:
-        told, space = self._told, self._problem.space
-        good, others = self._split()
+    def rank(self, moment: Moment) -> tuple[Points, Mapping[str, Any]]:
+        told, seen, rng = moment.told, moment.seen, moment.rng
+        good, others = self._split(told)
         others = others[-self._recipe.most_trials :]
         columns = told.points.columns
         values = told.points.values
@@ -137,18 +107,14 @@ class _TPE:
         candidates = self._candidates(near, told.points[good], rng)
         encoded = candidates.aligned(columns).values
         value = near.log_density(encoded) - far.log_density(encoded)
-        fading = self._belief_strength / (index + 1)
-        if fading > 0:
-            value = value + fading * np.maximum(space.log_belief(candidates), _LEAST_LOG_BELIEF)
-        ranked = candidates[np.argsort(-value, kind="stable")]
-        row = seen.first_unseen(ranked)
-        return None if row is None else ranked[row : row + 1]
+        value += self._belief.log_weight(candidates, moment.index)
+        return candidates[np.argsort(-value, kind="stable")], {}
 
     def _candidates(self, near: Parzen, good: Points, rng: np.random.Generator) -> Points:
         """Draws from the density of the good ones, as legal configurations."""
         space, n = self._problem.space, self._recipe.n_candidates
-        if good.columns == space.columns and space.n_dims == len(space.columns):
-            points, _ = space.from_unit(near.draw(n, rng))
+        if self._cube.is_free:
+            points, _ = self._cube.legal(near.draw(n, rng), rng)
             if len(points):
                 return points
         # A space whose columns grow: children and neighbours of the good ones instead.
@@ -156,19 +122,12 @@ class _TPE:
         children = space.recombine(good[pairs[0]], good[pairs[1]], rng)
         return Points.join([children, space.mutate(good[pairs[0]], rng)])
 
-    def _split(self) -> tuple[Ints, Ints]:
+    def _split(self, told: Told) -> tuple[Ints, Ints]:
         """Rows of the good trials, and of all others, each in order of completion."""
-        told = self._told
         order = _best_first(told)
         n_good = min(int(np.ceil(self._recipe.good_share * len(order))), _MOST_GOOD)
         n_good = max(1, min(n_good, int(told.is_known.sum())))
         return np.sort(order[:n_good]), np.sort(order[n_good:])
-
-    @property
-    def _belief_strength(self) -> float:
-        if self._recipe.belief_strength is not None:
-            return self._recipe.belief_strength
-        return (self._problem.limits.max_trials or _BUDGET_WITHOUT_LIMIT) / 10
 
 
 def _best_first(told: Told) -> Ints:

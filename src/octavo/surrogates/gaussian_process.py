@@ -242,9 +242,7 @@ class GaussianProcess:
         variance = self._parameters.scale + _CONSTANT - np.einsum("ij,ij->j", half, half)
         return cross @ self._alpha, np.sqrt(np.maximum(variance, 1e-16))
 
-    def predict_with_gradient(
-        self, features: Features
-    ) -> tuple[Floats, Floats, Floats, Floats]:
+    def predict_with_gradient(self, features: Features) -> tuple[Floats, Floats, Floats, Floats]:
         """Mean and deviation, shape (m,), and their derivatives by the numbers, (m, p)."""
         scales, scale = self._parameters.scales, self._parameters.scale
         kernel, slope = factors(features, self._features, scales)

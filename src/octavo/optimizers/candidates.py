@@ -1,0 +1,145 @@
+"""Finding the configurations that a utility of Gaussian processes likes best.
+
+Random configurations and moves from the best tried ones are ranked; the best of them climb by
+gradient in their numbers, then by moves of one hyperparameter at a time, and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from octavo.optimizers.cube import Cube
+from octavo.optimizers.encoded import Encoded
+from octavo.optimizers.processes import Processes
+from octavo.optimizers.utilities import Utility
+from octavo.spaces.protocol import Points, Space
+from octavo.surrogates.kernel import Layout
+
+__all__ = ["Search"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_FINE = 20  # a discrete number of more values than this is climbed as if it were continuous
+_N_NEAR = 100  # moves from the best tried ones
+_N_MOVES = 40  # from the tops
+_ROUNDS = 2  # of climbing and moving
+_STEPS = 20  # of one climb
+
+
+class Search:
+    """Maximizes a utility plus a prior.
+
+    Parameters
+    ----------
+    space, cube
+        Where to search.
+    encoded, layout
+        How configurations become features.
+    processes, utility
+        What they say, and what that is worth.
+    prior
+        Added to the logarithm of the utility; it has no gradient.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        cube: Cube,
+        encoded: Encoded,
+        layout: Layout,
+        processes: Processes,
+        utility: Utility,
+        prior: Callable[[Points], Floats],
+    ) -> None:
+        self._space, self._cube = space, cube
+        self._encoded, self._layout = encoded, layout
+        self._processes, self._utility, self._prior = processes, utility, prior
+        ordered = layout.ordered.tolist()
+        fine = [
+            place
+            for place, j in enumerate(ordered)
+            if (encoded.columns[j].n_values or np.inf) > _FINE and j < len(space.columns)
+        ]
+        self._numbers: Ints = np.array(fine, dtype=np.int64)  # among the features
+        self._columns: Ints = layout.ordered[self._numbers]  # among the encoded columns
+
+    def value(self, points: Points) -> Floats:
+        """Shape (n,)."""
+        features = self._layout.features(self._encoded.matrix(points))
+        mean, deviation = self._processes.predict(features)
+        return self._utility.log_value(mean, deviation) + self._prior(points)
+
+    def rank(
+        self, incumbents: Points, rng: np.random.Generator, *, n_random: int, n_climbs: int
+    ) -> Points:
+        """Candidates, best first.
+
+        Parameters
+        ----------
+        incumbents
+            The best configurations tried so far; at least one.
+        rng
+            Draws everything.
+        n_random
+            Random configurations.
+        n_climbs
+            How many of the best are improved.
+        """
+        random = self._space.sample(n_random, rng)
+        near = self._space.mutate(incumbents[np.arange(_N_NEAR) % len(incumbents)], rng)
+        points = Points.join([random, near])
+        values = self.value(points)
+        for _ in range(_ROUNDS if n_climbs else 0):
+            order = np.argsort(-values, kind="stable")[:n_climbs]
+            tops = self._climb(points[order], rng)
+            moves = self._space.mutate(tops[np.arange(_N_MOVES) % len(tops)], rng)
+            more = Points.join([tops, moves])
+            points = Points.join([points, more])
+            values = np.concatenate([values, self.value(more)])
+        return points[np.argsort(-values, kind="stable")]
+
+    def _climb(self, starts: Points, rng: np.random.Generator) -> Points:
+        """The tops that are reached; a start stays where its top would not be legal."""
+        if not (self._cube.is_free and self._encoded.is_complete(starts)):
+            return starts
+        matrix = self._encoded.matrix(starts)
+        which = ~np.isnan(matrix[:, self._columns])
+        if not which.any():
+            return starts
+        # One unit along each axis is one length scale: the preconditioner.
+        length = np.clip(self._processes.lengths[self._numbers], 0.05, 2.0)
+        unit = np.broadcast_to(length, which.shape)[which]
+        at = matrix[:, self._columns]
+
+        def loss(x: Floats) -> tuple[float, Floats]:
+            at[which] = x * unit
+            matrix[:, self._columns] = at
+            value, gradient = self._value_with_gradient(matrix)
+            return -float(value.sum()), -gradient[which] * unit
+
+        found = minimize(
+            loss,
+            at[which] / unit,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=list(zip(np.zeros(len(unit)), 1.0 / unit, strict=True)),
+            options={"maxiter": _STEPS},
+        )
+        at[which] = np.clip(found.x * unit, 0.0, 1.0)
+        matrix[:, self._columns] = at
+        tops, legal = self._cube.legal(self._encoded.points(matrix).values, rng)
+        return Points.join([tops, starts[~legal]])
+
+    def _value_with_gradient(self, matrix: Floats) -> tuple[Floats, Floats]:
+        """The utility at each row, and its derivatives by the climbed columns."""
+        features = self._layout.features(matrix)
+        mean, deviation, mean_by_x, deviation_by_x = self._processes.predict_with_gradient(features)
+        by_mean, by_deviation = self._utility.gradient(mean, deviation)
+        gradient = np.einsum("km,kmp->mp", by_mean, mean_by_x)
+        gradient += np.einsum("km,kmp->mp", by_deviation, deviation_by_x)
+        return self._utility.log_value(mean, deviation), gradient[:, self._numbers]

@@ -1,0 +1,59 @@
+"""Moving configurations freely in the unit cube, where a space's encoding allows it.
+
+Most spaces read a row of the cube as a configuration column by column; then any row can be
+made legal at once, whole matrices at a time. Trees read it as a sequence of choices, where
+the meaning of a place depends on all earlier ones; they are left to `mutate` and `recombine`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.spaces.protocol import Points, Space
+
+__all__ = ["Cube"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_PROBES = 8
+
+
+class Cube:
+    """Rows of the unit cube as configurations of a space.
+
+    Parameters
+    ----------
+    space
+        Any space.
+
+    Attributes
+    ----------
+    is_free
+        Whether the encoding of a configuration is read as that configuration.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self.is_free = len(space.columns) == space.n_dims > 0 and self._reads_back()
+
+    def _reads_back(self) -> bool:
+        points = self._space.sample(_PROBES, np.random.default_rng(0))
+        if points.columns != self._space.columns:
+            return False
+        again, legal = self.legal(points.values, np.random.default_rng(1))
+        return bool(legal.all()) and again.keys() == points.keys()
+
+    def legal(self, values: Floats, rng: np.random.Generator) -> tuple[Points, Bools]:
+        """The configurations at these places, and which rows are legal.
+
+        Parameters
+        ----------
+        values : shape (n, d)
+            In [0, 1]; what becomes active where there is NaN is drawn.
+        rng
+            Draws it.
+        """
+        u = np.where(np.isnan(values), rng.random(values.shape), values)
+        return self._space.from_unit(u)
