@@ -1,6 +1,7 @@
 """Data placed in files come back equal, mapped, and are written once."""
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -172,6 +173,20 @@ def test_fingerprints_are_the_same_in_another_process() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout
     assert json.loads(output.splitlines()[-1]) == every_fingerprint()
+
+
+def test_what_was_loaded_again_has_the_same_fingerprint() -> None:
+    text = "".join(["mul", "ticlass"])
+    value = {"one": [text, text], "two": [text, "".join(["multi", "class"])]}
+    again = pickle.loads(pickle.dumps(value))
+    apart = {"one": [text, "".join(["multi", "class"])], "two": [text, text]}
+    assert fingerprint({"v": value}) == fingerprint({"v": again}) == fingerprint({"v": apart})
+    cycle: list[Any] = [1]
+    cycle.append(cycle)
+    other: list[Any] = [2]
+    other.append(other)
+    assert fingerprint({"v": cycle}) == fingerprint({"v": pickle.loads(pickle.dumps(cycle))})
+    assert fingerprint({"v": cycle}) != fingerprint({"v": other})
 
 
 def test_fingerprints_see_every_change() -> None:

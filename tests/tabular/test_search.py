@@ -15,6 +15,7 @@ from octavo.ensemble.metrics import get_metric
 from octavo.errors import SettingError
 from octavo.tabular.evidence import validation_score
 from octavo.tabular.models import estimator_family
+from octavo.tabular.search import resume_search
 
 QUICK = {"time_limit": None, "random_state": 0}
 CHEAP = {**QUICK, "max_trials": 2, "include": ["linear", "lightgbm"]}
@@ -360,3 +361,19 @@ def test_a_folder_with_a_run_is_not_overwritten(iris, tmp_path):
     AutoClassifier(**CHEAP, output_folder=tmp_path / "run").fit(X, y)
     with pytest.raises(octavo.errors.OctavoError, match=r"resume|another|new"):
         AutoClassifier(**CHEAP, output_folder=tmp_path / "run").fit(X, y)
+
+
+def test_models_of_trials_that_never_ended_do_not_stay_on_disk(iris, tmp_path):
+    folder = tmp_path / "run"
+    AutoClassifier(**CHEAP, n_jobs=2, output_folder=folder).fit(*iris)
+    kept = {path.parent.name for path in (folder / "trials").glob("*/models.pkl")}
+    assert kept == {"0", "1"}
+    # What a trial leaves that had written its models when the time was over.
+    cut_off = folder / "trials" / "7"
+    cut_off.mkdir()
+    for name in ("models.pkl", "oof.npy"):
+        (cut_off / name).write_bytes(b"all of it, or only half")
+    resume_search(folder, max_trials=3, n_jobs=2)
+    after = {path.parent.name for path in (folder / "trials").glob("*/models.pkl")}
+    assert kept <= after <= {"0", "1", "2"}
+    assert not (cut_off / "oof.npy").exists()

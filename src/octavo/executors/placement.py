@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import mmap
 import os
@@ -22,7 +23,7 @@ import pickle
 import re
 import struct
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
@@ -301,20 +302,42 @@ class _Pickle:
 
         buffers: list[pickle.PickleBuffer] = []
         stream = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+        self.value = value
         self.parts = [memoryview(stream), *(buffer.raw() for buffer in buffers)]
 
     def chunks(self) -> Iterator[Any]:
-        yield self._header()
-        yield from self.parts
+        parts = _unshared(self.value) or self.parts
+        yield _header(parts)
+        yield from parts
 
     def write(self, file: BinaryIO) -> None:
-        file.write(self._header())
+        file.write(_header(self.parts))
         for part in self.parts:
             file.write(bytes(-file.tell() % _ALIGNMENT))
             file.write(part)
 
-    def _header(self) -> bytes:
-        return struct.pack(f"<{len(self.parts) + 1}Q", len(self.parts), *map(len, self.parts))
+
+def _header(parts: Sequence[memoryview]) -> bytes:
+    return struct.pack(f"<{len(parts) + 1}Q", len(parts), *map(len, parts))
+
+
+def _unshared(value: Any) -> list[memoryview] | None:
+    """A pickle in which every object is written out, and its buffers; None of cyclic objects.
+
+    An ordinary pickle also tells which of equal texts are one object in memory. That changes
+    when a value is loaded again, and is no difference between two values.
+    """
+    import cloudpickle
+
+    buffers: list[pickle.PickleBuffer] = []
+    stream = io.BytesIO()
+    pickler = cloudpickle.Pickler(stream, protocol=5, buffer_callback=buffers.append)
+    pickler.fast = True
+    try:
+        pickler.dump(value)
+    except (ValueError, RecursionError, pickle.PicklingError):  # how it says "a cycle"
+        return None
+    return [stream.getbuffer(), *(buffer.raw() for buffer in buffers)]
 
 
 def _load_pickle(path: Path) -> Any:

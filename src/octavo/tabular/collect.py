@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,21 @@ class Collector:
         )
         self._selecting_s += time.monotonic() - began
         return self.selection
+
+    def sweep(self, completed: Collection[int]) -> None:
+        """Remove what trials left that were in flight when the search ended.
+
+        They may have written their models before they were cancelled, which nobody counts.
+
+        Parameters
+        ----------
+        completed
+            Indices of completed trials, whose files are kept or were removed already.
+        """
+        for name in (MODELS, OOF, TEST):
+            for path in (self._folder / "trials").glob(f"*/{name}"):
+                if int(path.parent.name) not in completed:
+                    path.unlink()
 
     def _take(self, trial: Trial) -> bool:
         """Keep a trial if it is among the best; whether it was kept."""

@@ -277,6 +277,7 @@ def _explore(
         hasty=True,
         began=began,
     )
+    collector.sweep({trial.index for trial in study.history})
     left_s = None if limit_s is None else limit_s - (time.monotonic() - began)
     selection = collector.reselect(
         len(study.history), time_limit_s=None if left_s is None else max(left_s * 0.4, 0.05)
