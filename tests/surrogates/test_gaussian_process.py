@@ -61,7 +61,7 @@ def test_the_kernel_is_positive_definite(seed: int, n: int) -> None:
 def test_what_is_inactive_is_one_place_whatever_else_differs() -> None:
     """Between configurations without a hyperparameter, its length scale means nothing."""
     layout, features, _, _ = known(CONDITIONAL, 60, 0)
-    no_net = np.flatnonzero(features.categories[:, 0] != 1)
+    no_net = np.flatnonzero(features.one_hot[:, 1] == 0)
     mode = prior_mode(layout)
     length = mode.scales.length.copy()
     length[layout.number_names.index("width")] = 1e-2
@@ -145,7 +145,7 @@ def test_gradients_of_the_prediction_are_its_derivatives(seed: int) -> None:
         sides = []
         for step in (h, -h):
             moved = layout.features(CONDITIONAL.sample(4, rng).values)
-            moved.numbers, moved.categories = asked.numbers.copy(), asked.categories
+            moved.numbers, moved.one_hot = asked.numbers.copy(), asked.one_hot
             moved.numbers[:, j] += step
             sides.append(process.predict(moved))
         for at, derivative in ((0, by_mean), (1, by_deviation)):

@@ -86,14 +86,15 @@ def signed_log_scaled(excess: Floats) -> Floats:
     Examples
     --------
     >>> signed_log_scaled(np.array([-1.0, 0.0, 1000.0])).round(2)
-    array([-0.17,  0.  ,  1.72])
+    array([-0.01,  0.  ,  1.73])
     """
     size = np.abs(excess)
     top = float(size.max(initial=0.0))
     if not top > 0:
         return np.zeros(len(excess))
     unit = size / top
-    scaled = np.sign(excess) * np.log1p(unit / max(float(np.median(unit)), 1e-12))
+    # A search for a border piles up trials there; the floor keeps the rest from being flattened.
+    scaled = np.sign(excess) * np.log1p(unit / max(float(np.median(unit)), 0.05))
     return np.asarray(scaled / np.sqrt(np.mean(np.square(scaled))))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from octavo.optimizers.auto import Auto
     from octavo.optimizers.gaussian_process import GaussianProcessBO
     from octavo.optimizers.grid import Grid
+    from octavo.optimizers.portfolio import Portfolio
     from octavo.optimizers.random_forest import RandomForestBO
     from octavo.optimizers.random_search import RandomSearch
     from octavo.optimizers.regularized_evolution import RegularizedEvolution
@@ -35,6 +36,7 @@ __all__ = [
     "GaussianProcessBO",
     "Grid",
     "Optimizer",
+    "Portfolio",
     "RandomForestBO",
     "RandomSearch",
     "Recipe",
@@ -53,6 +55,7 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "sobol": ("octavo.optimizers.sobol", "Sobol"),
         "gaussian-process": ("octavo.optimizers.gaussian_process", "GaussianProcessBO"),
         "random-forest": ("octavo.optimizers.random_forest", "RandomForestBO"),
+        "portfolio": ("octavo.optimizers.portfolio", "Portfolio"),
         "tpe": ("octavo.optimizers.tpe", "TPE"),
         "regularized-evolution": (
             "octavo.optimizers.regularized_evolution",

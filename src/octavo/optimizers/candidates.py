@@ -115,11 +115,12 @@ class Search:
         length = np.clip(self._processes.lengths[self._numbers], 0.05, 2.0)
         unit = np.broadcast_to(length, which.shape)[which]
         at = matrix[:, self._columns]
+        processes = self._processes.near(self._layout.features(matrix))
 
         def loss(x: Floats) -> tuple[float, Floats]:
             at[which] = x * unit
             matrix[:, self._columns] = at
-            value, gradient = self._value_with_gradient(matrix)
+            value, gradient = self._value_with_gradient(matrix, processes)
             return -float(value.sum()), -gradient[which] * unit
 
         found = minimize(
@@ -135,7 +136,9 @@ class Search:
         tops, legal = self._cube.legal(self._encoded.points(matrix).values, rng)
         return Points.join([tops, starts[~legal]])
 
-    def _value_with_gradient(self, matrix: Floats) -> tuple[Floats, Floats]:
+    def _value_with_gradient(
+        self, matrix: Floats, processes: Processes
+    ) -> tuple[Floats, Floats]:
         """The utility at each row, and its derivatives by the climbed columns."""
         features = self._layout.features(matrix)
         mean, deviation, mean_by_x, deviation_by_x = self._processes.predict_with_gradient(features)

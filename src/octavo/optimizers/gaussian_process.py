@@ -12,14 +12,15 @@ objectives as in Knowles (2006), ParEGO; pending trials as in Ginsbourger et al.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.numerics.cost_scale import log_scaled, signed_log_scaled
+from octavo.numerics.cost_scale import log_scaled, signed_log_scaled, winsorized
 from octavo.optimizers.beliefs import FadingBelief
 from octavo.optimizers.candidates import Search
 from octavo.optimizers.cube import Cube
@@ -34,6 +35,7 @@ from octavo.optimizers.told import Told
 from octavo.optimizers.utilities import Improvement
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
+from octavo.surrogates.gaussian_process import Growing
 from octavo.surrogates.kernel import Layout
 
 __all__ = ["GaussianProcessBO"]
@@ -42,7 +44,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _N_TREES = 16
-_COST = "cost"
+_CHOOSE_EVERY = 64
+_ALL_CANDIDATES = 400  # trials; of more, fewer candidates are looked at
+_SCALES: tuple[tuple[str, Callable[[Floats], Floats]], ...] = (
+    ("cost, logarithmic", log_scaled),
+    ("cost, winsorized", winsorized),
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class GaussianProcessBO:
         Configurations tried before the first model; by default a few more than there are
         hyperparameters, and at most a fifth of `max_trials`.
     n_candidates
-        Random configurations that are looked at for each proposal.
+        Random configurations that are looked at for each proposal; fewer beyond 400 trials.
     n_climbs
         How many of the best candidates are improved by gradient and moves.
     most_trials
@@ -104,6 +111,8 @@ class _ProcessModel:
     def __init__(self, problem: Problem, recipe: GaussianProcessBO, belief: FadingBelief) -> None:
         self._problem, self._recipe, self._belief = problem, recipe, belief
         self._cube = Cube(problem.space)
+        # Kept for speed only: what is in it follows from the trials.
+        self._growing: defaultdict[str, Growing] = defaultdict(Growing)
 
     def rank(self, moment: Moment) -> tuple[Points, Mapping[str, Any]]:
         told, seen, rng = moment.told, moment.seen, moment.rng
@@ -113,10 +122,13 @@ class _ProcessModel:
         matrix = encoded.matrix(told.points[rows], told.fidelity[rows])
         layout = Layout(encoded.columns, matrix)
         features = layout.features(matrix)
-        quantities = [Quantity(_COST, np.arange(len(rows)), log_scaled(costs[rows]))]
+        # What resolves the best trials flattens the rest, and the other way round: the two
+        # views of cost take turns, so that neither misleads the search for long.
+        name, scaled = _SCALES[moment.index % len(_SCALES)]
+        quantities = [Quantity(name, np.arange(len(rows)), scaled(costs[rows]))]
         quantities += _bounds(told, rows)
         parameters, memory = fitted(layout, features, quantities, moment.memory, rng)
-        processes = Processes(features, quantities, parameters)
+        processes = Processes(features, quantities, parameters, self._growing)
         incumbents = _best_first(told, rows, processes.known_mean)
         is_met = told.is_feasible[rows[incumbents[0]]]
         best = float(processes.known_mean[incumbents[0]]) if is_met else None
@@ -140,21 +152,24 @@ class _ProcessModel:
             self._problem.space, self._cube, encoded, layout, processes, Improvement(best), prior
         )
         top = told.points[rows[incumbents[:5]]]
-        ranked = search.rank(
-            top, rng, n_random=self._recipe.n_candidates, n_climbs=self._recipe.n_climbs
-        )
+        # Of many trials there is less to be gained from one proposal, and each costs more.
+        n_random = int(self._recipe.n_candidates * min(1.0, _ALL_CANDIDATES / len(rows)))
+        ranked = search.rank(top, rng, n_random=n_random, n_climbs=self._recipe.n_climbs)
         return ranked, memory
 
 
 def _chosen(told: Told, costs: Floats, most: int) -> Ints:
-    """The trials that the processes see: all, or the best and the latest."""
+    """The trials that the processes see: all, or the best and the latest.
+
+    Which ones changes only now and then, so that a factor can grow in between.
+    """
     known = np.flatnonzero(told.is_known)
     if len(known) <= most:
         return known
-    latest = known[len(known) - most // 2 :]
-    rest = known[: len(known) - most // 2]
+    start = len(known) - len(known) % _CHOOSE_EVERY - most // 2
+    rest = known[:start]
     best = rest[np.argsort(costs[rest], kind="stable")[: most - most // 2]]
-    return np.sort(np.concatenate([best, latest]))
+    return np.concatenate([np.sort(best), known[start:]])
 
 
 def _bounds(told: Told, rows: Ints) -> list[Quantity]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from octavo.optimizers.initial_design import InitialDesign, design_size
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
+from octavo.optimizers.threads import one_thread
 from octavo.optimizers.told import Seen, Told
 from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
@@ -118,7 +119,8 @@ class ModelBased:
             point, intent = self._unseen.draw(seen, rng), "interleaved random draw"
         else:
             moment = Moment(told, seen, self._latest(pending)[1], index, rng)
-            ranked, memory = self._model.rank(moment)
+            with one_thread():
+                ranked, memory = self._model.rank(moment)
             row = seen.first_unseen(ranked)
             point = None if row is None else ranked[row : row + 1]
             intent = self._model.intent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from octavo.surrogates.gaussian_process import (
     GaussianProcess,
+    Growing,
     Parameters,
     fit_parameters,
     log_density,
@@ -23,7 +25,9 @@ __all__ = ["Processes", "Quantity", "fitted"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_MOST_FOR_A_FIT = 400  # trials; lengths hardly change with more
+_MOST_FOR_A_FIT = 250  # trials; lengths hardly change with more
+_STEPS_ANEW, _STEPS_ON = 40, 15  # of an ascent from the prior, and of one from the last fit
+_MOST_LOCAL = 250  # trials that a climb sees
 _GROWTH = 10  # parameters are fitted anew when one in so many more trials is known
 
 
@@ -55,8 +59,8 @@ def fitted(
 ) -> tuple[list[Parameters], Mapping[str, Any]]:
     """The parameters of each process, and what to remember of them.
 
-    They are fitted anew whenever a tenth more is known. The latest fit is found in the
-    history (in the origin of the proposal that it was made for), so that a fresh optimizer
+    They are fitted anew whenever a tenth more is known. The latest fits are found in the
+    history (in the origin of the proposal that they were made for), so that a fresh optimizer
     that is told the history goes on from the same numbers.
 
     Parameters
@@ -66,24 +70,32 @@ def fitted(
     quantities
         What to fit.
     memory
-        What an earlier call returned, or None.
+        What the latest call that returned any has returned, or None; also of quantities
+        that are not asked for now.
     rng
         Chooses trials for the fit where there are many.
     """
     n = len(features)
-    remembered: Mapping[str, Any] = {} if memory is None else memory["parameters"]
-    is_fresh = memory is not None and n < memory["n"] + max(1, memory["n"] // _GROWTH)
-    if is_fresh and all(quantity.name in remembered for quantity in quantities):
-        return [Parameters.from_json(remembered[q.name], layout) for q in quantities], {}
-    found = []
+    remembered = dict(memory or {})
+    found, has_news = [], False
     for quantity in quantities:
-        starts = [prior_mode(layout)]
-        if quantity.name in remembered:
-            starts.insert(0, Parameters.from_json(remembered[quantity.name], layout))
-        found.append(_fit(layout, features[quantity.rows], quantity.values, starts, rng))
-    names = [quantity.name for quantity in quantities]
-    texts = [parameters.to_json(layout) for parameters in found]
-    return found, {"n": n, "parameters": dict(zip(names, texts, strict=True))}
+        past = remembered.get(quantity.name)
+        if past is not None and n < past["n"] + max(1, past["n"] // _GROWTH):
+            found.append(Parameters.from_json(past, layout))
+            continue
+        # Beside the last fit, the prior is climbed from again whenever twice as much is known.
+        starts = [] if past is None else [Parameters.from_json(past, layout)]
+        is_anew = past is None or n >= 2 * past["anew"]
+        if is_anew:
+            starts.append(prior_mode(layout))
+        n_steps = _STEPS_ANEW if is_anew else _STEPS_ON
+        known = features[quantity.rows]
+        parameters = _fit(layout, known, quantity.values, starts, n_steps, rng)
+        found.append(parameters)
+        anew = n if past is None or is_anew else past["anew"]
+        remembered[quantity.name] = {"n": n, "anew": anew, **parameters.to_json(layout)}
+        has_news = True
+    return found, remembered if has_news else {}
 
 
 def _fit(
@@ -91,12 +103,13 @@ def _fit(
     features: Features,
     values: Floats,
     starts: Sequence[Parameters],
+    n_steps: int,
     rng: np.random.Generator,
 ) -> Parameters:
     if len(values) > _MOST_FOR_A_FIT:
         rows = rng.choice(len(values), size=_MOST_FOR_A_FIT, replace=False)
-        features, values, starts = features[rows], values[rows], starts[:1]
-    fits = [fit_parameters(layout, features, values, start) for start in starts]
+        features, values = features[rows], values[rows]
+    fits = [fit_parameters(layout, features, values, start, n_steps=n_steps) for start in starts]
     if len(fits) == 1:
         return fits[0]
     density = [log_density(fit.packed(), layout, features, values)[0] for fit in fits]
@@ -112,6 +125,8 @@ class Processes:
         Of all trials.
     quantities, parameters
         One for each process.
+    growing
+        By name of the quantity, what its factor is kept in from call to call.
 
     Attributes
     ----------
@@ -120,13 +135,17 @@ class Processes:
     """
 
     def __init__(
-        self, features: Features, quantities: Sequence[Quantity], parameters: Sequence[Parameters]
+        self,
+        features: Features,
+        quantities: Sequence[Quantity],
+        parameters: Sequence[Parameters],
+        growing: Mapping[str, Growing],
     ) -> None:
-        self._given = [
-            (features[quantity.rows], quantity.values, own)
+        self._each = [
+            GaussianProcess(known, quantity.values, own, growing[quantity.name].factor(known, own))
             for quantity, own in zip(quantities, parameters, strict=True)
+            for known in [features[quantity.rows]]
         ]
-        self._each = [GaussianProcess(*given) for given in self._given]
         self.known_mean = self._each[0].fitted
 
     def assume(self, features: Features, least: Floats) -> None:
@@ -141,12 +160,17 @@ class Processes:
         """
         if not len(features):
             return
-        for k, (known, values, parameters) in enumerate(self._given):
-            believed, _ = self._each[k].predict(features)
+        for k, process in enumerate(self._each):
+            believed, _ = process.predict(features)
             if k == 0:
                 believed = np.maximum(believed, least)
-            joined = Features.join(known, features)
-            self._each[k] = GaussianProcess(joined, np.append(values, believed), parameters)
+            self._each[k] = process.extended(features, believed)
+
+    def near(self, features: Features) -> Processes:
+        """The same from the trials only that matter most around some places."""
+        local = copy(self)
+        local._each = [process.near(features, _MOST_LOCAL) for process in self._each]
+        return local
 
     @property
     def lengths(self) -> Floats:

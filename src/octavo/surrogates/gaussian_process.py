@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from octavo.surrogates.kernel import Features, Layout, Scales, factors
+from octavo.surrogates.kernel import Features, Layout, Scales, covariance, factors
 
-__all__ = ["GaussianProcess", "Parameters", "fit_parameters", "log_density", "prior_mode"]
+__all__ = ["Cholesky", "GaussianProcess", "Growing", "Parameters", "fit_parameters", "log_density", "prior_mode"]
 
 Floats = NDArray[np.float64]
 
 _CONSTANT = 1.0  # prior variance of the unknown mean; costs come standardized
 _JITTER = 1e-8  # of the diagonal, for equal rows at hardly any noise
+_BLOCK = 64  # rows that a growing factor finishes at a time
 # Gaussian priors of logarithms: (mean, standard deviation), and bounds.
 _LENGTH = (np.sqrt(2.0), np.sqrt(3.0))  # plus half the logarithm of the dimensions
 _WEIGHT = (np.log(0.1), np.sqrt(3.0))  # less the logarithm of the dimensions
@@ -63,6 +64,10 @@ class Parameters:
         return np.log(
             np.concatenate([self.scales.length, self.scales.weight, [self.scale, self.noise]])
         )
+
+    def equals(self, other: Parameters) -> bool:
+        """Whether all numbers are the same."""
+        return np.array_equal(self.packed(), other.packed())
 
     def to_json(self, layout: Layout) -> dict[str, Any]:
         """By name, so that a layout with more columns can begin from it."""
@@ -123,12 +128,11 @@ def fit_parameters(
         Most iterations of L-BFGS.
     """
     bounds = _bounds(layout)
-    one_hot = layout.one_hot(features.categories)
     low, high = np.array(bounds).T
     x0 = np.clip(start.packed(), low, high)
 
     def loss(x: Floats) -> tuple[float, Floats]:
-        value, gradient = log_density(x, layout, features, y, one_hot)
+        value, gradient = log_density(x, layout, features, y)
         return -value, -gradient
 
     found = minimize(
@@ -139,7 +143,7 @@ def fit_parameters(
 
 
 def log_density(
-    x: Floats, layout: Layout, features: Features, y: Floats, one_hot: Floats | None = None
+    x: Floats, layout: Layout, features: Features, y: Floats
 ) -> tuple[float, Floats]:
     """Log of the posterior density of the parameters, up to a constant, and its gradient.
 
@@ -149,17 +153,15 @@ def log_density(
         Logarithms of lengths, weights, scale and noise, in this order.
     layout, features, y
         What is known.
-    one_hot
-        `layout.one_hot(features.categories)`, where the caller has it.
     """
-    n, p, q = len(y), features.numbers.shape[1], features.categories.shape[1]
-    one_hot = layout.one_hot(features.categories) if one_hot is None else one_hot
+    n, p, q = len(y), features.numbers.shape[1], len(features.n_codes)
     parameters = _unpacked(x, layout)
     kernel, slope = factors(features, features, parameters.scales)
-    covariance = parameters.scale * kernel
-    covariance += _CONSTANT
-    covariance[np.diag_indices(n)] += parameters.noise + _JITTER
-    factor, failed = lapack.dpotrf(covariance, lower=1, overwrite_a=1)
+    total_covariance = parameters.scale * kernel
+    total_covariance += _CONSTANT
+    total_covariance[np.diag_indices(n)] += parameters.noise + _JITTER
+    # The transpose, which is equal, is in Fortran's order: nothing is copied.
+    factor, failed = lapack.dpotrf(total_covariance.T, lower=1, overwrite_a=1)
     mean, spread = _prior(layout)
     away = (x - mean) / spread
     if failed:
@@ -171,8 +173,10 @@ def log_density(
         - 0.5 * float(away @ away)
     )
     inverse, _ = lapack.dpotri(factor, lower=1)
-    inverse = np.tril(inverse)
-    inverse += np.tril(inverse, -1).T
+    on_diagonal = np.diagonal(inverse).copy()
+    inverse = np.tril(inverse, -1)
+    inverse += inverse.T
+    inverse[np.diag_indices(n)] = on_diagonal
     pull = 0.5 * (np.multiply.outer(alpha, alpha) - inverse)  # d value / d covariance
     gradient = np.empty_like(x)
     # Sums over pairs of pull * dk * (z - z')^2 are quadratic forms, so no matrix per
@@ -187,12 +191,28 @@ def log_density(
     apart *= parameters.scale
     total = float(apart.sum())
     if q:
-        alike = np.einsum("ij,ij->j", one_hot, apart @ one_hot)
-        starts = np.concatenate([[0], np.cumsum(layout.n_codes)[:-1]])
+        alike = np.einsum("ij,ij->j", features.one_hot, apart @ features.one_hot)
+        starts = np.cumsum(layout.n_codes) - layout.n_codes
         gradient[p : p + q] = -parameters.scales.weight * (total - np.add.reduceat(alike, starts))
     gradient[p + q] = total
     gradient[p + q + 1] = parameters.noise * float(np.trace(pull))
     return value, gradient - away / spread
+
+
+@dataclass(frozen=True, slots=True)
+class Cholesky:
+    """A factored covariance.
+
+    Parameters
+    ----------
+    lower : shape (n, n)
+        In Fortran's order.
+    noise
+        What was added to the diagonal.
+    """
+
+    lower: Floats
+    noise: float
 
 
 class GaussianProcess:
@@ -204,25 +224,34 @@ class GaussianProcess:
         What is known, with standardized costs.
     parameters
         Of the kernel and the noise.
+    factor
+        What `Growing` found for the same rows and parameters; computed here by default.
     """
 
-    def __init__(self, features: Features, y: Floats, parameters: Parameters) -> None:
-        self._features, self._parameters = features, parameters
-        kernel, _ = factors(features, features, parameters.scales)
-        kernel *= parameters.scale
-        kernel += _CONSTANT
-        diagonal = np.diag_indices(len(y))
-        noise = parameters.noise + _JITTER
-        for _ in range(8):
-            covariance = kernel.copy()
-            covariance[diagonal] += noise
-            factor, failed = lapack.dpotrf(covariance, lower=1, overwrite_a=1)
-            if not failed:
-                break
-            noise = 10.0 * noise  # many equal rows and hardly any noise
-        self._factor = factor
-        self._alpha, _ = lapack.dpotrs(factor, y, lower=1)
-        self._fitted = y - noise * self._alpha
+    def __init__(
+        self,
+        features: Features,
+        y: Floats,
+        parameters: Parameters,
+        factor: Cholesky | None = None,
+    ) -> None:
+        self._features, self._y, self._parameters = features, y, parameters
+        self._factor = factor or _factored(features, parameters)
+        self._alpha, _ = lapack.dpotrs(self._factor.lower, y, lower=1)
+
+    def extended(self, features: Features, y: Floats) -> GaussianProcess:
+        """The posterior with more rows, from this one's factor."""
+        factor = _bordered(self._factor, self._features, features, self._parameters)
+        joined = Features.join(self._features, features)
+        return GaussianProcess(joined, np.append(self._y, y), self._parameters, factor)
+
+    def near(self, features: Features, most: int) -> GaussianProcess:
+        """The posterior from the `most` rows only that are most alike to some of `features`."""
+        if len(self._y) <= most:
+            return self
+        kernel = covariance(features, self._features, self._parameters.scales)
+        rows = np.sort(np.argsort(-kernel.max(axis=0), kind="stable")[:most])
+        return GaussianProcess(self._features[rows], self._y[rows], self._parameters)
 
     @property
     def lengths(self) -> Floats:
@@ -232,13 +261,12 @@ class GaussianProcess:
     @property
     def fitted(self) -> Floats:
         """Posterior means at the known configurations, shape (n,)."""
-        return self._fitted
+        return self._y - self._factor.noise * self._alpha
 
     def predict(self, features: Features) -> tuple[Floats, Floats]:
         """Posterior mean and standard deviation of the cost without noise, each shape (m,)."""
-        kernel, _ = factors(features, self._features, self._parameters.scales)
-        cross = self._parameters.scale * kernel + _CONSTANT
-        half, _ = lapack.dtrtrs(self._factor, cross.T, lower=1)
+        cross = _covariance(features, self._features, self._parameters)
+        half, _ = lapack.dtrtrs(self._factor.lower, cross.T, lower=1)
         variance = self._parameters.scale + _CONSTANT - np.einsum("ij,ij->j", half, half)
         return cross @ self._alpha, np.sqrt(np.maximum(variance, 1e-16))
 
@@ -247,7 +275,7 @@ class GaussianProcess:
         scales, scale = self._parameters.scales, self._parameters.scale
         kernel, slope = factors(features, self._features, scales)
         cross = scale * kernel + _CONSTANT
-        solved, _ = lapack.dpotrs(self._factor, cross.T, lower=1)
+        solved, _ = lapack.dpotrs(self._factor.lower, cross.T, lower=1)
         solved = solved.T
         variance = np.maximum(scale + _CONSTANT - np.einsum("ij,ij->i", cross, solved), 1e-16)
         deviation = np.sqrt(variance)
@@ -265,6 +293,77 @@ class GaussianProcess:
         """Sum over the known of pull * d kernel / d numbers, less the factor in `pull`."""
         away = features.numbers * pull.sum(axis=1)[:, None] - pull @ self._features.numbers
         return -2.0 * away / scales.length**2
+
+
+class Growing:
+    """The factor of a growing number of rows, at a cost that is square in them.
+
+    Rows are finished in blocks of a fixed size, so that the numbers do not depend, to the last
+    bit, on how the rows came.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[Features, Parameters] | None = None
+        self._done: Cholesky | None = None
+
+    def factor(self, features: Features, parameters: Parameters) -> Cholesky | None:
+        """The factor of all rows; None where only more noise would make it one."""
+        if self._of is None or not (
+            self._of[1].equals(parameters) and features[: len(self._of[0])].equals(self._of[0])
+        ):
+            self._of, self._done = None, None
+        n_done = 0 if self._of is None else len(self._of[0])
+        while len(features) - n_done >= _BLOCK:
+            block = features[n_done : n_done + _BLOCK]
+            self._done = _bordered(self._done, features[:n_done], block, parameters)
+            if self._done is None:
+                self._of = None
+                return None
+            n_done += _BLOCK
+        self._of = (features[:n_done], parameters)
+        if n_done == len(features):
+            return self._done
+        return _bordered(self._done, features[:n_done], features[n_done:], parameters)
+
+
+def _covariance(a: Features, b: Features, parameters: Parameters) -> Floats:
+    kernel = covariance(a, b, parameters.scales)
+    kernel *= parameters.scale
+    kernel += _CONSTANT
+    return kernel
+
+
+def _factored(features: Features, parameters: Parameters) -> Cholesky:
+    exact = _covariance(features, features, parameters)
+    diagonal = np.diag_indices(len(exact))
+    noise = parameters.noise + _JITTER
+    for _ in range(12):
+        noisy = exact.copy(order="F")
+        noisy[diagonal] += noise
+        lower, failed = lapack.dpotrf(noisy, lower=1, overwrite_a=1)
+        if not failed:
+            break
+        noise = 10.0 * noise  # many equal rows and hardly any noise
+    return Cholesky(lower, noise)
+
+
+def _bordered(
+    factor: Cholesky | None, known: Features, more: Features, parameters: Parameters
+) -> Cholesky | None:
+    """The factor with more rows; None if that takes more noise than the factor has."""
+    n, m = len(known), len(more)
+    noise = parameters.noise + _JITTER if factor is None else factor.noise
+    corner = _covariance(more, more, parameters)
+    corner[np.diag_indices(m)] += noise
+    result = np.zeros((n + m, n + m), order="F")
+    if factor is not None:
+        half, _ = lapack.dtrtrs(factor.lower, _covariance(known, more, parameters), lower=1)
+        corner -= half.T @ half
+        result[:n, :n] = factor.lower
+        result[n:, :n] = half.T
+    below, failed = lapack.dpotrf(np.asfortranarray(corner), lower=1, overwrite_a=1)
+    result[n:, n:] = below
+    return None if failed else Cholesky(result, noise)
 
 
 def _prior(layout: Layout) -> tuple[Floats, Floats]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from octavo.spaces.protocol import Column
 
-__all__ = ["Features", "Layout", "Scales", "factors"]
+__all__ = ["Features", "Layout", "Scales", "covariance", "factors"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -55,28 +55,39 @@ class Features:
     ----------
     numbers : shape (n, p)
         Places of ordered hyperparameters, centred, and 0 or 1 for groups that are active.
-    categories : shape (n, q)
-        Codes from 0; the last of each is "inactive".
+    one_hot : shape (n, sum of codes)
+        Which category each row has, one block of columns after the other; the last category
+        of each is "inactive".
+    n_codes : shape (q,)
+        Width of each block.
     """
 
-    __slots__ = ("categories", "numbers")
+    __slots__ = ("n_codes", "numbers", "one_hot")
 
-    def __init__(self, numbers: Floats, categories: Ints) -> None:
+    def __init__(self, numbers: Floats, one_hot: Floats, n_codes: Ints) -> None:
         self.numbers = numbers
-        self.categories = categories
+        self.one_hot = one_hot
+        self.n_codes = n_codes
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> Features:
-        return Features(self.numbers[rows], self.categories[rows])
+        return Features(self.numbers[rows], self.one_hot[rows], self.n_codes)
+
+    def equals(self, other: Features) -> bool:
+        """Whether the rows are the same."""
+        return np.array_equal(self.numbers, other.numbers) and np.array_equal(
+            self.one_hot, other.one_hot
+        )
 
     @staticmethod
     def join(first: Features, second: Features) -> Features:
         """The rows of both."""
         return Features(
             np.concatenate([first.numbers, second.numbers]),
-            np.concatenate([first.categories, second.categories]),
+            np.concatenate([first.one_hot, second.one_hot]),
+            first.n_codes,
         )
 
 
@@ -115,6 +126,7 @@ class Layout:
             [columns[column].n_values or 1 for column in self.unordered.tolist()], dtype=np.int64
         )
         self.n_codes = self._n_values + 1
+        self._starts: Ints = np.cumsum(self.n_codes) - self.n_codes
         self.number_names = [columns[column].name for column in self.ordered.tolist()] + [
             f"{columns[column].name} is active" for column in self._groups.tolist()
         ]
@@ -130,20 +142,20 @@ class Layout:
         raw[missing] = 0.0
         codes = np.minimum(raw.astype(np.int64), self._n_values - 1)
         codes = np.where(missing, self._n_values, codes)
-        return Features(np.concatenate([places, active], axis=1), codes)
+        one_hot = np.zeros((len(values), int(self.n_codes.sum())))
+        one_hot[np.arange(len(values))[:, None], codes + self._starts] = 1.0
+        return Features(np.concatenate([places, active], axis=1), one_hot, self.n_codes)
 
-    def one_hot(self, categories: Ints) -> Floats:
-        """Shape (n, sum of codes): which category each row has."""
-        n = len(categories)
-        result = np.zeros((n, int(self.n_codes.sum())))
-        offsets = np.concatenate([[0], np.cumsum(self.n_codes)[:-1]]).astype(np.int64)
-        if len(offsets):
-            result[np.arange(n)[:, None], categories + offsets] = 1.0
-        return result
+
+def covariance(a: Features, b: Features, scales: Scales) -> Floats:
+    """The kernel between rows of a and rows of b, shape (n, m)."""
+    r, decay = _distance_and_decay(a, b, scales)
+    decay *= (1.0 + r) + r * r / 3.0
+    return decay
 
 
 def factors(a: Features, b: Features, scales: Scales) -> tuple[Floats, Floats]:
-    """Parts of the kernel between rows of a and rows of b.
+    """The kernel between rows of a and rows of b, and what its gradient needs.
 
     Returns
     -------
@@ -151,20 +163,31 @@ def factors(a: Features, b: Features, scales: Scales) -> tuple[Floats, Floats]:
     slope : shape (n, m)
         Minus the derivative of the kernel with respect to the squared distance.
     """
-    left, right = a.numbers / scales.length, b.numbers / scales.length
-    squared = left @ right.T
-    squared *= -2.0
-    squared += np.einsum("ij,ij->i", left, left)[:, None]
-    squared += np.einsum("ij,ij->i", right, right)[None, :]
-    np.maximum(squared, 0.0, out=squared)
-    r = np.sqrt(squared)
-    r *= _SQRT5
-    exponent = -r
-    for q, weight in enumerate(scales.weight.tolist()):
-        exponent -= weight * (a.categories[:, q][:, None] != b.categories[:, q][None, :])
-    decay = np.exp(exponent)
+    r, decay = _distance_and_decay(a, b, scales)
     slope = 1.0 + r
     kernel = (slope + r * r / 3.0) * decay
     slope *= decay
     slope *= 5.0 / 6.0
     return kernel, slope
+
+
+def _distance_and_decay(a: Features, b: Features, scales: Scales) -> tuple[Floats, Floats]:
+    """Root of five times the distance, and the exponential part of the kernel."""
+    left, right = a.numbers / scales.length, b.numbers / scales.length
+    r = left @ right.T
+    r *= -2.0
+    r += np.einsum("ij,ij->i", left, left)[:, None]
+    r += np.einsum("ij,ij->i", right, right)[None, :]
+    np.maximum(r, 0.0, out=r)
+    np.sqrt(r, out=r)
+    r *= _SQRT5
+    if not len(scales.weight):
+        decay = np.negative(r)
+    else:
+        # The weights of the categories that agree, less the weights of all.
+        decay = (a.one_hot * np.repeat(scales.weight, a.n_codes)) @ b.one_hot.T
+        decay -= scales.weight.sum()
+        np.minimum(decay, 0.0, out=decay)
+        decay -= r
+    np.exp(decay, out=decay)
+    return r, decay

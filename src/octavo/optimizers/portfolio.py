@@ -1,0 +1,93 @@
+"""Several optimizers take turns on one history.
+
+Each model is wrong somewhere: a Gaussian process where costs ripple, a forest where they are
+smooth, densities where trials are few. What one of them finds all of them learn from, so that
+none gets stuck where another would not. In the black-box optimization challenge of 2020 the
+leading entries were such ensembles (Turner et al. 2021, Bayesian Optimization is Superior to
+Random Search for Machine Learning Hyperparameter Tuning, PMLR 133).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from octavo.errors import SettingError
+from octavo.optimizers.gaussian_process import GaussianProcessBO
+from octavo.optimizers.proposing import ask_in_turn
+from octavo.optimizers.protocol import Optimizer, Recipe
+from octavo.optimizers.random_forest import RandomForestBO
+from octavo.optimizers.told import Told
+from octavo.optimizers.tpe import TPE
+from octavo.problem import Problem
+from octavo.trial import Proposal, Trial
+
+__all__ = ["Portfolio"]
+
+
+def _default_members() -> tuple[Recipe, ...]:
+    return (GaussianProcessBO(), RandomForestBO(random_share=0.0), TPE())
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """Optimizers that take turns.
+
+    Parameters
+    ----------
+    members
+        Recipes; all are told every trial.
+    turns
+        Places among `members`, in the order in which they propose, over and over.
+
+    Raises
+    ------
+    SettingError
+        Without members or turns, or if a turn is nobody's.
+
+    Examples
+    --------
+    >>> import octavo.spaces as spaces
+    >>> problem = Problem(spaces.space(x=spaces.Float(0, 1)))
+    >>> [p.origin.by for p in Portfolio().start(problem, seed=0).ask(3)]
+    ['gaussian-process', 'gaussian-process', 'random-forest']
+    """
+
+    members: Sequence[Recipe] = field(default_factory=_default_members)
+    turns: Sequence[int] = (0, 0, 1, 0, 2)
+
+    def __post_init__(self) -> None:
+        n = len(self.members)
+        if not n:
+            raise SettingError("members=() is empty. Give at least one recipe.")
+        if not self.turns or not set(self.turns) <= set(range(n)):
+            raise SettingError(
+                f"turns={self.turns!r} must name at least one member, each by its place from 0 "
+                f"to {n - 1}."
+            )
+
+    def start(self, problem: Problem, seed: int) -> Optimizer:
+        """A fresh optimizer."""
+        members = [recipe.start(problem, seed) for recipe in self.members]
+        return _Portfolio(problem, members, self.turns)
+
+
+class _Portfolio:
+    def __init__(
+        self, problem: Problem, members: Sequence[Optimizer], turns: Sequence[int]
+    ) -> None:
+        self._members, self._turns = members, turns
+        self._told = Told(problem)
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        self._told.extend(trials)
+        for member in self._members:
+            member.tell(trials)
+
+    def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
+        return ask_in_turn(n, pending, self._propose)
+
+    def _propose(self, pending: list[Proposal]) -> Proposal | None:
+        turn = self._told.next_index(pending) % len(self._turns)
+        member = self._members[self._turns[turn]]
+        return next(iter(member.ask(1, pending=pending)), None)
