@@ -9,6 +9,8 @@ import pytest
 
 from octavo.optimizers import CATALOG, Recipe
 from octavo.optimizers.auto import Auto
+from octavo.optimizers.nsga2 import NSGA2
+from octavo.optimizers.parego import ParEGO
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
 from octavo.optimizers.regularized_evolution import RegularizedEvolution
@@ -37,6 +39,8 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     # Few initial trials, so that the laws meet the model and not only the design.
     ("random-forest", RandomForestBO(n_initial=4)),
     ("regularized-evolution", RegularizedEvolution(population=8, tournament=3)),
+    ("nsga2", NSGA2(population=8)),
+    ("parego", ParEGO(inner=RandomForestBO(n_initial=4))),
     ("warmed", WarmedByDefault()),
     ("repeats", Repeats(inner=RegularizedEvolution(population=8, tournament=3))),
     ("auto", Auto()),

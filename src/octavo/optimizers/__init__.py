@@ -18,6 +18,8 @@ from octavo.optimizers.protocol import Optimizer, Recipe
 if TYPE_CHECKING:
     from octavo.optimizers.auto import Auto
     from octavo.optimizers.grid import Grid
+    from octavo.optimizers.nsga2 import NSGA2
+    from octavo.optimizers.parego import ParEGO
     from octavo.optimizers.random_forest import RandomForestBO
     from octavo.optimizers.random_search import RandomSearch
     from octavo.optimizers.regularized_evolution import RegularizedEvolution
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATALOG",
+    "NSGA2",
     "WHERE",
     "Auto",
     "Grid",
     "Optimizer",
+    "ParEGO",
     "RandomForestBO",
     "RandomSearch",
     "Recipe",
@@ -52,6 +56,8 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "octavo.optimizers.regularized_evolution",
             "RegularizedEvolution",
         ),
+        "nsga2": ("octavo.optimizers.nsga2", "NSGA2"),
+        "parego": ("octavo.optimizers.parego", "ParEGO"),
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
     }

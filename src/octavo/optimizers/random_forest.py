@@ -102,7 +102,11 @@ class RandomForestBO:
             )
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
-        """A fresh optimizer."""
+        """A fresh optimizer; several objectives are scalarized, see `ParEGO`."""
+        if problem.n_objectives > 1:
+            from octavo.optimizers.parego import ParEGO  # which has this one as its default
+
+            return ParEGO(inner=self).start(problem, seed)
         return _RandomForestBO(problem, seed, self)
 
 

@@ -1,14 +1,17 @@
-"""What a model of cost is fitted to: one number per trial, failures and objectives included."""
+"""What trials are judged by: one cost each, and by how much they violate the constraints."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs
 from octavo.optimizers.told import Told
+from octavo.problem import Constraint
 
-__all__ = ["single_costs"]
+__all__ = ["single_costs", "violations"]
 
 Floats = NDArray[np.float64]
 
@@ -38,3 +41,37 @@ def single_costs(told: Told, rng: np.random.Generator) -> Floats:
         costs = chebyshev(unit_costs(told.costs), weights)
     costs[~known] = costs[known].max()
     return costs
+
+
+def violations(constraints: Sequence[Constraint], values: Floats) -> Floats:
+    """By how much each trial violates its constraints in total (Deb 2002, section VI).
+
+    Each constraint counts in units of the largest violation of it among the trials.
+
+    Parameters
+    ----------
+    constraints
+        Of the problem.
+    values : shape (n, number of constraints)
+        As measured; NaN counts as violated beyond measure.
+
+    Returns
+    -------
+    shape (n,)
+        0 where all constraints are met; inf where one was not measured.
+
+    Examples
+    --------
+    >>> violations([Constraint("size", low=1, high=5)], np.array([[0.0], [3.0], [7.0], [np.nan]]))
+    array([0.5, 0. , 1. , inf])
+    """
+    total = np.zeros(len(values))
+    for column, constraint in zip(values.T, constraints, strict=True):
+        low = -np.inf if constraint.low is None else constraint.low
+        high = np.inf if constraint.high is None else constraint.high
+        # Halved, so that bounds and values of opposite signs do not overflow.
+        beyond = np.maximum(low / 2 - column / 2, column / 2 - high / 2)
+        beyond = np.where(np.isnan(column), np.inf, np.maximum(beyond, 0.0))
+        largest = np.max(beyond, initial=0.0, where=np.isfinite(beyond))
+        total += beyond / largest if largest > 0 else beyond
+    return total
