@@ -7,13 +7,15 @@ storage hands over columns at once and builds a `Trial` only when somebody looks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.errors import ProblemError
+from octavo.numerics.hypervolume import hypervolume_gains
 from octavo.numerics.pareto import nondominated
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
@@ -294,6 +296,57 @@ class History(Sequence[Trial]):
         """The feasible trials at the highest fidelity that no other one dominates."""
         rows = self._eligible()
         return [self[int(row)] for row in rows[nondominated(self.costs[rows])]]
+
+    def hypervolume(self, reference: Mapping[str, float] | None = None) -> Floats:
+        """How good the Pareto front was after each trial: the volume that it dominates.
+
+        Parameters
+        ----------
+        reference
+            A value for each objective, by name and in the user's direction: trials count as
+            far as they are better than all of them. To compare histories, give them the
+            same. By default the worst value that a feasible trial of this history has in
+            each objective, and a tenth of its range beyond, so that the ends of the front
+            count too; an objective in which all are equal counts as 1.
+
+        Returns
+        -------
+        shape (n,)
+            In the product of the objectives' units; it never falls. Only feasible trials at
+            the highest fidelity so far count.
+
+        Raises
+        ------
+        ProblemError
+            If the reference lacks an objective, names another, or is not finite.
+        """
+        rows = self._eligible()
+        costs = self.costs[rows]
+        gains = np.zeros(len(self))
+        if reference is not None:
+            point = self._reference_costs(reference)
+        elif len(rows):
+            worst, width = costs.max(axis=0), np.ptp(costs, axis=0)
+            point = worst + np.where(width > 0, 0.1 * width, 1.0)
+        else:
+            return gains
+        gains[rows] = hypervolume_gains(costs, point)
+        return np.cumsum(gains)
+
+    def _reference_costs(self, reference: Mapping[str, float]) -> Floats:
+        names = [objective.name for objective in self.problem.objectives]
+        if set(reference) != set(names):
+            raise ProblemError(
+                f"reference={dict(reference)!r} must have a value for each of the objectives "
+                f"{names}, and for nothing else."
+            )
+        costs = np.array([o.cost(float(reference[o.name])) for o in self.problem.objectives])
+        if not np.isfinite(costs).all():
+            raise ProblemError(
+                f"reference={dict(reference)!r} must be finite. Give values that are worse than "
+                "what interests you, or leave it out for the worst that was seen."
+            )
+        return costs
 
     def trajectory(self) -> list[Improvement]:
         """Each trial that became the incumbent by the first objective (repeats not averaged)."""
