@@ -35,6 +35,8 @@ Rows = NDArray[np.int64]
 
 _LITTER = 8  # children of two parents that are looked at to find a new one
 _LEAST_PARENTS = 4  # fewer make no population; until there are as many, draws go on
+_MUTATIONS = 2  # one more if none of the litter is new
+_GENERATIONS = 20  # that a budget should suffice for
 _MOST_BY_BUDGET = 50
 _LEAST_BY_BUDGET = 10
 
@@ -50,9 +52,11 @@ class NSGA2:
     ----------
     population
         How many trials survive, and how many are drawn before the first child; by default
-        a tenth of `max_trials`, between 10 and 50, and 50 without such a limit.
+        a twentieth of `max_trials`, between 10 and 50, and 50 without such a limit.
     crossover
-        Share of children that have two parents; all are mutated.
+        Share of children that have two parents. The others are mutations of one.
+    mutation
+        Share of the children of two parents that are mutated as well.
 
     Raises
     ------
@@ -70,6 +74,7 @@ class NSGA2:
 
     population: int | None = None
     crossover: float = 0.9
+    mutation: float = 0.5
 
     def __post_init__(self) -> None:
         if self.population is not None and self.population < _LEAST_PARENTS:
@@ -77,11 +82,12 @@ class NSGA2:
                 f"population={self.population!r} must be at least {_LEAST_PARENTS}, so that "
                 "tournaments have a choice. Leave it out to fit it to max_trials."
             )
-        if not 0 <= self.crossover <= 1:
-            raise SettingError(
-                f"crossover={self.crossover!r} must lie between 0 and 1: the share of children "
-                "that have two parents."
-            )
+        for name, share in (("crossover", self.crossover), ("mutation", self.mutation)):
+            if not 0 <= share <= 1:
+                raise SettingError(
+                    f"{name}={share!r} must lie between 0 and 1: it is a share of the children. "
+                    "The default does well."
+                )
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
@@ -90,7 +96,7 @@ class NSGA2:
 
 class _NSGA2:
     def __init__(self, problem: Problem, seed: int, recipe: NSGA2) -> None:
-        self._problem, self._seed, self._crossover = problem, seed, recipe.crossover
+        self._problem, self._seed, self._recipe = problem, seed, recipe
         self._size = recipe.population or _fitting_population(problem)
         self._told = Told(problem)
         self._unseen = Unseen(problem.space)
@@ -112,16 +118,15 @@ class _NSGA2:
         seen = told.seen(pending)
         parents: tuple[int, ...] = ()
         point: Points | None = None
-        alive, order = self._survivors()
+        alive, places = self._survivors()
         if index < self._size or len(alive) < _LEAST_PARENTS:
             point, intent = self._design.draw(index, seen, self._unseen, rng)
         else:
-            mates = self._mates(alive, order, rng)
-            point, intent = self._child(mates, seen, rng), "crossover and mutation"
+            mates = self._mates(alive, places, rng)
+            point, intent = self._child(mates, seen, rng)
             if point is None:
                 point, intent = self._unseen.draw(seen, rng), "no new child, uniform draw"
             else:
-                intent = intent if len(mates) > 1 else "mutation"
                 parents = tuple(int(told.index[row]) for row in mates)
         if point is None:
             return None
@@ -173,23 +178,29 @@ class _NSGA2:
     def _mates(self, alive: Rows, places: Rows, rng: np.random.Generator) -> list[int]:
         """Winners of tournaments between two; a single one where there is no crossover."""
         mates: list[int] = []
-        for _ in range(2 if rng.random() < self._crossover else 1):
+        for _ in range(2 if rng.random() < self._recipe.crossover else 1):
             pair = rng.choice(len(alive), size=2, replace=False)
             mates.append(int(alive[pair[np.argmin(places[pair])]]))
         return mates
 
-    def _child(self, mates: list[int], seen: Seen, rng: np.random.Generator) -> Points | None:
-        """A new configuration from the parents; with one more mutation if none of those is."""
+    def _child(
+        self, mates: list[int], seen: Seen, rng: np.random.Generator
+    ) -> tuple[Points | None, str]:
+        """A new configuration from the parents, if one is found soon, and how it was made."""
         space, points = self._problem.space, self._told.points
-        litter = points[[mates[0]] * _LITTER]
+        litter, intent = points[[mates[0]] * _LITTER], "mutation"
         if len(mates) > 1:
             litter = space.recombine(litter, points[[mates[1]] * _LITTER], rng)
-        for _ in range(2):
+            row = seen.first_unseen(litter)
+            if row is not None and rng.random() >= self._recipe.mutation:
+                return litter[row : row + 1], "crossover"
+            intent = "crossover and mutation"
+        for _ in range(_MUTATIONS):
             litter = space.mutate(litter, rng)
             row = seen.first_unseen(litter)
             if row is not None:
-                return litter[row : row + 1]
-        return None
+                return litter[row : row + 1], intent
+        return None, intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,4 +216,4 @@ def _fitting_population(problem: Problem) -> int:
     budget = problem.limits.max_trials
     if budget is None:
         return _MOST_BY_BUDGET
-    return int(np.clip(budget // 10, _LEAST_BY_BUDGET, _MOST_BY_BUDGET))
+    return int(np.clip(budget // _GENERATIONS, _LEAST_BY_BUDGET, _MOST_BY_BUDGET))
