@@ -7,8 +7,10 @@ storage hands over columns at once and builds a `Trial` only when somebody looks
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -334,19 +336,20 @@ class History(Sequence[Trial]):
         return np.cumsum(gains)
 
     def _reference_costs(self, reference: Mapping[str, float]) -> Floats:
-        names = [objective.name for objective in self.problem.objectives]
-        if set(reference) != set(names):
+        objectives = self.problem.objectives
+        names = [objective.name for objective in objectives]
+        if not isinstance(reference, Mapping) or set(reference) != set(names):
             raise ProblemError(
-                f"reference={dict(reference)!r} must have a value for each of the objectives "
-                f"{names}, and for nothing else."
+                f"reference={reference!r} must have a value for each of the objectives "
+                f"{names}, and for nothing else: a dict such as {dict.fromkeys(names, 1.0)!r}."
             )
-        costs = np.array([o.cost(float(reference[o.name])) for o in self.problem.objectives])
-        if not np.isfinite(costs).all():
+        values = [reference[name] for name in names]
+        if not all(isinstance(value, Real) and math.isfinite(value) for value in values):
             raise ProblemError(
-                f"reference={dict(reference)!r} must be finite. Give values that are worse than "
-                "what interests you, or leave it out for the worst that was seen."
+                f"reference={dict(reference)!r} must be finite numbers, worse than what interests "
+                "you. Mend it, or leave it out for the worst that was seen."
             )
-        return costs
+        return np.array([o.cost(float(value)) for o, value in zip(objectives, values, strict=True)])
 
     def trajectory(self) -> list[Improvement]:
         """Each trial that became the incumbent by the first objective (repeats not averaged)."""

@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
-from octavo.numerics.pareto import crowding_distance, layers
 from octavo.optimizers.initial_design import InitialDesign
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
-from octavo.optimizers.targets import violations
+from octavo.optimizers.targets import places
 from octavo.optimizers.told import Seen, Told
 from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
@@ -118,11 +117,11 @@ class _NSGA2:
         seen = told.seen(pending)
         parents: tuple[int, ...] = ()
         point: Points | None = None
-        alive, places = self._survivors()
+        alive, place = self._survivors()
         if index < self._size or len(alive) < _LEAST_PARENTS:
             point, intent = self._design.draw(index, seen, self._unseen, rng)
         else:
-            mates = self._mates(alive, places, rng)
+            mates = self._mates(alive, place, rng)
             point, intent = self._child(mates, seen, rng)
             if point is None:
                 point, intent = self._unseen.draw(seen, rng), "no new child, uniform draw"
@@ -141,7 +140,7 @@ class _NSGA2:
         )
 
     def _survivors(self) -> tuple[Rows, Rows]:
-        """Rows of the population, best first, and the place of each: equal ones share it."""
+        """Rows of the population, best first, and their places."""
         told = self._told
         level = told.comparable_fidelity(self._size)
         rows = np.flatnonzero(told.is_known & (told.fidelity == level))
@@ -155,33 +154,18 @@ class _NSGA2:
 
     def _select(self, old: Rows, new: Rows) -> tuple[Rows, Rows]:
         """The best of the old and the new, best first, and their places (Deb 2002, III.C)."""
-        told = self._told
         rows = np.concatenate([old, new])
-        feasible = told.is_feasible[rows]
-        # Constrained domination (Deb 2002, section VI): what is infeasible lies in layers
-        # behind all feasible ones, by the sum of its violations. The scale of that sum may
-        # depend on these rows alone, or a replay would differ.
-        layer = np.zeros(len(rows), dtype=np.int64)
-        layer[feasible] = layers(told.costs[rows[feasible]], self._size)
-        behind = violations(self._problem.constraints, told.constraints[rows[~feasible]])
-        layer[~feasible] = len(rows) + np.unique(behind, return_inverse=True)[1]
-        crowding = np.zeros(len(rows))
-        for number in np.unique(layer):
-            members = np.flatnonzero(layer == number)
-            if len(members) > 2:
-                crowding[members] = crowding_distance(told.costs[rows[members]])
-        order = np.lexsort([rows, -crowding, layer])[: self._size]
-        keys = np.column_stack([layer, -crowding])[order]
-        places = np.cumsum(np.r_[False, (keys[1:] != keys[:-1]).any(axis=1)][: len(order)])
-        return rows[order], places
+        place = places(self._told, rows, self._size)
+        order = np.argsort(place, kind="stable")[: self._size]
+        return rows[order], place[order]
 
-    def _mates(self, alive: Rows, places: Rows, rng: np.random.Generator) -> list[int]:
-        """Winners of tournaments between two; a single one where there is no crossover."""
+    def _mates(self, alive: Rows, place: Rows, rng: np.random.Generator) -> list[int]:
+        """Winners of tournaments between two; only one where there is no crossover."""
         mates: list[int] = []
         for _ in range(2 if rng.random() < self._recipe.crossover else 1):
             pair = rng.choice(len(alive), size=2, replace=False)
-            mates.append(int(alive[pair[np.argmin(places[pair])]]))
-        return mates
+            mates.append(int(alive[pair[np.argmin(place[pair])]]))
+        return list(dict.fromkeys(mates))  # who wins twice has nobody to cross with
 
     def _child(
         self, mates: list[int], seen: Seen, rng: np.random.Generator

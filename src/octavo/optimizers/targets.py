@@ -1,4 +1,4 @@
-"""What trials are judged by: one cost each, and by how much they violate the constraints."""
+"""What trials are judged by: one cost each for a model, their places among others for evolution."""
 
 from __future__ import annotations
 
@@ -7,13 +7,51 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.numerics.pareto import crowding_distance, layers
 from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs
 from octavo.optimizers.told import Told
 from octavo.problem import Constraint
 
-__all__ = ["single_costs", "violations"]
+__all__ = ["places", "single_costs", "violations"]
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+def places(told: Told, rows: Rows, enough: int | None = None) -> Rows:
+    """How some trials compare, 0 for the best; those that are equally good share a place.
+
+    Feasible trials come first, by layers of domination and, within a layer, by how sparsely
+    their surroundings are populated; then infeasible ones by the sum of their violations
+    (constrained domination, Deb 2002, section VI); then those without usable costs. With one
+    objective that is the order of the costs.
+
+    Parameters
+    ----------
+    told
+        What is known.
+    rows
+        Which of its trials compete. Nothing else counts.
+    enough
+        How many places matter; the order among later ones may stay open.
+
+    Returns
+    -------
+    shape (number of rows,)
+    """
+    feasible, known = told.is_feasible[rows], told.is_known[rows]
+    behind = known & ~feasible
+    layer = np.zeros(len(rows), dtype=np.int64)
+    layer[feasible] = layers(told.costs[rows[feasible]], enough)
+    violated = violations(told.problem.constraints, told.constraints[rows[behind]])
+    layer[behind] = len(rows) + np.unique(violated, return_inverse=True)[1]
+    layer[~known] = 2 * len(rows)
+    crowding = np.zeros(len(rows))
+    for number in np.unique(layer[feasible]):
+        members = np.flatnonzero(layer == number)
+        if len(members) > 2:  # else both are ends
+            crowding[members] = crowding_distance(told.costs[rows[members]])
+    return np.unique(np.column_stack([layer, -crowding]), axis=0, return_inverse=True)[1].ravel()
 
 
 def single_costs(told: Told, rng: np.random.Generator) -> Floats:
