@@ -59,7 +59,9 @@ def test_an_objective_in_which_all_are_equal_counts_as_one() -> None:
 
 def test_only_feasible_trials_count() -> None:
     problem = Problem(X, LOSS_AND_ACCURACY, constraints=(Constraint("size", high=1),))
-    history = History(problem, trials([(0.0, 0.0), (1.0, -1.0), (5.0, -9.0)], constraints=[2, 1, 3]))
+    history = History(
+        problem, trials([(0.0, 0.0), (1.0, -1.0), (5.0, -9.0)], constraints=[2, 1, 3])
+    )
     reference = {"loss": 2.0, "accuracy": 0.0}
     assert history.hypervolume(reference).tolist() == [0.0, 1.0, 1.0]
     assert history.hypervolume().tolist() == [0.0, 1.0, 1.0]

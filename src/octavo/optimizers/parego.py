@@ -4,7 +4,8 @@ Knowles (2006), ParEGO: a hybrid algorithm with on-line landscape approximation 
 multiobjective optimization problems, IEEE Trans. Evolutionary Computation 10, 50-66. Each
 proposal draws weights for the objectives; under them the trials have one cost each, and a
 fresh inner optimizer that is told these proposes. New weights lead to another place on the
-front each time.
+front each time. Objectives are weighed in units of the range that they have on the front so
+far, not, as in the paper, of all that is possible: see `unit_costs_of_front`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs
+from octavo.numerics.pareto import nondominated
+from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs_of_front
 from octavo.optimizers.proposing import ask_in_turn, proposal_rng
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
@@ -90,13 +93,21 @@ class _ParEGO:
             # Teaches nothing, but its index is taken. By itself: in one batch with the
             # others, each of them would be encoded alone.
             inner.tell([_with_cost(self._outside, np.nan)])
-        costs = chebyshev(unit_costs(self._told.costs), weights).tolist()
+        costs = chebyshev(self._scaled_costs(), weights).tolist()
         inner.tell([_with_cost(*pair) for pair in zip(self._trials, costs, strict=True)])
         proposal = next(iter(inner.ask(1, pending=pending)), None)
         if proposal is None:
             return None
         data = {**proposal.origin.data, "weights": weights.tolist()}
         return replace(proposal, origin=replace(proposal.origin, data=data))
+
+    def _scaled_costs(self) -> NDArray[np.float64]:
+        """All told costs, shape (n, m), on the scale of the best front at hand."""
+        told = self._told
+        costs = told.costs
+        if told.is_feasible.any():
+            costs = np.where(told.is_feasible[:, None], costs, np.nan)
+        return unit_costs_of_front(told.costs, nondominated(costs))
 
 
 def _with_cost(trial: Trial, cost: float) -> Trial:
