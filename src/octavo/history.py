@@ -7,13 +7,17 @@ storage hands over columns at once and builds a `Trial` only when somebody looks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.errors import ProblemError
+from octavo.numerics.hypervolume import hypervolume_gains
 from octavo.numerics.pareto import nondominated
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
@@ -294,6 +298,58 @@ class History(Sequence[Trial]):
         """The feasible trials at the highest fidelity that no other one dominates."""
         rows = self._eligible()
         return [self[int(row)] for row in rows[nondominated(self.costs[rows])]]
+
+    def hypervolume(self, reference: Mapping[str, float] | None = None) -> Floats:
+        """How good the Pareto front was after each trial: the volume that it dominates.
+
+        Parameters
+        ----------
+        reference
+            A value for each objective, by name and in the user's direction: trials count as
+            far as they are better than all of them. To compare histories, give them the
+            same. By default the worst value that a feasible trial of this history has in
+            each objective, and a tenth of its range beyond, so that the ends of the front
+            count too; an objective in which all are equal counts as 1.
+
+        Returns
+        -------
+        shape (n,)
+            In the product of the objectives' units; it never falls. Only feasible trials at
+            the highest fidelity so far count.
+
+        Raises
+        ------
+        ProblemError
+            If the reference lacks an objective, names another, or is not finite.
+        """
+        rows = self._eligible()
+        costs = self.costs[rows]
+        gains = np.zeros(len(self))
+        if reference is not None:
+            point = self._reference_costs(reference)
+        elif len(rows):
+            worst, width = costs.max(axis=0), np.ptp(costs, axis=0)
+            point = worst + np.where(width > 0, 0.1 * width, 1.0)
+        else:
+            return gains
+        gains[rows] = hypervolume_gains(costs, point)
+        return np.cumsum(gains)
+
+    def _reference_costs(self, reference: Mapping[str, float]) -> Floats:
+        objectives = self.problem.objectives
+        names = [objective.name for objective in objectives]
+        if not isinstance(reference, Mapping) or set(reference) != set(names):
+            raise ProblemError(
+                f"reference={reference!r} must have a value for each of the objectives "
+                f"{names}, and for nothing else: a dict such as {dict.fromkeys(names, 1.0)!r}."
+            )
+        values = [reference[name] for name in names]
+        if not all(isinstance(value, Real) and math.isfinite(value) for value in values):
+            raise ProblemError(
+                f"reference={dict(reference)!r} must be finite numbers, worse than what interests "
+                "you. Mend it, or leave it out for the worst that was seen."
+            )
+        return np.array([o.cost(float(value)) for o, value in zip(objectives, values, strict=True)])
 
     def trajectory(self) -> list[Improvement]:
         """Each trial that became the incumbent by the first objective (repeats not averaged)."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs
+from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs, unit_costs_of_front
 
 
 @given(seed=st.integers(0, 2**32 - 1), m=st.integers(1, 6))
@@ -42,3 +42,20 @@ def test_unit_costs_of_extremes() -> None:
     scaled = unit_costs(np.array([[1e308, 1.0], [-1e308, 1.0], [0.0, np.nan]]))
     assert scaled[:, 0] == pytest.approx([1.0, 0.0, 0.5])
     assert scaled[:2, 1].tolist() == [0.0, 0.0] and np.isnan(scaled[2, 1])
+
+
+def test_very_bad_costs_do_not_press_the_front_into_a_corner() -> None:
+    costs = np.array([[0.0, 1.0], [0.5, 0.4], [1.0, 0.0], [0.5, 1e300], [np.nan, np.nan]])
+    front = np.array([True, True, True, False, False])
+    scaled = unit_costs_of_front(costs[[0, 1, 2, 4]], front[[0, 1, 2, 4]])
+    assert scaled[:3] == pytest.approx(costs[:3]) and np.isnan(scaled[3]).all()
+    scaled = unit_costs_of_front(costs, front)
+    assert scaled[:3, 0] == pytest.approx(costs[:3, 0])
+    assert np.isfinite(scaled[:4]).all() and scaled[3, 1] == pytest.approx(1000.0)
+
+
+def test_a_front_of_one_point_is_weighed_on_the_range_of_all() -> None:
+    costs = np.array([[1.0, 1.0], [3.0, 5.0], [2.0, 3.0]])
+    scaled = unit_costs_of_front(costs, np.array([True, False, False]))
+    assert scaled.tolist() == unit_costs(costs).tolist()
+    assert unit_costs_of_front(costs, np.zeros(3, dtype=bool)).tolist() == scaled.tolist()

@@ -10,6 +10,9 @@ import pytest
 from octavo.optimizers import CATALOG, Recipe
 from octavo.optimizers.auto import Auto
 from octavo.optimizers.gaussian_process import GaussianProcessBO
+from octavo.optimizers.nsga2 import NSGA2
+from octavo.optimizers.parego import ParEGO
+from octavo.optimizers.portfolio import Portfolio
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
 from octavo.optimizers.regularized_evolution import RegularizedEvolution
@@ -40,7 +43,16 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     ("random-forest", RandomForestBO(n_initial=4)),
     ("gaussian-process", GaussianProcessBO(n_initial=4)),
     ("tpe", TPE(n_initial=4)),
+    (
+        "portfolio",
+        Portfolio(
+            members=(GaussianProcessBO(n_initial=4), RandomForestBO(n_initial=4), TPE(n_initial=4)),
+            turns=(0, 1, 2),
+        ),
+    ),
     ("regularized-evolution", RegularizedEvolution(population=8, tournament=3)),
+    ("nsga2", NSGA2(population=8)),
+    ("parego", ParEGO(inner=RandomForestBO(n_initial=4))),
     ("warmed", WarmedByDefault()),
     ("repeats", Repeats(inner=RegularizedEvolution(population=8, tournament=3))),
     ("auto", Auto()),

@@ -11,9 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["chebyshev", "random_weights", "unit_costs"]
+__all__ = ["chebyshev", "random_weights", "unit_costs", "unit_costs_of_front"]
 
 Floats = NDArray[np.float64]
+
+_LEAST_WIDTH = 1e-3
 
 
 def unit_costs(costs: Floats) -> Floats:
@@ -44,6 +46,41 @@ def unit_costs(costs: Floats) -> Floats:
             width = high - low
             out[known, j] = (column[known] / 2 - low) / width if width > 0 else 0.0
     return out
+
+
+def unit_costs_of_front(costs: Floats, front: NDArray[np.bool_]) -> Floats:
+    """Each column so that the costs of a front lie on [0, 1], and worse ones above.
+
+    On the range of all costs, a few very bad ones (a run time of hours, a diverged loss)
+    would press the whole front into a corner, and weights could not choose along it.
+
+    Parameters
+    ----------
+    costs : shape (n, m)
+        Any finite size, NaN allowed.
+    front : shape (n,)
+        Which rows make up the front; their costs are known.
+
+    Returns
+    -------
+    shape (n, m)
+        Widths below a thousandth of the range of all costs are taken to be that, so all
+        stay finite; where all of the front are equal, the range of all costs counts.
+
+    Examples
+    --------
+    >>> costs = np.array([[1.0, 3.0], [2.0, 1.0], [6.0, 5.0]])
+    >>> unit_costs_of_front(costs, np.array([True, True, False]))
+    array([[0., 1.],
+           [1., 0.],
+           [5., 2.]])
+    """
+    unit = unit_costs(costs)
+    if not front.any():
+        return unit
+    low, high = unit[front].min(axis=0), unit[front].max(axis=0)
+    width = np.where(high > low, np.maximum(high - low, _LEAST_WIDTH), 1.0)
+    return np.asarray((unit - low) / width)
 
 
 def random_weights(m: int, rng: np.random.Generator) -> Floats:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from octavo.optimizers.auto import Auto
     from octavo.optimizers.gaussian_process import GaussianProcessBO
     from octavo.optimizers.grid import Grid
+    from octavo.optimizers.nsga2 import NSGA2
+    from octavo.optimizers.parego import ParEGO
     from octavo.optimizers.portfolio import Portfolio
     from octavo.optimizers.random_forest import RandomForestBO
     from octavo.optimizers.random_search import RandomSearch
@@ -30,12 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATALOG",
+    "NSGA2",
     "TPE",
     "WHERE",
     "Auto",
     "GaussianProcessBO",
     "Grid",
     "Optimizer",
+    "ParEGO",
     "Portfolio",
     "RandomForestBO",
     "RandomSearch",
@@ -61,6 +65,8 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "octavo.optimizers.regularized_evolution",
             "RegularizedEvolution",
         ),
+        "nsga2": ("octavo.optimizers.nsga2", "NSGA2"),
+        "parego": ("octavo.optimizers.parego", "ParEGO"),
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
     }

@@ -136,9 +136,7 @@ class Search:
         tops, legal = self._cube.legal(self._encoded.points(matrix).values, rng)
         return Points.join([tops, starts[~legal]])
 
-    def _value_with_gradient(
-        self, matrix: Floats, processes: Processes
-    ) -> tuple[Floats, Floats]:
+    def _value_with_gradient(self, matrix: Floats, processes: Processes) -> tuple[Floats, Floats]:
         """The utility at each row, and its derivatives by the climbed columns."""
         features = self._layout.features(matrix)
         mean, deviation, mean_by_x, deviation_by_x = self._processes.predict_with_gradient(features)

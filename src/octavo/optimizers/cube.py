@@ -7,6 +7,8 @@ the meaning of a place depends on all earlier ones; they are left to `mutate` an
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,18 +29,16 @@ class Cube:
     ----------
     space
         Any space.
-
-    Attributes
-    ----------
-    is_free
-        Whether the encoding of a configuration is read as that configuration.
     """
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self.is_free = len(space.columns) == space.n_dims > 0 and self._reads_back()
 
-    def _reads_back(self) -> bool:
+    @cached_property
+    def is_free(self) -> bool:
+        """Whether the encoding of a configuration is read as that configuration."""
+        if not len(self._space.columns) == self._space.n_dims > 0:
+            return False
         points = self._space.sample(_PROBES, np.random.default_rng(0))
         if points.columns != self._space.columns:
             return False

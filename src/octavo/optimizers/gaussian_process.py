@@ -27,6 +27,7 @@ from octavo.optimizers.cube import Cube
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.feasibility import Feasibility
 from octavo.optimizers.model_based import ModelBased, Moment, n_initial
+from octavo.optimizers.parego import ParEGO
 from octavo.optimizers.processes import Processes, Quantity, fitted
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
@@ -97,7 +98,9 @@ class GaussianProcessBO:
         check_at_least(self, 0, "belief_strength", hint=IGNORE_BELIEFS)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
-        """A fresh optimizer."""
+        """A fresh optimizer; several objectives are scalarized, see `ParEGO`."""
+        if problem.n_objectives > 1:
+            return ParEGO(inner=self).start(problem, seed)
         n = n_initial(problem, self.n_initial)
         belief = FadingBelief(problem, self.belief_strength, n)
         return ModelBased(problem, seed, _ProcessModel(problem, self, belief), n_initial=n)

@@ -91,7 +91,11 @@ class RandomForestBO:
         check_at_least(self, 0, "belief_strength", hint=IGNORE_BELIEFS)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
-        """A fresh optimizer."""
+        """A fresh optimizer; several objectives are scalarized, see `ParEGO`."""
+        if problem.n_objectives > 1:
+            from octavo.optimizers.parego import ParEGO  # which has this one as its default
+
+            return ParEGO(inner=self).start(problem, seed)
         n = n_initial(problem, self.n_initial)
         model = _ForestModel(problem, self, FadingBelief(problem, self.belief_strength, n))
         return ModelBased(problem, seed, model, n_initial=n, random_share=self.random_share)

@@ -112,15 +112,12 @@ class _RegularizedEvolution:
     def _alive(self) -> NDArray[np.int64]:
         """Rows of the population: the latest trials at one fidelity, in order of completion.
 
-        Costs at different fidelities do not compare, so the population lives at the
-        highest one that has enough trials for a tournament.
+        It is the highest one that has enough trials for a tournament.
         """
         told = self._told
         if not told.is_known.any():
             return np.empty(0, dtype=np.int64)
-        levels, counts = np.unique(told.fidelity[told.is_known], return_counts=True)
-        enough = levels[counts >= self._recipe.tournament]
-        level = enough.max() if len(enough) else levels[counts.argmax()]
+        level = told.comparable_fidelity(self._recipe.tournament)
         return np.flatnonzero(told.fidelity == level)[-self._recipe.population :]
 
     def _win(self, alive: NDArray[np.int64], rng: np.random.Generator) -> int:

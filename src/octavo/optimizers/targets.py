@@ -1,16 +1,57 @@
-"""What a model of cost is fitted to: one number per trial, failures and objectives included."""
+"""What trials are judged by: one cost each for a model, their places among others for evolution."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.numerics.pareto import crowding_distance, layers
 from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs
 from octavo.optimizers.told import Told
+from octavo.problem import Constraint
 
-__all__ = ["single_costs"]
+__all__ = ["places", "single_costs", "violations"]
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+def places(told: Told, rows: Rows, enough: int | None = None) -> Rows:
+    """How some trials compare, 0 for the best; those that are equally good share a place.
+
+    Feasible trials come first, by layers of domination and, within a layer, by how sparsely
+    their surroundings are populated; then infeasible ones by the sum of their violations
+    (constrained domination, Deb 2002, section VI); then those without usable costs. With one
+    objective that is the order of the costs.
+
+    Parameters
+    ----------
+    told
+        What is known.
+    rows
+        Which of its trials compete. Nothing else counts.
+    enough
+        How many places matter; the order among later ones may stay open.
+
+    Returns
+    -------
+    shape (number of rows,)
+    """
+    feasible, known = told.is_feasible[rows], told.is_known[rows]
+    behind = known & ~feasible
+    layer = np.zeros(len(rows), dtype=np.int64)
+    layer[feasible] = layers(told.costs[rows[feasible]], enough)
+    violated = violations(told.problem.constraints, told.constraints[rows[behind]])
+    layer[behind] = len(rows) + np.unique(violated, return_inverse=True)[1]
+    layer[~known] = 2 * len(rows)
+    crowding = np.zeros(len(rows))
+    for number in np.unique(layer[feasible]):
+        members = np.flatnonzero(layer == number)
+        if len(members) > 2:  # else both are ends
+            crowding[members] = crowding_distance(told.costs[rows[members]])
+    return np.unique(np.column_stack([layer, -crowding]), axis=0, return_inverse=True)[1].ravel()
 
 
 def single_costs(told: Told, rng: np.random.Generator) -> Floats:
@@ -38,3 +79,37 @@ def single_costs(told: Told, rng: np.random.Generator) -> Floats:
         costs = chebyshev(unit_costs(told.costs), weights)
     costs[~known] = costs[known].max()
     return costs
+
+
+def violations(constraints: Sequence[Constraint], values: Floats) -> Floats:
+    """By how much each trial violates its constraints in total (Deb 2002, section VI).
+
+    Each constraint counts in units of the largest violation of it among the trials.
+
+    Parameters
+    ----------
+    constraints
+        Of the problem.
+    values : shape (n, number of constraints)
+        As measured; NaN counts as violated beyond measure.
+
+    Returns
+    -------
+    shape (n,)
+        0 where all constraints are met; inf where one was not measured.
+
+    Examples
+    --------
+    >>> violations([Constraint("size", low=1, high=5)], np.array([[0.0], [3.0], [7.0], [np.nan]]))
+    array([0.5, 0. , 1. , inf])
+    """
+    total = np.zeros(len(values))
+    for column, constraint in zip(values.T, constraints, strict=True):
+        low = -np.inf if constraint.low is None else constraint.low
+        high = np.inf if constraint.high is None else constraint.high
+        # Halved, so that bounds and values of opposite signs do not overflow.
+        beyond = np.maximum(low / 2 - column / 2, column / 2 - high / 2)
+        beyond = np.where(np.isnan(column), np.inf, np.maximum(beyond, 0.0))
+        largest = np.max(beyond, initial=0.0, where=np.isfinite(beyond))
+        total += beyond / largest if largest > 0 else beyond
+    return total

@@ -108,6 +108,17 @@ class Told:
         """The index of the next proposal."""
         return next_index(self._n_indices, pending)
 
+    def comparable_fidelity(self, enough: int) -> float:
+        """The highest fidelity, on [0, 1], at which enough trials have usable costs.
+
+        Costs at different fidelities do not compare. Where none has enough, the fidelity
+        with the most; 1 before there are any costs.
+        """
+        levels, counts = np.unique(self.fidelity[self.is_known], return_counts=True)
+        if not len(levels):
+            return 1.0
+        return float(levels[counts >= min(enough, counts.max())].max())
+
     def seen(self, pending: Sequence[Proposal]) -> Seen:
         """All configurations told or pending."""
         points, _ = encode_inside(self.problem.space, [proposal.config for proposal in pending])

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
-from octavo.numerics.pareto import nondominated
 from octavo.optimizers.beliefs import FadingBelief
 from octavo.optimizers.cube import Cube
 from octavo.optimizers.model_based import ModelBased, Moment, n_initial
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
+from octavo.optimizers.targets import places
 from octavo.optimizers.told import Told
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
@@ -124,47 +124,8 @@ class _Densities:
 
     def _split(self, told: Told) -> tuple[Ints, Ints]:
         """Rows of the good trials, and of all others, each in order of completion."""
-        order = _best_first(told)
-        n_good = min(int(np.ceil(self._recipe.good_share * len(order))), _MOST_GOOD)
+        n_good = min(int(np.ceil(self._recipe.good_share * len(told))), _MOST_GOOD)
         n_good = max(1, min(n_good, int(told.is_known.sum())))
+        ranks = places(told, np.arange(len(told)), enough=n_good)
+        order = np.lexsort([ranks, -told.fidelity, ~told.is_known])
         return np.sort(order[:n_good]), np.sort(order[n_good:])
-
-
-def _best_first(told: Told) -> Ints:
-    """All rows: at full budget before cheaper, feasible before infeasible before failed."""
-    if told.costs.shape[1] == 1:
-        cost = np.where(told.is_known, told.costs[:, 0], np.inf)
-    else:
-        cost = _layers(told.costs, told.is_feasible if told.is_feasible.any() else told.is_known)
-    violation = _violation(told)
-    return np.lexsort([cost, violation, ~told.is_known, -told.fidelity]).astype(np.int64)
-
-
-def _violation(told: Told) -> Floats:
-    """By how much the bounds are missed in all; 0 where they hold, infinite where unknown."""
-    total = np.zeros(len(told))
-    for column, constraint in enumerate(told.problem.constraints):
-        value = told.constraints[:, column]
-        low = -np.inf if constraint.low is None else constraint.low
-        high = np.inf if constraint.high is None else constraint.high
-        miss = np.maximum(np.maximum(low - value, value - high), 0.0)
-        total += np.where(np.isnan(value), np.inf, miss)
-    return total
-
-
-def _layers(costs: Floats, among: NDArray[np.bool_]) -> Floats:
-    """Number of the layer of domination that each row is in, within it by mean rank."""
-    n = len(costs)
-    layer = np.full(n, np.inf)
-    left = np.flatnonzero(among & ~np.isnan(costs).any(axis=1))
-    number = 0
-    ranks = np.zeros(n)
-    if len(left):
-        ranks[left] = costs[left].argsort(axis=0).argsort(axis=0).mean(axis=1) / (len(left) + 1)
-    while len(left) and number < _MOST_GOOD:
-        front = nondominated(costs[left])
-        layer[left[front]] = number + ranks[left[front]]
-        left = left[~front]
-        number += 1
-    layer[left] = number + ranks[left]
-    return layer

@@ -23,7 +23,15 @@ from scipy.optimize import minimize
 
 from octavo.surrogates.kernel import Features, Layout, Scales, covariance, factors
 
-__all__ = ["Cholesky", "GaussianProcess", "Growing", "Parameters", "fit_parameters", "log_density", "prior_mode"]
+__all__ = [
+    "Cholesky",
+    "GaussianProcess",
+    "Growing",
+    "Parameters",
+    "fit_parameters",
+    "log_density",
+    "prior_mode",
+]
 
 Floats = NDArray[np.float64]
 
@@ -142,9 +150,7 @@ def fit_parameters(
     return _unpacked(best, layout)
 
 
-def log_density(
-    x: Floats, layout: Layout, features: Features, y: Floats
-) -> tuple[float, Floats]:
+def log_density(x: Floats, layout: Layout, features: Features, y: Floats) -> tuple[float, Floats]:
     """Log of the posterior density of the parameters, up to a constant, and its gradient.
 
     Parameters
