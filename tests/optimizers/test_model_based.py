@@ -74,7 +74,7 @@ def test_it_stays_away_from_where_trials_fail(recipe) -> None:
 
 @pytest.mark.parametrize(
     ("recipe", "reached"),
-    zip(MODELS, [-0.48, -0.4999, -0.46, -0.499], strict=True),
+    list(zip(MODELS, [-0.48, -0.4999, -0.46, -0.499], strict=True)),
     ids=NAMES,
 )
 def test_constraints_are_learned(recipe, reached) -> None:
