@@ -17,6 +17,8 @@ from octavo.optimizers.protocol import Optimizer, Recipe
 
 if TYPE_CHECKING:
     from octavo.optimizers.auto import Auto
+    from octavo.optimizers.cmaes import CMAES
+    from octavo.optimizers.differential_evolution import DifferentialEvolution
     from octavo.optimizers.grid import Grid
     from octavo.optimizers.random_forest import RandomForestBO
     from octavo.optimizers.random_search import RandomSearch
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATALOG",
+    "CMAES",
     "WHERE",
     "Auto",
+    "DifferentialEvolution",
     "Grid",
     "Optimizer",
     "RandomForestBO",
@@ -52,6 +56,11 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "octavo.optimizers.regularized_evolution",
             "RegularizedEvolution",
         ),
+        "differential-evolution": (
+            "octavo.optimizers.differential_evolution",
+            "DifferentialEvolution",
+        ),
+        "cma-es": ("octavo.optimizers.cmaes", "CMAES"),
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
     }
