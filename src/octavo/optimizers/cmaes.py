@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import median_low
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ BY = "cma-es"
 _DRAWS = (1, 15, 112)  # how many are drawn to find a new, legal configuration
 _LEAST_SPREAD = 1e-9  # of the range; a generation that is closer together has converged
 _MOST_DOUBLINGS = 5
-_STREAM = 0xC0A5E5  # sets the numbers drawn for searches apart from those for proposals
+_STREAM = 0xC0A5E5  # sets what is drawn for searches apart from what is drawn for proposals
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,14 @@ class CMAES:
     ['default configuration', 'draw of search 0']
     """
 
-    sigma: float = 0.25
+    sigma: float = 0.2
     population: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma <= 1:
             raise SettingError(
                 f"sigma={self.sigma!r} must be above 0 and at most 1: the first standard deviation "
-                "as a share of each range. 0.2 to 0.3 does well."
+                "as a share of each range. 0.1 to 0.3 does well."
             )
         if self.population is not None and not is_whole(self.population, 4):
             raise SettingError(
@@ -136,7 +136,7 @@ class _CMAES:
     def _read(self, trial: Trial) -> _Draw | None:
         """What the origin of a trial says; None if it is not of our making."""
         origin = trial.proposal.origin
-        number = origin.data.get("search")
+        number: object = origin.data.get("search")
         if origin.by != BY or not is_whole(number, 0):
             return None
         if trial.status is Status.CANCELLED:
@@ -227,13 +227,12 @@ class _Chain:
         rng = np.random.default_rng([self._seed, number, _STREAM])
         self._weights = random_weights(self._told.problem.n_objectives, rng)
         self._members: list[tuple[Sample, int]] = []
-        self._generation = self._improved_in = 0
-        self._best: Merit | None = None
+        self._bests: list[Merit] = []  # of each generation
         n = self._cube.n_dims
         if n:
             first = self._recipe.population or 4 + math.floor(3 * math.log(n))
             self._size = first * 2 ** min(number, _MOST_DOUBLINGS)
-            self._patience = 10 + math.ceil(30 * n / self._size)  # Hansen (2016), B.3: TolHistFun
+            self._patience = 10 + math.ceil(30 * n / self._size)  # Hansen (2016), B.3
             self.search = self._cube.search(start, self._recipe.sigma, self._size)
 
     def _restart(self) -> None:
@@ -258,7 +257,7 @@ class _Chain:
 
     def _heed_foreign(self, row: int) -> None:
         """Begin the first search at the best of what others had found before it."""
-        if self.number or self._generation or self._members or not self._told.is_known[row]:
+        if self.number or self._bests or self._members or not self._told.is_known[row]:
             return
         merit = self._merits.merit(row, self._weights, row)
         if self._cube.n_dims and (self._foreign is None or merit < self._foreign):
@@ -272,14 +271,16 @@ class _Chain:
         # Ranks in place of costs: all that is done with them depends on their order alone.
         ranked = [(self._members[k][0], float(rank)) for rank, k in enumerate(order)]
         self.search.tell(ranked)
-        best = judged[order[0]][0]
-        self._generation += 1
-        if self._best is None or best < self._best:
-            self._best, self._improved_in = best, self._generation
-        is_stale = self._generation - self._improved_in > self._patience
-        if is_stale or self._has_converged():
+        self._bests.append(judged[order[0]][0])
+        if self._has_stalled() or self._has_converged():
             self._restart()
         self._members = []
+
+    def _has_stalled(self) -> bool:
+        """Whether generations are no better than those of a while ago."""
+        late = self._bests[-self._patience :]
+        early = self._bests[-2 * self._patience : -self._patience]
+        return len(early) == self._patience and median_low(late) >= median_low(early)
 
     def _has_converged(self) -> bool:
         if self._cube.is_continuous:

@@ -85,8 +85,8 @@ class Cube:
         )
 
     def place(self, points: Points) -> Floats:
-        """Shape (n_dims,): a configuration (one row) in the cube, what is inactive in the middle."""
-        return np.nan_to_num(points.aligned(self._space.columns).values[0], nan=0.5)
+        """Shape (n_dims,): one configuration in the cube, what is inactive in the middle."""
+        return np.asarray(np.nan_to_num(points.aligned(self._space.columns).values[0], nan=0.5))
 
     def sample_at(self, place: Floats) -> Sample:
         """The sample that leads to a point of the cube."""
@@ -125,9 +125,10 @@ class Cube:
             return None
         if line.shape != self._line.shape or choices.shape != self._choices.shape:
             return None
-        if not ((np.abs(line) < _FARTHEST).all() and np.isin(choices, np.arange(256)).all()):
+        exists = (choices >= 0) & (choices < self._n_choices) & (choices == np.floor(choices))
+        if not ((np.abs(line) < _FARTHEST).all() and exists.all()):
             return None
-        return self._sample(line, choices.astype(int)) if (choices < self._n_choices).all() else None
+        return self._sample(line, choices.astype(int))
 
     def _sample(self, line: Floats, choices: NDArray[np.int_]) -> Sample:
         from cmaes import CatCMAwM

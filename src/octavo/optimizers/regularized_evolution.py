@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
+from octavo.optimizers.feasible_first import highest_level
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.targets import single_costs
@@ -110,17 +111,9 @@ class _RegularizedEvolution:
         )
 
     def _alive(self) -> NDArray[np.int64]:
-        """Rows of the population: the latest trials at one fidelity, in order of completion.
-
-        Costs at different fidelities do not compare, so the population lives at the
-        highest one that has enough trials for a tournament.
-        """
+        """Rows of the population: the latest trials at one fidelity, in order of completion."""
         told = self._told
-        if not told.is_known.any():
-            return np.empty(0, dtype=np.int64)
-        levels, counts = np.unique(told.fidelity[told.is_known], return_counts=True)
-        enough = levels[counts >= self._recipe.tournament]
-        level = enough.max() if len(enough) else levels[counts.argmax()]
+        level = highest_level(told, self._recipe.tournament)
         return np.flatnonzero(told.fidelity == level)[-self._recipe.population :]
 
     def _win(self, alive: NDArray[np.int64], rng: np.random.Generator) -> int:
