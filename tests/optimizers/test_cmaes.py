@@ -97,51 +97,60 @@ def test_logarithmic_integers_and_choices_are_searched_too() -> None:
     assert sum(ours < random for ours, random in pairs) >= 11
 
 
-def test_a_search_that_has_converged_begins_anew_elsewhere_with_twice_the_population() -> None:
-    problem = Problem(space(x=Float(-5, 5), y=Float(-5, 5)))
-    told = run(CMAES(population=6), problem, lambda c: float(((vector(c) - 1) ** 2).sum()), 0, 900)
+def first_of_each_search(told) -> list[int]:
     searches = np.array([trial.proposal.origin.data["search"] for trial in told])
-    starts = [int(np.flatnonzero(searches == k)[0]) for k in range(searches.max() + 1)]
-    assert len(starts) == 2 and (np.diff(searches) >= 0).all()
+    assert (np.diff(searches) >= 0).all()
+    return [int(np.flatnonzero(searches == k)[0]) for k in range(searches.max() + 1)]
+
+
+def test_a_search_that_has_converged_begins_anew_elsewhere() -> None:
+    problem = Problem(space(x=Float(-5, 5), y=Float(-5, 5)))
+    told = run(CMAES(), problem, lambda c: float(((vector(c) - 1) ** 2).sum()), 0, 900)
+    _, second, *_ = first_of_each_search(told)
     costs = np.array([trial.costs[0] for trial in told])
-    # Before: within 1e-6 of the optimum throughout the last generation; after: all over.
-    assert costs[starts[1] - 6 : starts[1]].max() < 1e-6 < 1 < costs[starts[1] :][:12].max()
+    # Before, all but at the optimum; after, all over.
+    assert np.median(costs[second - 6 : second]) < 1e-9
+    assert np.median(costs[second : second + 12]) > 1.0
 
 
-def test_a_fresh_optimizer_catches_up_with_ten_thousand_trials_of_its_own() -> None:
+def test_a_search_that_finds_nothing_better_gives_way_to_one_with_twice_the_population() -> None:
+    problem = Problem(space(x=Float(-5, 5), y=Float(-5, 5)))
+    told = run(CMAES(population=4), problem, lambda c: 1.0, 0, 500)
+    # Two dimensions: twice 10 + 30 * 2 / 4 generations of 4, twice 10 + 30 * 2 / 8 of 8.
+    assert first_of_each_search(told) == [0, 50 * 4, 50 * 4 + 36 * 8]
+
+
+def test_a_fresh_optimizer_catches_up_with_thousands_of_trials_of_its_own() -> None:
     mixed = space(
         **{f"x{i}": Float(-5, 5) for i in range(6)},
         **{f"k{i}": Integer(0, 9) for i in range(2)},
         **{f"c{i}": Categorical(["a", "b", "c"]) for i in range(2)},
     )
     problem = Problem(mixed)
-    history = []
-    optimizer = CMAES().start(problem, 0)
-    while len(history) < 10_000:
-        new = [answer(problem, proposal) for proposal in optimizer.ask(50)]
+    optimizer, history = CMAES().start(problem, 0), []
+    while len(history) < 2000:
+        new = [answer(problem, proposal) for proposal in optimizer.ask(5)]
         history.extend(new)
         optimizer.tell(new)
     fresh = CMAES().start(problem, 0)
     began = time.process_time()
     fresh.tell(history)
-    assert time.process_time() - began < 2.0
+    assert time.process_time() - began < 2.0 * len(history) / 10_000
     assert fresh.ask(3) == optimizer.ask(3)
 
 
 def test_trials_in_flight_cost_no_more_than_a_few_evaluations() -> None:
+    def sphere(_, proposal) -> Trial:
+        cost = float(((vector(proposal.config) - 1.5) ** 2).sum())
+        return Trial(proposal, Status.SUCCESS, (cost,))
+
     def evaluations(workers: int, seed: int) -> int:
-        def respond(_, proposal) -> Trial:
-            return Trial(proposal, Status.SUCCESS, (rotated_sphere(proposal.config),))
-
         moments = live(
-            CMAES().start(CUBE8, seed), CUBE8, n=1500, workers=workers, seed=seed, respond=respond
+            CMAES().start(CUBE8, seed), CUBE8, n=1500, workers=workers, seed=seed, respond=sphere
         )
-        return next(len(m.told) for m in moments if m.told and m.told[-1].costs[0] < 1e-4)
+        return next(len(m.told) for m in moments if m.told and m.told[-1].costs[0] < 1e-2)
 
-    def rotated_sphere(config) -> float:
-        return float(((vector(config) - 1.5) ** 2).sum())
-
-    alone, together = ([evaluations(w, seed) for seed in range(4)] for w in (1, 8))
+    alone, together = ([evaluations(w, seed) for seed in range(3)] for w in (1, 8))
     assert np.mean(together) < 1.5 * np.mean(alone)
 
 

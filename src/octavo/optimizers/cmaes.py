@@ -23,6 +23,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +137,7 @@ class _CMAES:
     def _read(self, trial: Trial) -> _Draw | None:
         """What the origin of a trial says; None if it is not of our making."""
         origin = trial.proposal.origin
-        number: object = origin.data.get("search")
+        number: Any = origin.data.get("search")
         if origin.by != BY or not is_whole(number, 0):
             return None
         if trial.status is Status.CANCELLED:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,8 @@ _BUDGET_WITHOUT_LIMIT = 300
 _SHARE_OF_BEST = 0.2
 _STEP = (0.3, 0.7)  # F in the papers: from where to where it is drawn
 _CROSSED = 0.8  # CR: share of the child that is new
+_DITHER = 0.3  # of a cell: half a step in a discrete column is a step every other time, and
+# one in ten children leaves a cell in which all are
 _ANEW = 0.1  # share of these, among unordered choices, that is from no parent
 
 
@@ -292,20 +295,24 @@ def _stepped(
     columns = parents[0].columns
     member, best, first, second = (points.values for points in parents)
     F = rng.uniform(*_STEP, size=(len(member), 1))
-    u = rng.random((5, *member.shape))
-    base = member
-    for other in (best, first, u[0]):  # what is inactive in the member
-        base = np.where(np.isnan(base), other, base)
-    step = F * (np.nan_to_num(best - base) + np.nan_to_num(first - second))
+    u = rng.random((7, *member.shape))
+    # Were inactive values not drawn but left out, a column that is active in few would have
+    # the same value in all their children, and no difference to leave it.
+    base, first, second = (
+        np.where(np.isnan(parent), drawn, parent)
+        for parent, drawn in zip((member, first, second), u[:3], strict=True)
+    )
+    best = np.where(np.isnan(best), base, best)
     width = np.array([1.0 / (column.n_values or np.inf) for column in columns])
-    mutant = base + step + (u[1] - 0.5) * width
+    mutant = base + F * (best - base + first - second)
+    mutant = mutant + _DITHER * width * rng.standard_normal(member.shape)
     mutant = np.where(mutant < 0, base / 2, np.where(mutant > 1, (1 + base) / 2, mutant))
-    chosen = np.where((u[1] < F) & ~np.isnan(best), best, base)
-    chosen = np.where((u[2] < F / 2) & ~np.isnan(first), first, chosen)
-    chosen = np.where(u[2] > 1 - _ANEW, u[0], chosen)
+    chosen = np.where(u[3] < F, best, base)
+    chosen = np.where(u[4] < F / 2, first, chosen)
+    chosen = np.where(u[4] > 1 - _ANEW, rng.random(member.shape), chosen)
     mutant = np.where([column.is_ordered for column in columns], mutant, chosen)
-    is_new = u[3] < _CROSSED
-    lottery = np.where(np.isnan(member), -1.0, u[4])
+    is_new = u[5] < _CROSSED
+    lottery = np.where(np.isnan(member), -1.0, u[6])
     is_new[np.arange(len(member)), lottery.argmax(axis=1)] = True  # one at least, and active
     child = np.where(is_new | np.isnan(member), mutant, member)
     points, legal = space.from_unit(np.clip(child, 0.0, 1.0 - 2.0**-53))
@@ -324,8 +331,8 @@ def _slot_weights(size: int, n_objectives: int) -> Floats:
 
 def _child(origin: Origin, size: int) -> _Child | None:
     """What an origin says, None if it is not of our making."""
-    slot: object = origin.data.get("slot")
-    life: object = origin.data.get("life")
+    slot: Any = origin.data.get("slot")
+    life: Any = origin.data.get("life")
     if origin.by != BY or not is_whole(slot, 0) or not is_whole(life, 0):
         return None
     return _Child(int(slot), int(life)) if slot < size else None
