@@ -17,6 +17,8 @@ from octavo.optimizers.protocol import Optimizer, Recipe
 
 if TYPE_CHECKING:
     from octavo.optimizers.auto import Auto
+    from octavo.optimizers.cmaes import CMAES
+    from octavo.optimizers.differential_evolution import DifferentialEvolution
     from octavo.optimizers.gaussian_process import GaussianProcessBO
     from octavo.optimizers.grid import Grid
     from octavo.optimizers.nsga2 import NSGA2
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATALOG",
+    "CMAES",
     "NSGA2",
     "TPE",
     "WHERE",
     "Auto",
+    "DifferentialEvolution",
     "GaussianProcessBO",
     "Grid",
     "Optimizer",
@@ -67,6 +71,11 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "nsga2": ("octavo.optimizers.nsga2", "NSGA2"),
         "parego": ("octavo.optimizers.parego", "ParEGO"),
+        "differential-evolution": (
+            "octavo.optimizers.differential_evolution",
+            "DifferentialEvolution",
+        ),
+        "cma-es": ("octavo.optimizers.cmaes", "CMAES"),
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
     }

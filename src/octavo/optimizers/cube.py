@@ -12,14 +12,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.optimizers.unit_cube import has_one_number_per_column
 from octavo.spaces.protocol import Points, Space
 
 __all__ = ["Cube"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-_PROBES = 8
 
 
 class Cube:
@@ -37,13 +36,7 @@ class Cube:
     @cached_property
     def is_free(self) -> bool:
         """Whether the encoding of a configuration is read as that configuration."""
-        if not len(self._space.columns) == self._space.n_dims > 0:
-            return False
-        points = self._space.sample(_PROBES, np.random.default_rng(0))
-        if points.columns != self._space.columns:
-            return False
-        again, legal = self.legal(points.values, np.random.default_rng(1))
-        return bool(legal.all()) and again.keys() == points.keys()
+        return has_one_number_per_column(self._space)
 
     def legal(self, values: Floats, rng: np.random.Generator) -> tuple[Points, Bools]:
         """The configurations at these places, and which rows are legal.

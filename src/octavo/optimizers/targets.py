@@ -12,7 +12,7 @@ from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs
 from octavo.optimizers.told import Told
 from octavo.problem import Constraint
 
-__all__ = ["places", "single_costs", "violations"]
+__all__ = ["misses", "places", "single_costs", "violations"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -103,13 +103,31 @@ def violations(constraints: Sequence[Constraint], values: Floats) -> Floats:
     >>> violations([Constraint("size", low=1, high=5)], np.array([[0.0], [3.0], [7.0], [np.nan]]))
     array([0.5, 0. , 1. , inf])
     """
-    total = np.zeros(len(values))
-    for column, constraint in zip(values.T, constraints, strict=True):
+    beyond = misses(constraints, values)
+    largest = np.max(beyond, axis=0, initial=0.0, where=np.isfinite(beyond))
+    return np.asarray((beyond / np.where(largest > 0, largest, 1.0)).sum(axis=1))
+
+
+def misses(constraints: Sequence[Constraint], values: Floats) -> Floats:
+    """By how much, halved, each trial misses each of its constraints.
+
+    Parameters
+    ----------
+    constraints
+        Of the problem.
+    values : shape (n, number of constraints)
+        As measured.
+
+    Returns
+    -------
+    shape (n, number of constraints)
+        0 where a constraint is met; inf where it was not measured.
+    """
+    missed = np.zeros_like(values)
+    for at, constraint in enumerate(constraints):
         low = -np.inf if constraint.low is None else constraint.low
         high = np.inf if constraint.high is None else constraint.high
         # Halved, so that bounds and values of opposite signs do not overflow.
-        beyond = np.maximum(low / 2 - column / 2, column / 2 - high / 2)
-        beyond = np.where(np.isnan(column), np.inf, np.maximum(beyond, 0.0))
-        largest = np.max(beyond, initial=0.0, where=np.isfinite(beyond))
-        total += beyond / largest if largest > 0 else beyond
-    return total
+        half = values[:, at] / 2
+        missed[:, at] = np.maximum(np.maximum(low / 2 - half, half - high / 2), 0.0)
+    return np.asarray(np.where(np.isnan(values), np.inf, missed))

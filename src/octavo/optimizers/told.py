@@ -85,7 +85,7 @@ class Told:
         self.points = Points.join([self.points, points]) if self.keys else points
         self.keys.extend(keys)
         self._key_set.update(keys)
-        costs = np.array([_row(trial.costs, problem.n_objectives) for trial in trials])
+        costs = np.array([_row(trial.costs, problem.n_objectives) for trial in trials], dtype=float)
         values = np.array([_row(trial.constraints, len(problem.constraints)) for trial in trials])
         values = values.reshape(len(trials), len(problem.constraints))
         status = [trial.status for trial in trials]
