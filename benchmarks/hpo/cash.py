@@ -8,7 +8,6 @@ the same configuration is never fitted twice.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import warnings
@@ -22,7 +21,7 @@ from task import Config, Task
 
 from octavo.spaces import Categorical, Float, Integer, Space, space
 
-__all__ = ["TABLES", "task"]
+__all__ = ["TABLES", "Remembered", "cash_space", "evaluate", "task"]
 
 N_FOLDS = 3
 WORST = 1e3
@@ -98,7 +97,7 @@ TABLES: dict[str, Callable[[], tuple[Any, Any]]] = {
 
 def task(name: str, cache: Path) -> Task:
     """The task "cash/name"; evaluations are kept in `cache`."""
-    remembered = _Remembered(cache / f"cash_{name}.csv", lambda config: evaluate(name, config))
+    remembered = Remembered(cache / f"cash_{name}.jsonl", lambda config: evaluate(name, config))
     return Task(
         f"cash/{name}",
         "conditional",
@@ -230,30 +229,46 @@ _FAMILIES: dict[str, Callable[[Config, bool, int], list[Any]]] = {
 }
 
 
-class _Remembered:
-    """A deterministic function whose values are kept in a CSV file: configuration, cost."""
+class Remembered:
+    """A deterministic function whose values are kept in a file.
+
+    Parameters
+    ----------
+    path
+        One JSON list for each line: the configuration and its value. Several processes may
+        share it; a line that was cut when its writer was killed counts for nothing.
+    function
+        From a configuration to a number.
+    """
 
     def __init__(self, path: Path, function: Callable[[Config], float]) -> None:
         self.path = path
         self.function = function
         self.known: dict[str, float] = {}
-        if path.exists():
-            with path.open(newline="") as file:
-                rows = [row for row in csv.reader(file) if len(row) == 3]  # a killed write is short
-            self.known = {key: float(cost) for key, cost, _ in rows}
+        if not path.exists():
+            return
+        for line in path.read_text().splitlines():
+            try:
+                config, value = json.loads(line)
+            except ValueError:
+                continue  # cut
+            self.known[_key(config)] = float(value)
 
     def __call__(self, config: Config) -> float:
-        key = json.dumps(dict(config), sort_keys=True)
+        """Its value, computed only if no file has it."""
+        key = _key(config)
         if key not in self.known:
-            cost = self.known[key] = self.function(config)
+            value = self.known[key] = self.function(config)
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            quoted = key.replace('"', '""')
-            # One write at the end of the file, so that several processes may share it. The
-            # last field proves that the line is complete.
-            line = f'"{quoted}",{cost!r},.\n'.encode()
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            # One write at the end of the file; it begins a new line, in case the last was cut.
+            line = f"\n{json.dumps([dict(config), value])}".encode()
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
                 os.write(descriptor, line)
             finally:
                 os.close(descriptor)
         return self.known[key]
+
+
+def _key(config: Config) -> str:
+    return json.dumps(dict(config), sort_keys=True)

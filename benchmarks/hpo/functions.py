@@ -17,7 +17,14 @@ from task import Config, Task
 from octavo.problem import Constraint
 from octavo.spaces import Categorical, Float, Integer, Ordinal, Space, space
 
-__all__ = ["FUNCTIONS", "constrained_branin", "mixed_space", "task"]
+__all__ = [
+    "FUNCTIONS",
+    "conditional_space",
+    "constrained_branin",
+    "mixed_space",
+    "nested_space",
+    "task",
+]
 
 Floats = NDArray[np.float64]
 

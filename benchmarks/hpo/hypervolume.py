@@ -55,8 +55,10 @@ def hypervolume(costs: Floats, reference: Floats) -> float:
     inside = front(inside)
     inside = inside[np.argsort(inside[:, 2])]
     ends = np.append(inside[1:, 2], reference[2])
-    return sum(
-        (end - row[2]) * hypervolume(inside[: i + 1, :2], reference[:2])
-        for i, (row, end) in enumerate(zip(inside, ends, strict=True))
-        if end > row[2]
-    )
+    depths = ends - inside[:, 2]
+    slices = [
+        depth * hypervolume(inside[: i + 1, :2], reference[:2])
+        for i, depth in enumerate(depths.tolist())
+        if depth > 0
+    ]
+    return float(sum(slices))

@@ -11,21 +11,19 @@ systems found together (HPOLib: of the whole table's front).
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping
-from functools import lru_cache, partial
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import tables
-from catalog import MULTI_OBJECTIVE, Places, chosen, load, places
-from comparison import bootstrap_means, interval, ranks
+from catalog import MULTI_OBJECTIVE, Places, load
 from hypervolume import front, hypervolume
 from numpy.typing import NDArray
-from results import KEY, RowFile, fill, shown
-from run import add_arguments, seeds, version
+from reporting import markdown, paired, rank_and_mean, read_rows
+from results import KEY, shown
+from scripts import budgets_within, script
 from searching import search, timings
 from systems import load as load_system
 
@@ -39,7 +37,7 @@ FIELDS = (
 Floats = NDArray[np.float64]
 
 
-@lru_cache(maxsize=None)
+@cache
 def box(name: str, where: Places) -> tuple[Floats, Floats, float]:
     """Ideal point, reference point, and the hypervolume of all that is known there.
 
@@ -76,7 +74,7 @@ def run(where: Places, task: str, seed: int, system: str, trials: int) -> Mappin
     """The columns of one run."""
     record = search(load(task, where), load_system(system), seed, trials)
     costs = np.array([outcome.costs for outcome in record.outcomes])
-    volumes = {n: share(task, where, costs[:n]) for n in BUDGETS if n <= trials}
+    volumes = {n: share(task, where, costs[:n]) for n in budgets_within(BUDGETS, trials)}
     points = [" ".join(shown(cost) for cost in row) for row in front(costs)]
     return {
         **{f"volume_{n}": shown(volume) for n, volume in volumes.items()},
@@ -86,59 +84,24 @@ def run(where: Places, task: str, seed: int, system: str, trials: int) -> Mappin
     }
 
 
-def show(path: Path, systems: list[str], budgets: list[int]) -> str:
+def show(paths: Sequence[Path], systems: Sequence[str], trials: int) -> str:
     """Mean rank and mean share of the known hypervolume, on what all systems have."""
-    frame = pd.read_csv(path)
+    frame = read_rows(paths, trials)
     systems = systems or sorted(set(frame["system"]))
-    frame = frame[frame["system"].isin(systems)]
-    lines = [
-        "| system | " + " | ".join(f"rank {n} | share {n}" for n in budgets) + " |",
-        "| --- |" + " --- | --- |" * len(budgets),
-    ]
+    budgets = budgets_within((25, 100, 300), trials)
     cells: dict[str, list[str]] = {system: [] for system in systems}
-    counted = ""
+    shape: tuple[int, ...] = ()
     for budget in budgets:
-        wide = frame.pivot_table(
-            index=["task", "seed"], columns="system", values=f"volume_{budget}", dropna=False
-        )
-        has_run = frame.groupby(["task", "seed"])["system"].nunique() == len(systems)
-        wide = wide.loc[has_run[has_run].index]
-        n_seeds = int(wide.groupby("task").size().min())
-        parts = [its.to_numpy()[:n_seeds] for _, its in wide[systems].groupby("task")]
-        values = np.stack(parts).transpose(2, 0, 1)
-        counted = f"{values.shape[1]} tasks, {n_seeds} seeds"
-        rank, filled = ranks(-values), np.nan_to_num(values)
-        rank_means, share_means = bootstrap_means(rank), bootstrap_means(filled)
-        for i, system in enumerate(systems):
-            cells[system] += [
-                str(interval(float(rank[i].mean()), rank_means[i])),
-                str(interval(float(filled[i].mean()), share_means[i])),
-            ]
-    lines += [f"| {system} | {' | '.join(its)} |" for system, its in cells.items()]
-    return f"{counted}\n\n" + "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser, "octavo:auto,octavo:random", RESULTS)
-    parser.add_argument("--trials", type=int, default=300)
-    parser.add_argument("--show", action="store_true", help="only print the tables")
-    arguments = parser.parse_args()
-    systems = arguments.systems.split(",")
-    if arguments.show:
-        given = systems if arguments.systems != parser.get_default("systems") else []
-        print(show(arguments.out, given, [n for n in (100, 300) if n <= arguments.trials]))
-        return
-    versions = {system: version(system, arguments.label) for system in systems}
-    keys = (
-        (task, seed, system, versions[system], arguments.trials)
-        for seed in seeds(arguments.seeds)
-        for system in systems
-        for task in chosen(arguments.tasks, MULTI_OBJECTIVE)
-    )
-    out = RowFile(arguments.out, FIELDS)
-    fill(out, keys, partial(run, places(arguments)), arguments.hours)
+        values, _ = paired(frame, systems, f"volume_{budget}")
+        shape = values.shape
+        found = rank_and_mean(values, lower_is_better=False, failed=0.0)
+        for system, pair in zip(systems, found, strict=True):
+            cells[system] += pair
+    head = ["system", *(f"{what} {n}" for n in budgets for what in ("rank", "share"))]
+    return f"{shape[1]} tasks, {shape[2]} seeds\n\n{markdown(head, cells)}"
 
 
 if __name__ == "__main__":
-    main()
+    script(
+        __doc__, out=RESULTS, fields=FIELDS, tasks=MULTI_OBJECTIVE, trials=300, run=run, show=show
+    )

@@ -16,6 +16,7 @@ import optuna
 from conditions import in_order
 from sessions import Asked, Outcome
 
+from octavo.optimizers.protocol import trial_seed
 from octavo.problem import Problem
 from octavo.spaces import HyperparameterSpace
 
@@ -49,13 +50,14 @@ class OptunaSystem:
 
     def start(self, problem: Problem, seed: int) -> OptunaSession:
         """A fresh search."""
-        return OptunaSession(problem, self.sampler(problem, seed))
+        return OptunaSession(problem, self.sampler(problem, seed), seed)
 
 
 class OptunaSession:
     """A study in memory."""
 
-    def __init__(self, problem: Problem, sampler: Any) -> None:
+    def __init__(self, problem: Problem, sampler: Any, seed: int) -> None:
+        self.seed = seed
         assert isinstance(problem.space, HyperparameterSpace)
         self.problem = problem
         self.space = problem.space
@@ -70,7 +72,7 @@ class OptunaSession:
         for parameter in self.parameters:
             if parameter.is_active(config):
                 config[parameter.name] = _suggest(trial, parameter.domain)
-        return Asked(config, trial.number, trial)
+        return Asked(config, trial_seed(self.seed, trial.number), trial)
 
     def tell(self, asked: Asked, outcome: Outcome) -> None:
         """Its result."""

@@ -12,14 +12,13 @@ balanced.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from catalog import KINDS, Places, add_places, chosen, load, places
-from results import KEY, RowFile, fill, shown
+from catalog import KINDS, Places, load
+from results import KEY, shown
+from scripts import budgets_within, script
 from searching import search, timings
 from systems import load as load_system
 
@@ -35,52 +34,12 @@ def run(where: Places, task: str, seed: int, system: str, trials: int) -> Mappin
     """The columns of one run."""
     record = search(load(task, where), load_system(system), seed, trials)
     return {
-        **{f"best_{n}": shown(record.best(n)) for n in BUDGETS if n <= trials},
+        **{f"best_{n}": shown(record.best(n)) for n in budgets_within(BUDGETS, trials)},
         **timings(record.cpu_ms),
         "improvements": record.improvements(),
         "best": shown(record.best(trials)),
     }
 
 
-def add_arguments(parser: argparse.ArgumentParser, systems: str, out: Path) -> None:
-    """The options that all scripts of this folder share."""
-    parser.add_argument("--systems", default=systems)
-    parser.add_argument("--tasks", default="all", help="names, beginnings of names, or halves")
-    parser.add_argument("--seeds", default="0-9", help="a number, or first-last")
-    parser.add_argument("--hours", type=float, default=1.0, help="start no run after this time")
-    parser.add_argument("--label", default="", help="added to Octavo's version, to tell states")
-    parser.add_argument("--out", type=Path, default=out)
-    add_places(parser)
-
-
-def seeds(text: str) -> range:
-    """The seeds of an option: "3" or "0-9"."""
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
-
-
-def version(system: str, label: str) -> str:
-    """The system's version; of Octavo's, with the label."""
-    its = load_system(system).version
-    return f"{its}+{label}" if label and system.startswith("octavo:") else its
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser, "octavo:auto,octavo:random", RESULTS)
-    parser.add_argument("--trials", type=int, default=100)
-    arguments = parser.parse_args()
-    systems = arguments.systems.split(",")
-    versions = {system: version(system, arguments.label) for system in systems}
-    keys = (
-        (task, seed, system, versions[system], arguments.trials)
-        for seed in seeds(arguments.seeds)
-        for system in systems
-        for task in chosen(arguments.tasks, list(KINDS))
-    )
-    out = RowFile(arguments.out, FIELDS)
-    fill(out, keys, partial(run, places(arguments)), arguments.hours)
-
-
 if __name__ == "__main__":
-    main()
+    script(__doc__, out=RESULTS, fields=FIELDS, tasks=list(KINDS), trials=100, run=run)

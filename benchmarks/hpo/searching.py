@@ -12,6 +12,8 @@ from results import shown
 from sessions import Outcome, System
 from task import Task
 
+from octavo.problem import Problem
+
 __all__ = ["Search", "evaluated", "search", "timings"]
 
 
@@ -28,14 +30,14 @@ class Search:
     cpu_ms
         CPU milliseconds of ask and tell.
     reported
-        The configuration that the system reports at the end; None where there is none.
+        The configuration that the system would report after some numbers of trials.
     """
 
     configs: list[Mapping[str, Any]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     truths: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
-    reported: Mapping[str, Any] | None = None
+    reported: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def improvements(self) -> str:
         """Each trial that improved on the earlier ones, as "number:cost number:cost ..."."""
@@ -61,11 +63,27 @@ def evaluated(task: Task, config: Mapping[str, Any], seed: int) -> Outcome:
     )
 
 
-def search(task: Task, system: System, seed: int, n_trials: int) -> Search:
-    """Ask, evaluate and tell `n_trials` times."""
-    session = system.start(task.problem(n_trials), seed)
+def search(
+    task: Task,
+    system: System,
+    seed: int,
+    n_trials: int,
+    *,
+    problem: Problem | None = None,
+    report_at: Sequence[int] = (),
+) -> Search:
+    """Ask, evaluate and tell `n_trials` times.
+
+    Parameters
+    ----------
+    problem
+        What the system is told of the task, if it is not the task's own problem.
+    report_at
+        After which numbers of trials the system is asked for its incumbent.
+    """
+    session = system.start(problem or task.problem(n_trials), seed)
     record = Search()
-    for _ in range(n_trials):
+    for number in range(1, n_trials + 1):
         began = time.process_time()
         asked = session.ask()
         spent = time.process_time() - began
@@ -79,8 +97,8 @@ def search(task: Task, system: System, seed: int, n_trials: int) -> Search:
         record.cpu_ms.append(1e3 * spent)
         is_noisy = task.truth is not None
         record.truths.append(task.cost(asked.config) if is_noisy else outcome.costs[0])
-    if len(task.objectives) == 1 and not task.constraints:
-        record.reported = session.incumbent()
+        if number in report_at:
+            record.reported[number] = session.incumbent()
     return record
 
 

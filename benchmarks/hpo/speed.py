@@ -12,12 +12,9 @@ of `speed.csv` per system and number; all rows that are compared should come fro
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"  # before NumPy is imported: one thread, for all systems
-
 import argparse
+import os
+import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -25,6 +22,7 @@ from pathlib import Path
 import functions
 import numpy as np
 import pandas as pd
+from reporting import markdown
 from results import RowFile
 from searching import evaluated, timings
 from sessions import Session
@@ -36,6 +34,7 @@ FIELDS = (
     "task", "seed", "system", "version", "trials",
     "ms_median", "ms_mean", "ms_p95", "n_measured", "date", "failed",
 )  # fmt: skip
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 N_WARM = 5
 N_LIVE = 100
 N_MEASURED = 40
@@ -70,12 +69,10 @@ def show(path: Path) -> str:
     """The latest rows as a Markdown table."""
     frame = pd.read_csv(path).drop_duplicates(["system", "trials"], keep="last")
     numbers = sorted(set(frame["trials"]))
-    lines = [
-        "| system | version | " + " | ".join(f"{n}: median / mean / p95" for n in numbers) + " |",
-        "| --- | --- |" + " --- |" * len(numbers),
-    ]
-    for system, rows in frame.groupby("system", sort=False):
-        cells = []
+    table: dict[str, list[str]] = {}
+    for system in dict.fromkeys(frame["system"]):
+        rows = frame[frame["system"] == system]
+        cells = [str(rows["version"].iloc[-1])]
         for n in numbers:
             its = rows[rows["trials"] == n]
             if len(its) == 0 or its["ms_median"].isna().any():
@@ -83,8 +80,9 @@ def show(path: Path) -> str:
                 continue
             row = its.iloc[0]
             cells.append(f"{row['ms_median']:.1f} / {row['ms_mean']:.1f} / {row['ms_p95']:.1f}")
-        lines.append(f"| {system} | {rows['version'].iloc[-1]} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        table[system] = cells
+    head = ["system", "version", *(f"{n}: median / mean / p95" for n in numbers)]
+    return markdown(head, table)
 
 
 def main() -> None:
@@ -95,6 +93,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--show", action="store_true", help="only print the table")
     arguments = parser.parse_args()
+    if not ONE_THREAD.items() <= os.environ.items():
+        # Libraries read these when they are imported, which has happened by now.
+        os.execve(sys.executable, sys.orig_argv, os.environ | ONE_THREAD)
     if not arguments.show:
         task = functions.task("mixed")
         out = RowFile(arguments.out, FIELDS)

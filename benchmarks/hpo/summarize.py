@@ -23,6 +23,7 @@ from catalog import HALF, KINDS, chosen
 from comparison import bootstrap_means, interval, p_worse, ranks
 from numpy.typing import NDArray
 from reference import read
+from reporting import markdown, paired, read_rows
 
 RESULTS = Path(__file__).parent / "results.csv"
 RANDOM = "octavo:random"
@@ -60,56 +61,26 @@ def incumbents(improvements: str, budgets: Sequence[int]) -> list[float]:
     return [[cost for number, cost in steps if number <= budget][-1] for budget in budgets]
 
 
-def read_results(paths: Sequence[Path], trials: int) -> pd.DataFrame:
-    """All rows of all files for one length of runs, with a system's version where it has two."""
-    frame = pd.concat([pd.read_csv(path, dtype={"version": str}) for path in paths])
-    frame = frame[frame["trials"] == trials].drop_duplicates(
-        ["task", "seed", "system", "version"], keep="last"
-    )
-    several = frame.groupby("system")["version"].nunique() > 1
-    versions = frame["system"].map(several)
-    frame.loc[versions, "system"] += " " + frame.loc[versions, "version"]
-    return frame
-
-
 def regrets(frame: pd.DataFrame, systems: Sequence[str], budgets: Sequence[int]) -> Regrets:
-    """Normalized regrets on all tasks; of the seeds, those that all systems have on all tasks."""
+    """Normalized regrets on all tasks of the main comparison."""
     reference = read()
-    frame = frame[frame["task"].isin(list(KINDS))].copy()
-    curves = [incumbents(text, budgets) for text in frame["improvements"]]
+    frame = frame[frame["task"].isin(list(reference))].copy()
+    curves = np.array([incumbents(text, budgets) for text in frame["improvements"]])
+    lowest = pd.Series(curves[:, -1]).groupby(frame["task"].to_numpy()).min()
+    # Where nobody knows the optimum, it is the best that anybody found, compared or not.
+    optimum = {task: min(known, lowest.get(task, known)) for task, (known, _) in reference.items()}
+    optima = frame["task"].map(optimum).to_numpy()
+    scale = frame["task"].map({task: its[1] for task, its in reference.items()}).to_numpy() - optima
+    values: dict[int, NDArray[np.float64]] = {}
+    tasks: tuple[str, ...] = ()
     for place, budget in enumerate(budgets):
-        frame[budget] = [curve[place] for curve in curves]
-    lowest = frame.groupby("task")[max(budgets)].min()
-    frame = frame[frame["system"].isin(systems)]
-    seeds = frame.groupby(["task", "seed"])["system"].nunique() == len(systems)
-    complete = seeds[seeds].reset_index()[["task", "seed"]]
-    # The same number of seeds on every task, so that the arrays are full; tasks without any
-    # are left out, and said so by `main`.
-    counts = complete.groupby("task")["seed"].nunique()
-    n_seeds = int(counts.min()) if len(counts) else 0
-    tasks = tuple(task for task in KINDS if task in counts.index)
-    values = {budget: np.full((len(systems), len(tasks), n_seeds), np.nan) for budget in budgets}
-    curve = {
-        (row["system"], row["task"], row["seed"]): [row[budget] for budget in budgets]
-        for row in frame.to_dict("records")
-    }
-    for j, task in enumerate(tasks):
-        optimum, random_5 = reference[task]
-        optimum = min(optimum, float(lowest[task]))
-        its = sorted(complete.loc[complete["task"] == task, "seed"])[:n_seeds]
-        for i, system in enumerate(systems):
-            for k, seed in enumerate(its):
-                for budget, cost in zip(budgets, curve[system, task, seed], strict=True):
-                    values[budget][i, j, k] = (cost - optimum) / (random_5 - optimum)
+        frame["regret"] = (curves[:, place] - optima) / scale
+        values[budget], tasks = paired(frame, systems, "regret")
     return Regrets(tuple(systems), tasks, values)
 
 
 def overall(found: Regrets, budgets: Sequence[int], ours: str | None) -> str:
     """Mean rank and mean regret per system and budget, with the ratio to the best peer."""
-    lines = [
-        "| system | " + " | ".join(f"rank {n} | regret {n}" for n in budgets) + " |",
-        "| --- |" + " --- | --- |" * len(budgets),
-    ]
     cells: dict[str, list[str]] = {system: [] for system in found.systems}
     for budget in budgets:
         rank, regret = ranks(found.values[budget]), found.filled(budget)
@@ -119,13 +90,11 @@ def overall(found: Regrets, budgets: Sequence[int], ours: str | None) -> str:
                 str(interval(float(rank[i].mean()), rank_means[i])),
                 str(interval(float(regret[i].mean()), regret_means[i])),
             ]
-    lines += [f"| {system} | {' | '.join(its)} |" for system, its in cells.items()]
+    head = ["system", *(f"{what} {n}" for n in budgets for what in ("rank", "regret"))]
+    table = markdown(head, cells)
     if ours is None:
-        return "\n".join(lines)
-    lines.append("")
-    for budget in budgets:
-        lines.append(_against_best_peer(found, budget, ours))
-    return "\n".join(lines)
+        return table
+    return "\n".join([table, "", *(_against_best_peer(found, n, ours) for n in budgets)])
 
 
 def _against_best_peer(found: Regrets, budget: int, ours: str) -> str:
@@ -148,12 +117,9 @@ def per_task(found: Regrets, budget: int) -> str:
     """Mean regret per task; a system worse than random by a paired test is marked."""
     regret = found.filled(budget)
     base = found.systems.index(RANDOM) if RANDOM in found.systems else None
-    lines = [
-        f"| task | half | {' | '.join(found.systems)} |",
-        "| --- | --- |" + " --- |" * len(found.systems),
-    ]
+    rows: dict[str, list[str]] = {}
     for j, task in enumerate(found.tasks):
-        cells = []
+        cells = [HALF.get(task, "")]
         for i in range(len(found.systems)):
             text = f"{regret[i, j].mean():.4f}"
             if base is not None and i != base and p_worse(regret[i, j], regret[base, j]) < 0.05:
@@ -161,17 +127,17 @@ def per_task(found: Regrets, budget: int) -> str:
             if np.isnan(found.values[budget][i, j]).any():
                 text += f" ({int(np.isnan(found.values[budget][i, j]).sum())} failed)"
             cells.append(text)
-        lines.append(f"| {task} | {HALF[task]} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows[task] = cells
+    return markdown(["task", "half", *found.systems], rows)
 
 
 def times(frame: pd.DataFrame, systems: Sequence[str]) -> str:
     """CPU milliseconds of ask and tell, averaged over runs."""
-    lines = ["| system | median ms | mean ms | 95th percentile ms |", "| --- | --- | --- | --- |"]
+    rows = {}
     for system in systems:
         its = frame.loc[frame["system"] == system, ["ms_median", "ms_mean", "ms_p95"]].mean()
-        lines.append(f"| {system} | " + " | ".join(f"{value:.1f}" for value in its) + " |")
-    return "\n".join(lines)
+        rows[system] = [f"{value:.1f}" for value in its]
+    return markdown(["system", "median ms", "mean ms", "95th percentile ms"], rows)
 
 
 def main() -> None:
@@ -183,7 +149,7 @@ def main() -> None:
     parser.add_argument("--tasks", default="all")
     parser.add_argument("--trials", type=int, default=100)
     arguments = parser.parse_args()
-    frame = read_results(arguments.results, arguments.trials)
+    frame = read_rows(arguments.results, arguments.trials)
     systems = arguments.systems.split(",") if arguments.systems else sorted(set(frame["system"]))
     missing = [system for system in systems if system not in set(frame["system"])]
     if missing:
@@ -197,7 +163,7 @@ def main() -> None:
         keep = [
             j
             for j, task in enumerate(found.tasks)
-            if task in wanted and (half == "all" or HALF[task] == half)
+            if task in wanted and (half == "all" or HALF.get(task) == half)
         ]
         if not keep:
             print(f"\n## {half}: no task has rows of all of {', '.join(systems)}\n")
