@@ -28,6 +28,7 @@ __all__ = [
     "NOISY",
     "Places",
     "add_places",
+    "available",
     "chosen",
     "load",
     "places",
@@ -109,6 +110,15 @@ def chosen(text: str, names: Sequence[str]) -> list[str]:
         if not matches:
             raise SystemExit(f"no task is called {part!r}. There are: {', '.join(names)}.")
         found += [name for name in matches if name not in found]
+    return found
+
+
+def available(names: Sequence[str], where: Places) -> list[str]:
+    """Those tasks whose data are at hand; says which are not."""
+    found = [name for name in names if where.data is not None or "yahpo/" not in name]
+    if len(found) < len(names):
+        left_out = ", ".join(name for name in names if name not in found)
+        print(f"without --data DIR these are left out: {left_out}")
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import yahpo
-from catalog import KINDS, NOISY, add_places, chosen, load, places
+from catalog import KINDS, NOISY, add_places, available, chosen, load, places
 from numpy.typing import NDArray
 from results import shown
 from task import Task
@@ -72,7 +72,7 @@ def main() -> None:
     if REFERENCE.exists():
         with REFERENCE.open(newline="") as file:
             known = {row["task"]: row for row in csv.DictReader(file)}
-    for name in chosen(arguments.tasks, [*KINDS, *NOISY]):
+    for name in available(chosen(arguments.tasks, [*KINDS, *NOISY]), where):
         task = load(name, where)
         costs = random_costs(task)
         if task.optimum is not None:

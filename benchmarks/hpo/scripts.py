@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from catalog import Places, add_places, chosen, places
+from catalog import Places, add_places, available, chosen, places
 from results import RowFile, fill
 from systems import load
 
@@ -64,15 +64,17 @@ def script(
         return
     systems = (arguments.systems or "octavo:auto,octavo:random").split(",")
     versions = {system: _version(system, arguments.label) for system in systems}
+    where = places(arguments)
+    names = available(chosen(arguments.tasks, tasks), where)
     # Seeds are the outer loop, then systems, then tasks: any beginning is balanced.
     keys = (
         (task, seed, system, versions[system], arguments.trials)
         for seed in _seeds(arguments.seeds)
         for system in systems
-        for task in chosen(arguments.tasks, tasks)
+        for task in names
     )
     rows = RowFile(arguments.out, fields)
-    fill(rows, keys, partial(run, places(arguments)), arguments.hours)
+    fill(rows, keys, partial(run, where), arguments.hours)
 
 
 def budgets_within(budgets: Sequence[int], trials: int) -> list[int]:

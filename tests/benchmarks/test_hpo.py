@@ -64,9 +64,9 @@ def test_no_function_is_below_its_optimum_nor_best_at_its_default():
         configs = task.space.decode(task.space.sample(500, np.random.default_rng(0)))
         costs = [task.cost(config) for config in configs]
         assert min(costs) >= task.optimum - 1e-9
-        # The default must not be a gift: a fifth of random configurations reach it or more.
-        gain = np.mean(np.array(costs) <= task.cost(task.space.default()))
-        assert gain > 0.002, name
+        # The default must not be a gift: random search finds as good within the trials given.
+        as_good = np.mean(np.array(costs) <= task.cost(task.space.default()))
+        assert as_good > 0.01, name
 
 
 def test_define_by_run_activates_exactly_what_the_space_does():
