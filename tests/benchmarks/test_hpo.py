@@ -1,6 +1,8 @@
 """The HPO benchmark measures what it says: optima, regret, ranks, volumes, whole rows."""
 
 import csv
+import doctest
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -226,3 +228,28 @@ def test_a_search_records_what_was_tried():
     best = [record.best(n) for n in (1, 10, 20)]
     assert incumbents(record.improvements(), [1, 10, 20]) == pytest.approx(best, rel=1e-9)
     assert task.cost(record.reported[10]) == record.best(10)
+
+
+@pytest.mark.parametrize("name", ["task", "catalog", "hypervolume"])
+def test_examples_in_docstrings(name):
+    result = doctest.testmod(import_module(name))
+    assert result.attempted and not result.failed
+
+
+def test_a_failed_run_counts_as_the_last_rank_and_no_less_than_random_search(tmp_path):
+    from reporting import read_rows
+    from summarize import regrets
+
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        "task,seed,system,version,trials,failed,improvements\n"
+        "function/branin,0,good,1,100,,1:20.5 30:0.5\n"
+        "function/branin,0,weak,1,100,,1:80\n"
+        "function/branin,0,dead,1,100,ValueError: x,\n"
+    )
+    found = regrets(read_rows([path], 100), ["good", "weak", "dead"], [25, 100])
+    assert found.tasks == ("function/branin",)
+    good, weak, dead = found.filled(100)[:, 0, 0]
+    assert 0 < good < 0.1 and weak > 1 and dead == weak
+    assert np.isnan(found.values[100][2, 0, 0])
+    assert found.filled(25)[0, 0, 0] > 1  # before its improvement
