@@ -55,8 +55,15 @@ class Search:
 
 
 def evaluated(task: Task, config: Mapping[str, Any], seed: int) -> Outcome:
-    """The outcome of a configuration."""
-    found = task.evaluate(config, seed)
+    """The outcome of a configuration.
+
+    Raises
+    ------
+    octavo.errors.SpaceError
+        If it is not in the space: a failure of whoever proposed it.
+    """
+    # As plain values: SMAC's are NumPy's, which not every evaluation takes.
+    found = task.evaluate(task.space.check(config), seed)
     return Outcome(
         tuple(found[name] for name in task.objectives),
         tuple(found[constraint.name] for constraint in task.constraints),
@@ -87,7 +94,6 @@ def search(
         began = time.process_time()
         asked = session.ask()
         spent = time.process_time() - began
-        task.space.check(asked.config)  # a proposal outside of the space is a failure
         outcome = evaluated(task, asked.config, asked.seed)
         began = time.process_time()
         session.tell(asked, outcome)

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
+from octavo.errors import SpaceError
+
 OPTIMA = {
     "branin": [{"x": -np.pi, "y": 12.275}, {"x": np.pi, "y": 2.275}, {"x": 9.42478, "y": 2.475}],
     "hartmann6": [
@@ -253,3 +255,21 @@ def test_a_failed_run_counts_as_the_last_rank_and_no_less_than_random_search(tmp
     assert 0 < good < 0.1 and weak > 1 and dead == weak
     assert np.isnan(found.values[100][2, 0, 0])
     assert found.filled(25)[0, 0, 0] > 1  # before its improvement
+
+
+def test_evaluations_get_plain_values_whatever_a_system_proposes(tmp_path):
+    import cash
+    from searching import evaluated
+
+    task = cash.task("wine", tmp_path)
+    plain = {
+        "scaling": "standard", "family": "neighbours", "n_neighbors": 5,
+        "weights": "uniform", "metric": "manhattan",
+    }  # fmt: skip
+    theirs = {
+        name: np.str_(value) if isinstance(value, str) else np.int64(value)
+        for name, value in plain.items()
+    }
+    assert evaluated(task, theirs, 0) == evaluated(task, plain, 0)
+    with pytest.raises(SpaceError):
+        evaluated(task, plain | {"n_neighbors": 0}, 0)
