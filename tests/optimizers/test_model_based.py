@@ -147,7 +147,7 @@ def test_low_fidelity_trials_inform_the_model(recipe) -> None:
     asked = optimizer.ask(8)
     assert {p.fidelity for p in asked} == {81}
     assert sum(p.config["c"] == "f" for p in asked) >= 4  # by chance: 0.01
-    assert np.median([abs(p.config["x"] - 0.7) for p in asked]) < 0.2
+    assert np.median([abs(p.config["x"] - 0.7) for p in asked]) < 0.25
 
 
 @every_model

@@ -1,8 +1,7 @@
-"""How probable it is that a configuration runs through and meets the constraints, by forests.
+"""How probable it is that a configuration meets the constraints, by forests.
 
-One forest for each constraint, and one for whether a trial ends with a cost at all, multiplied:
-Gardner et al. (2014), Bayesian Optimization with Inequality Constraints, ICML. What crashes
-has sharp edges, and forests have them too.
+One forest for each constraint, multiplied: Gardner et al. (2014), Bayesian Optimization with
+Inequality Constraints, ICML.
 """
 
 from __future__ import annotations
@@ -34,10 +33,6 @@ class Feasibility:
         Grows the trees.
     n_trees
         In each forest.
-    of_constraints
-        Whether constraints are learned.
-    of_failures
-        Whether trials without costs count against what is like them.
     """
 
     def __init__(
@@ -46,14 +41,10 @@ class Feasibility:
         rng: np.random.Generator,
         *,
         n_trees: int,
-        of_constraints: bool = True,
-        of_failures: bool = False,
     ) -> None:
         self._encoded = Encoded(told)
         targets: list[tuple[Bools, Floats]] = []
-        if of_failures and not told.is_known.all():
-            targets.append((np.ones(len(told), dtype=bool), told.is_known.astype(np.float64)))
-        for column, constraint in enumerate(told.problem.constraints if of_constraints else ()):
+        for column, constraint in enumerate(told.problem.constraints):
             # A trial that failed says nothing about a quantity that was never measured.
             measured = told.is_known & ~np.isnan(told.constraints[:, column])
             met = [constraint.is_met(value) for value in told.constraints[measured, column]]

@@ -1,8 +1,8 @@
 """Bayesian optimization with Gaussian processes, for mixed and conditional spaces.
 
 The processes know which hyperparameters are active. The next configuration maximizes the
-logarithm of the expected improvement, times the probability that it meets the constraints (a
-process for each bound) and runs through (a forest, as what crashes has sharp edges).
+logarithm of the expected improvement, times the probability that it meets the constraints and
+runs through: there is a process for each bound, and one for failure.
 
 Jones, Schonlau & Welch (1998), J. Global Optimization 13. Ament et al. (2023), Unexpected
 Improvements to Expected Improvement for Bayesian Optimization, NeurIPS. Constraints as in
@@ -25,7 +25,6 @@ from octavo.optimizers.beliefs import FadingBelief
 from octavo.optimizers.candidates import Search
 from octavo.optimizers.cube import Cube
 from octavo.optimizers.encoded import Encoded
-from octavo.optimizers.feasibility import Feasibility
 from octavo.optimizers.model_based import ModelBased, Moment, n_initial
 from octavo.optimizers.parego import ParEGO
 from octavo.optimizers.processes import Processes, Quantity, fitted
@@ -44,7 +43,6 @@ __all__ = ["GaussianProcessBO"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_N_TREES = 16
 _CHOOSE_EVERY = 64
 _ALL_CANDIDATES = 400  # trials; of more, fewer candidates are looked at
 _SCALES: tuple[tuple[str, Callable[[Floats], Floats]], ...] = (
@@ -128,8 +126,12 @@ class _ProcessModel:
         # What resolves the best trials flattens the rest, and the other way round: the two
         # views of cost take turns, so that neither misleads the search for long.
         name, scaled = _SCALES[moment.index % len(_SCALES)]
+        # A failure is as bad as the worst that is known, and teaches where failures are.
         quantities = [Quantity(name, np.arange(len(rows)), scaled(costs[rows]))]
         quantities += _bounds(told, rows)
+        if not told.is_known[rows].all():
+            fails = np.where(told.is_known[rows], -1.0, 1.0)
+            quantities.append(Quantity("failure", np.arange(len(rows)), fails))
         parameters, memory = fitted(layout, features, quantities, moment.memory, rng)
         processes = Processes(features, quantities, parameters, self._growing)
         incumbents = _best_first(told, rows, processes.known_mean)
@@ -137,19 +139,10 @@ class _ProcessModel:
         best = float(processes.known_mean[incumbents[0]]) if is_met else None
         # Pending trials are taken to come out as predicted, so that they draw no further
         # proposals to themselves (the "kriging believer").
-        assumed = [encoded.matrix(seen.pending)]
-        # A trial that failed taught no cost; it is taken to be no better than the average, so
-        # that the hope for improvement ends where it ran.
-        failed = np.flatnonzero(~told.is_known)[-self._recipe.most_trials // 4 :]
-        assumed.append(encoded.matrix(told.points[failed], told.fidelity[failed]))
-        processes.assume(
-            layout.features(np.concatenate(assumed)),
-            least=np.repeat([-np.inf, 0.0], [len(assumed[0]), len(failed)]),
-        )
-        runs = Feasibility(told, rng, n_trees=_N_TREES, of_constraints=False, of_failures=True)
+        processes.assume(layout.features(encoded.matrix(seen.pending)))
 
         def prior(points: Points) -> Floats:
-            return runs.log_probability(points) + self._belief.log_weight(points, moment.index)
+            return self._belief.log_weight(points, moment.index)
 
         search = Search(
             self._problem.space, self._cube, encoded, layout, processes, Improvement(best), prior
@@ -166,13 +159,12 @@ def _chosen(told: Told, costs: Floats, most: int) -> Ints:
 
     Which ones changes only now and then, so that a factor can grow in between.
     """
-    known = np.flatnonzero(told.is_known)
-    if len(known) <= most:
-        return known
-    start = len(known) - len(known) % _CHOOSE_EVERY - most // 2
-    rest = known[:start]
-    best = rest[np.argsort(costs[rest], kind="stable")[: most - most // 2]]
-    return np.concatenate([np.sort(best), known[start:]])
+    n = len(told)
+    if n <= most:
+        return np.arange(n)
+    start = n - n % _CHOOSE_EVERY - most // 2
+    best = np.argsort(costs[:start], kind="stable")[: most - most // 2]
+    return np.concatenate([np.sort(best), np.arange(start, n)])
 
 
 def _bounds(told: Told, rows: Ints) -> list[Quantity]:
@@ -180,7 +172,7 @@ def _bounds(told: Told, rows: Ints) -> list[Quantity]:
     found = []
     for column, constraint in enumerate(told.problem.constraints):
         values = told.constraints[rows, column]
-        measured = np.flatnonzero(~np.isnan(values))
+        measured = np.flatnonzero(told.is_known[rows] & ~np.isnan(values))
         for side, bound, sign in (("low", constraint.low, -1.0), ("high", constraint.high, 1.0)):
             if bound is not None and len(measured):
                 excess = signed_log_scaled(sign * values[measured] - sign * bound)
@@ -190,8 +182,8 @@ def _bounds(told: Told, rows: Ints) -> list[Quantity]:
 
 def _best_first(told: Told, rows: Ints, mean: Floats) -> Ints:
     """Places in `rows` of the best trials by posterior mean: feasible ones at full budget."""
-    fidelity = told.fidelity[rows]
-    at_top = fidelity >= fidelity.max()
+    known = told.is_known[rows]
+    at_top = known & (told.fidelity[rows] >= told.fidelity[rows[known]].max())
     feasible = told.is_feasible[rows] & at_top
     places = np.flatnonzero(feasible if feasible.any() else at_top)
     return places[np.argsort(mean[places], kind="stable")]

@@ -148,23 +148,12 @@ class Processes:
         ]
         self.known_mean = self._each[0].fitted
 
-    def assume(self, features: Features, least: Floats) -> None:
-        """Take it that trials will come out as predicted.
-
-        Parameters
-        ----------
-        features
-            Of m trials without values.
-        least : shape (m,)
-            What the first quantity is taken to be at least.
-        """
-        if not len(features):
-            return
-        for k, process in enumerate(self._each):
-            believed, _ = process.predict(features)
-            if k == 0:
-                believed = np.maximum(believed, least)
-            self._each[k] = process.extended(features, believed)
+    def assume(self, features: Features) -> None:
+        """Take it that trials without values will come out as predicted."""
+        if len(features):
+            self._each = [
+                process.extended(features, process.predict(features)[0]) for process in self._each
+            ]
 
     def near(self, features: Features) -> Processes:
         """The same from the trials only that matter most around some places."""
