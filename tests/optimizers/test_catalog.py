@@ -17,7 +17,7 @@ from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
 from octavo.optimizers.repeats import Repeats
 from octavo.optimizers.warmed import Warmed
 from octavo.problem import Constraint, Limits, Objective, Problem
-from octavo.spaces import Categorical, Constant, Float, space
+from octavo.spaces import Grammar, Categorical, Constant, Float, space
 from octavo.testing import answer
 
 LINE = space(x=Float(0, 1))
@@ -143,19 +143,20 @@ def test_a_known_configuration_outside_the_space_is_refused_at_the_start() -> No
 @pytest.mark.parametrize(
     ("problem", "chosen", "says"),
     [
-        (Problem(LINE, limits=Limits(max_trials=50)), "RandomForestBO", "learns from few trials"),
+        (Problem(LINE, limits=Limits(max_trials=50)), "Portfolio", "learns from few trials"),
         (Problem(LINE, limits=Limits(max_trials=8)), "Sobol", "8 trials are too few"),
         (Problem(LINE, limits=Limits(max_trials=10**5)), "RegularizedEvolution", "100000 trials"),
-        (Problem(LINE), "RandomForestBO", "random forest"),
+        (Problem(LINE), "Portfolio", "Gaussian process"),
         (Problem(space(c=Categorical([1, 2, 3]))), "Grid", "only 3 configurations"),
         (Problem(space(k=Constant(3))), "Grid", "only 1 configuration"),
         (Problem(LINE, repeats=3), "Repeats", "noisy (repeats=3)"),
         (
             Problem(LINE, objectives=(Objective("a"), Objective("b"))),
-            "RandomForestBO",
+            "Portfolio",
             "2 objectives",
         ),
-        (Problem(LINE, constraints=(Constraint("t", high=1),)), "RandomForestBO", "constraint"),
+        (Problem(LINE, constraints=(Constraint("t", high=1),)), "Portfolio", "constraint"),
+        (Problem(Grammar({"e": [["add", "e", "e"], ["x"]]}, "e")), "RandomForestBO", "trees"),
     ],
 )
 def test_auto_chooses_by_the_problem_and_says_why(problem, chosen, says) -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 from octavo.optimizers.grid import Grid
+from octavo.optimizers.portfolio import Portfolio
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
 from octavo.optimizers.regularized_evolution import RegularizedEvolution
 from octavo.optimizers.repeats import Repeats
 from octavo.optimizers.sobol import Sobol
+from octavo.optimizers.unit_cube import has_one_number_per_column
 from octavo.optimizers.unseen import complete_resolution
 from octavo.problem import Problem
 
@@ -33,7 +35,7 @@ class Auto:
     >>> problem = Problem(spaces.space(x=spaces.Float(0, 1)), limits=Limits(max_trials=50))
     >>> recipe, why = Auto().choose(problem)
     >>> type(recipe).__name__
-    'RandomForestBO'
+    'Portfolio'
     """
 
     def choose(self, problem: Problem) -> tuple[Recipe, str]:
@@ -85,9 +87,15 @@ def _choose(problem: Problem) -> tuple[Recipe, str]:
     if problem.constraints:
         wishes.append(f"{len(problem.constraints)} constraint(s) by learned feasibility")
     also = f" It handles {' and '.join(wishes)}." if wishes else ""
-    return RandomForestBO(), (
-        "Bayesian optimization with a random forest, because it learns from few trials and "
-        "takes numbers, choices and conditions as they are." + also
+    if not has_one_number_per_column(space):
+        return RandomForestBO(), (
+            "Bayesian optimization with a random forest, because it learns from few trials and "
+            "takes trees of any shape as they are." + also
+        )
+    return Portfolio(), (
+        "Bayesian optimization with a Gaussian process, a random forest and Parzen densities in "
+        "turn, because each learns from few trials, takes numbers, choices and conditions as "
+        "they are, and is right where another is wrong." + also
     )
 
 
