@@ -8,7 +8,9 @@ from scipy.integrate import quad
 from octavo.numerics.acquisition import (
     expected_improvement,
     log_expected_improvement,
+    log_improvement_gradient,
     log_probability_below,
+    log_probability_gradient,
 )
 
 
@@ -85,3 +87,28 @@ def test_a_certain_gain_is_the_gain() -> None:
 def test_a_negative_deviation_is_refused(function) -> None:
     with pytest.raises(ValueError, match=r"std must be >= 0, got a minimum of -1.*variances"):
         function(np.zeros(2), np.array([1.0, -1.0]), 0.0)
+
+
+@given(st.floats(-30, 30), st.floats(1e-3, 10), st.floats(-3, 3))
+def test_gradients_are_the_derivatives(mean: float, std: float, bound: float) -> None:
+    pairs = (
+        (log_expected_improvement, log_improvement_gradient),
+        (log_probability_below, log_probability_gradient),
+    )
+    h = 1e-5 * std
+    m, s = np.array([mean]), np.array([std])
+    for value, gradient in pairs:
+        by_mean, by_std = gradient(m, s, bound)
+        slope = (value(m + h, s, bound) - value(m - h, s, bound)) / (2 * h)
+        assert np.allclose(by_mean, slope, rtol=1e-4, atol=1e-6 / std)
+        slope = (value(m, s + h, bound) - value(m, s - h, bound)) / (2 * h)
+        assert np.allclose(by_std, slope, rtol=1e-4, atol=1e-6 / std)
+
+
+@pytest.mark.parametrize("z", [-40.0, -1e3, -1e5])
+def test_gradients_stay_exact_in_the_far_tail(z: float) -> None:
+    """There log EI and log Phi are both about -z^2 / 2: their derivatives, about -z and z^2."""
+    for gradient in (log_improvement_gradient, log_probability_gradient):
+        by_mean, by_std = gradient(np.array([-z]), np.ones(1), 0.0)
+        assert by_mean == pytest.approx(z, rel=5e-3)
+        assert by_std == pytest.approx(z * z, rel=5e-3)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from octavo.numerics.cost_scale import log_scaled, normal_scores, winsorized
+from octavo.numerics.cost_scale import log_scaled, normal_scores, signed_log_scaled, winsorized
 
 costs = arrays(float, st.integers(1, 40), elements=st.floats(-1e308, 1e308) | st.floats(-10, 10))
 scales = pytest.mark.parametrize("scale", [log_scaled, normal_scores, winsorized])
@@ -41,3 +41,12 @@ def test_one_huge_cost_does_not_hide_the_differences_of_the_others() -> None:
 def test_normal_scores_are_the_quantiles() -> None:
     scores = normal_scores(np.array([3.0, 1.0, 2.0]))
     assert scores == pytest.approx([0.9674215661, -0.9674215661, 0.0], abs=1e-9)
+
+
+@given(arrays(float, st.integers(1, 20), elements=st.floats(-1e6, 1e6)))
+def test_a_bound_stays_where_it_is(excess) -> None:
+    scaled = signed_log_scaled(excess)
+    assert np.isfinite(scaled).all()
+    assert (np.sign(scaled) == np.sign(excess))[np.abs(excess) > 1e-9 * np.abs(excess).max()].all()
+    order = np.argsort(excess, kind="stable")
+    assert (np.diff(scaled[order]) >= 0).all()

@@ -17,7 +17,7 @@ from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
 from octavo.optimizers.repeats import Repeats
 from octavo.optimizers.warmed import Warmed
 from octavo.problem import Constraint, Limits, Objective, Problem
-from octavo.spaces import Grammar, Categorical, Constant, Float, space
+from octavo.spaces import Categorical, Constant, Float, Grammar, space
 from octavo.testing import answer
 
 LINE = space(x=Float(0, 1))

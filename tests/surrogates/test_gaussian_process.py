@@ -10,6 +10,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from octavo.spaces import Categorical, Float, Integer, space
 from octavo.surrogates.gaussian_process import (
     GaussianProcess,
+    Growing,
     Parameters,
     fit_parameters,
     log_density,
@@ -198,3 +199,57 @@ def test_equal_rows_are_no_obstacle() -> None:
     assert np.isfinite(mean).all() and np.isfinite(deviation).all()
     tight = Parameters(found.scales, 1.0, 1e-12)
     assert np.isfinite(GaussianProcess(features[rows], y, tight).predict(features)[0]).all()
+
+
+@pytest.mark.parametrize("n", [5, 64, 150])
+def test_a_factor_that_grew_gives_the_same_posterior(n: int) -> None:
+    layout, features, y, rng = known(CONDITIONAL, n, 2)
+    parameters = unpacked(shaken(layout, rng), layout)
+    asked = layout.features(CONDITIONAL.sample(20, rng).values)
+    at_once = GaussianProcess(features, y, parameters)
+    growing = Growing()
+    for m in (*range(1, n, 7), n):
+        factor = growing.factor(features[:m], parameters)
+    grown = GaussianProcess(features, y, parameters, factor)
+    extended = GaussianProcess(features[:3], y[:3], parameters).extended(features[3:], y[3:])
+    for other in (grown, extended, at_once.near(asked, n)):
+        for one, two in zip(at_once.predict(asked), other.predict(asked), strict=True):
+            assert np.allclose(one, two, atol=1e-8)
+
+
+def test_how_rows_came_changes_not_even_the_last_bit() -> None:
+    layout, features, _, rng = known(CONDITIONAL, 200, 3)
+    parameters = unpacked(shaken(layout, rng), layout)
+    one_by_one = Growing()
+    for m in range(1, 201):
+        stepwise = one_by_one.factor(features[:m], parameters)
+    at_once = Growing().factor(features, parameters)
+    assert np.array_equal(stepwise.lower, at_once.lower)
+    # Other parameters, or rows that changed, are noticed.
+    other = unpacked(shaken(layout, rng), layout)
+    assert np.array_equal(
+        one_by_one.factor(features, other).lower, Growing().factor(features, other).lower
+    )
+    assert np.array_equal(
+        one_by_one.factor(features[100:], other).lower,
+        Growing().factor(features[100:], other).lower,
+    )
+
+
+def test_equal_rows_without_noise_are_survived() -> None:
+    _, features, y, _ = known(NUMBERS, 8, 4)
+    twice = features[np.repeat(np.arange(8), 20)]
+    sharp = Parameters(Scales(np.full(3, 30.0), np.empty(0)), 50.0, 1e-9)
+    growing = Growing().factor(twice, sharp)
+    process = GaussianProcess(twice, np.repeat(y, 20), sharp, growing)
+    mean, deviation = process.extended(features, y).predict(features)
+    assert np.isfinite(mean).all() and np.isfinite(deviation).all()
+
+
+def test_the_nearest_rows_say_nearly_what_all_of_them_say() -> None:
+    layout, features, _, rng = known(NUMBERS, 600, 5)
+    y = np.sin(6 * features.numbers).sum(axis=1)
+    parameters = Parameters(Scales(np.full(3, 0.4), np.empty(0)), 1.0, 1e-4)
+    asked = layout.features(NUMBERS.sample(3, rng).values)
+    whole = GaussianProcess(features, y, parameters)
+    assert np.allclose(whole.predict(asked)[0], whole.near(asked, 200).predict(asked)[0], atol=0.05)
