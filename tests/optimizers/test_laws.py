@@ -9,10 +9,12 @@ import pytest
 
 from octavo.optimizers import CATALOG, Recipe
 from octavo.optimizers.auto import Auto
+from octavo.optimizers.policy_gradient import PolicyGradient
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
 from octavo.optimizers.regularized_evolution import RegularizedEvolution
 from octavo.optimizers.repeats import Repeats
+from octavo.optimizers.tree_search import TreeSearch
 from octavo.optimizers.warmed import Warmed
 from octavo.problem import Problem
 from octavo.testing import check_optimizer
@@ -37,6 +39,8 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     # Few initial trials, so that the laws meet the model and not only the design.
     ("random-forest", RandomForestBO(n_initial=4)),
     ("regularized-evolution", RegularizedEvolution(population=8, tournament=3)),
+    ("policy-gradient", PolicyGradient()),
+    ("tree-search", TreeSearch(n_initial=4)),
     ("warmed", WarmedByDefault()),
     ("repeats", Repeats(inner=RegularizedEvolution(population=8, tournament=3))),
     ("auto", Auto()),

@@ -18,11 +18,13 @@ from octavo.optimizers.protocol import Optimizer, Recipe
 if TYPE_CHECKING:
     from octavo.optimizers.auto import Auto
     from octavo.optimizers.grid import Grid
+    from octavo.optimizers.policy_gradient import PolicyGradient
     from octavo.optimizers.random_forest import RandomForestBO
     from octavo.optimizers.random_search import RandomSearch
     from octavo.optimizers.regularized_evolution import RegularizedEvolution
     from octavo.optimizers.repeats import Repeats
     from octavo.optimizers.sobol import Sobol
+    from octavo.optimizers.tree_search import TreeSearch
     from octavo.optimizers.warmed import Warmed
 
 __all__ = [
@@ -31,12 +33,14 @@ __all__ = [
     "Auto",
     "Grid",
     "Optimizer",
+    "PolicyGradient",
     "RandomForestBO",
     "RandomSearch",
     "Recipe",
     "RegularizedEvolution",
     "Repeats",
     "Sobol",
+    "TreeSearch",
     "Warmed",
     "recipe",
 ]
@@ -52,6 +56,8 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "octavo.optimizers.regularized_evolution",
             "RegularizedEvolution",
         ),
+        "policy-gradient": ("octavo.optimizers.policy_gradient", "PolicyGradient"),
+        "tree-search": ("octavo.optimizers.tree_search", "TreeSearch"),
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
     }
