@@ -11,8 +11,10 @@ reinforcement learning, Machine Learning 8. Zoph & Le (2017), Neural architectur
 reinforcement learning, ICLR; they sample from a recurrent network, which needs thousands of
 trials to learn what tables of logits tell after a few dozen.
 
-- The reward of a trial is its rank among the latest trials, so outliers and the scale of
-  costs do not matter; what violates constraints ranks below what does not, and what failed
+- The reward of a trial is the share of the latest trials that it beats, to the third power.
+  So outliers and the scale of costs do not matter, and the policy goes where the best trials
+  are rather than the best mean, as in Petersen et al. (2021), Deep symbolic regression, ICLR,
+  section 3.3. What violates constraints ranks below what does not, and what failed
   below all. A cancelled trial says nothing.
 - A trial may come from an older policy, or from somebody else. Its step is weighted by
   w = policy now / policy that proposed it, clipped from both sides: from above against steps
@@ -49,6 +51,7 @@ Floats = NDArray[np.float64]
 _NAME = "policy-gradient"
 _DENSITY = "log_density"
 _WINDOW = 50  # trials among which a new one is ranked
+_STEEPNESS = 3  # of rewards over ranks: what counts is the best trial, not the mean one
 _BASELINE_DECAY = 0.95
 _LEAST_WEIGHT, _MOST_WEIGHT = 0.5, 2.0
 _DRAWS = 24  # until one is new, hotter and hotter
@@ -64,6 +67,9 @@ class PolicyGradient:
         How far the logits move for a reward one above the baseline.
     entropy_weight
         How strongly the policy is kept from becoming certain.
+    random_share
+        Share of proposals that are drawn uniformly, so that the policy hears of what it has
+        given up.
 
     Raises
     ------
@@ -78,19 +84,25 @@ class PolicyGradient:
     {'log_density': 0.0}
     """
 
-    learning_rate: float = 0.5
-    entropy_weight: float = 0.01
+    learning_rate: float = 4.0
+    entropy_weight: float = 0.1
+    random_share: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < math.inf:
             raise SettingError(
                 f"learning_rate={self.learning_rate!r} must be greater than 0: how far the policy "
-                "moves after each trial. Values from 0.1 to 2 make sense."
+                "moves after each trial. Values from 1 to 10 make sense."
             )
         if not 0 <= self.entropy_weight < math.inf:
             raise SettingError(
                 f"entropy_weight={self.entropy_weight!r} must be at least 0. Use 0 to let the "
                 "policy become certain."
+            )
+        if not 0 <= self.random_share <= 1:
+            raise SettingError(
+                f"random_share={self.random_share!r} must lie between 0 and 1: the share of "
+                "proposals that are drawn at random."
             )
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
@@ -134,12 +146,15 @@ class _PolicyGradient:
         index = self._told.next_index(pending)
         rng = proposal_rng(self._seed, index)
         seen = self._told.seen(pending)
-        point, intent = self._draw(seen, rng), "drawn from the policy"
+        point, intent = None, "interleaved random draw"
+        if rng.random() >= self._recipe.random_share:
+            point, intent = self._draw(seen, rng), "drawn from the policy"
         if point is None:
-            point, intent = self._unseen.draw(seen, rng), "nothing new in the policy, uniform draw"
+            point = self._unseen.draw(seen, rng)
         if point is None:
             return None
-        density = float(self.policy.log_density(point)[0])
+        share = self._recipe.random_share
+        density = (1 - share) * math.exp(float(self.policy.log_density(point)[0])) + share
         return new_proposal(
             self._problem,
             self._seed,
@@ -147,7 +162,7 @@ class _PolicyGradient:
             self._problem.space.decode(point)[0],
             by=_NAME,
             intent=intent,
-            data={_DENSITY: density},
+            data={_DENSITY: math.log(density)},
         )
 
     def _draw(self, seen: Seen, rng: np.random.Generator) -> Points | None:
@@ -171,7 +186,7 @@ class _Rewards:
     def __init__(self, problem: Problem, seed: int) -> None:
         self._seed, self._n_objectives = seed, problem.n_objectives
         self._recent: deque[int] = deque(maxlen=_WINDOW)  # rows
-        self._baseline = 0.5
+        self._baseline = 1 / (1 + _STEEPNESS)  # the mean over evenly spread ranks
 
     def advantage(self, told: Told, row: int) -> float:
         """The reward of a trial minus the baseline; both move on."""
@@ -179,7 +194,7 @@ class _Rewards:
         self._recent.append(row)
         reward = self._baseline
         if len(rivals):
-            reward = self._rank(told, np.append(rivals, row))
+            reward = self._rank(told, np.append(rivals, row)) ** _STEEPNESS
         advantage = reward - self._baseline
         self._baseline += (1 - _BASELINE_DECAY) * advantage
         return advantage

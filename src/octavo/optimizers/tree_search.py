@@ -1,18 +1,33 @@
-"""Monte-Carlo tree search over the tree of choices, guided by a learned value (AlphaZero).
+"""Monte-Carlo tree search over the tree of choices, guided by what a forest has learned.
 
-placeholder
+The tree's nodes are partial configurations. Below a node are the alternatives of its next
+choice, those that others depend on first; a range is halved, and halved again once all
+choices are made, so that numbers are refined where it pays. Each proposal walks down from
+the root by PUCT (Silver et al. 2017, Mastering the game of Go without human knowledge,
+Nature 550; Rosin 2011), to the child with the largest
+
+    Q + exploration * P * sqrt(visits of the node) / (1 + visits of the child)
+
+until it stands where hardly any trial has been; there it takes the best of many random
+completions. As in AlphaZero a learned model gives the prior P and the value of what has not
+been visited: a random forest of all trials, averaged over random completions of the partial
+configuration. Q is the mean value of the trials below the child, in which the forest's word
+counts as one trial. A pending trial counts as one of value 0 (the "virtual loss").
+
+There is no tree in memory: which trials lie below a node follows from their configurations,
+so foreign trials count like our own, and replay needs no more than their order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
-from octavo.numerics.cost_scale import log_scaled
 from octavo.optimizers.choice_tree import ChoiceTree
 from octavo.optimizers.initial_design import InitialDesign, design_size
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
@@ -22,32 +37,77 @@ from octavo.optimizers.told import Seen, Told
 from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
 from octavo.spaces.protocol import Column, Points
-from octavo.surrogates.forest import Forest, ForestSettings, fit_forest
-from octavo.trial import Proposal, Trial
+from octavo.surrogates.forest import Forest, fit_forest
+from octavo.trial import Proposal, Status, Trial
 
 __all__ = ["TreeSearch"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Interval = tuple[float, float]
 
 _NAME = "tree-search"
-_PER_CHILD = 16
-_AT_LEAF = 64
-_SMALLEST = 2.0**-10
-SCALE = "log"
-TOP = 1.0
-TAU = 0.1
-EXPAND = 2
-LOCAL = 0
-UCB = 0.0
-N0 = 1.0
+_SAMPLES_PER_CHILD = 16
+_SAMPLES_AT_LEAF = 64
+_VISITS_TO_EXPAND = 4
+_FIRST = 20
+_ZOOM = 0.05
+_UNIFORM_SHARE = 0.25
+_MAX_SHARE = 0.5
+_PRIOR_TEMPERATURE = 0.1  # values lie in [0, 1]
+_MOST_CELLS = 32  # a range with more values is halved as if it were continuous
+_SMALLEST_WIDTH = 2.0**-8
 
 
 @dataclass(frozen=True)
 class TreeSearch:
-    exploration: float = 0.5
+    """Monte-Carlo tree search with a learned value and prior.
+
+    Parameters
+    ----------
+    exploration
+        Weight of the prior and of rarely visited children against the mean value, which
+        lies in [0, 1].
+    random_share
+        Share of proposals that are drawn at random, so that no branch is given up for good.
+    n_initial
+        Configurations tried before the first model; by default a few more than there are
+        hyperparameters, and at most a fifth of `max_trials`.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of its range.
+
+    Examples
+    --------
+    >>> import octavo.spaces as spaces
+    >>> problem = Problem(spaces.space(x=spaces.Float(0, 1)))
+    >>> TreeSearch().start(problem, seed=0).ask(1)[0].origin.intent
+    'default configuration'
+    """
+
+    exploration: float = 1.0
+    random_share: float = 0.1
     n_initial: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.exploration < math.inf:
+            raise SettingError(
+                f"exploration={self.exploration!r} must be at least 0: how much rarely visited "
+                "branches count. Values from 0.1 to 2 make sense."
+            )
+        if not 0 <= self.random_share <= 1:
+            raise SettingError(
+                f"random_share={self.random_share!r} must lie between 0 and 1: the share of "
+                "proposals that are drawn at random."
+            )
+        if self.n_initial is not None and self.n_initial < 1:
+            raise SettingError(
+                f"n_initial={self.n_initial!r} must be at least 1: a model needs something to "
+                "start from. Leave it out to choose it from the space and the budget."
+            )
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
@@ -61,29 +121,59 @@ class _Node:
     Parameters
     ----------
     made
-        For each choice that is made, the part of [0, 1] that it is confined to.
+        By choice, the part of [0, 1] that it is confined to, in the order of choosing.
     rows
-        Trials that agree with it.
+        Which trials agree with it.
     samples
-        Random configurations that agree with it.
+        Random configurations that agree with it; at least one.
     """
 
-    made: dict[str, Interval]
+    made: Mapping[str, Interval]
     rows: Ints
     samples: Points
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Knowledge:
+    """What one walk down the tree goes by.
+
+    Parameters
+    ----------
+    points
+        The configurations of completed trials, then of pending ones.
+    values : shape (n,)
+        Of these, in [0, 1], 1 the best.
+    forest
+        Predicts values.
+    columns
+        As the forest was fitted to.
+    """
+
+    points: Points
+    values: Floats
+    forest: Forest
+    columns: tuple[Column, ...]
+
+    def predict(self, points: Points) -> Floats:
+        """Shape (n,): the expected value of configurations."""
+        return self.forest.predict(points.aligned(self.columns).values)[0]
 
 
 class _TreeSearch:
     def __init__(self, problem: Problem, seed: int, recipe: TreeSearch) -> None:
         self._problem, self._seed, self._recipe = problem, seed, recipe
         self._told = Told(problem)
+        self._was_run: Bools = np.empty(0, dtype=bool)
         self._unseen = Unseen(problem.space)
         self._design = InitialDesign(problem, seed)
         self._n_initial = recipe.n_initial or design_size(problem)
         self._tree = ChoiceTree(problem.space)
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        self._told.extend(trials)
+        added = self._told.extend(trials)
+        # What was cancelled says nothing about its branch; it only is not asked again.
+        ran = np.array([trial.status is not Status.CANCELLED for trial in added], dtype=bool)
+        self._was_run = np.concatenate([self._was_run, ran])
 
     def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
         return ask_in_turn(n, pending, self._propose)
@@ -97,165 +187,186 @@ class _TreeSearch:
         if n_known < 1 or (index < self._n_initial and n_known < self._n_initial):
             point, intent = self._design.draw(index, seen, self._unseen, rng)
         else:
-            point, intent = self._search(seen, rng), "tree search"
+            point, intent = None, "interleaved random draw"
+            if rng.random() >= self._recipe.random_share:
+                point, intent = self._search(seen, rng), "tree search"
             if point is None:
-                point, intent = self._unseen.draw(seen, rng), "uniform draw"
+                point = self._unseen.draw(seen, rng)
         if point is None:
             return None
         config = self._problem.space.decode(point)[0]
         return new_proposal(self._problem, self._seed, index, config, by=_NAME, intent=intent)
 
+    # One walk down the tree -------------------------------------------------------------
+
     def _search(self, seen: Seen, rng: np.random.Generator) -> Points | None:
-        told = self._told
-        values = _values(told, rng)
-        points = Points.join([told.points, seen.pending]) if len(seen.pending) else told.points
-        columns = told.points.columns
-        n_choices = np.array([0 if c.is_ordered else c.n_values or 0 for c in columns], dtype=int)
-        forest = fit_forest(told.points.values, values, n_choices, rng, ForestSettings())
-        model = _Model(forest, columns)
-        outcomes = np.concatenate([values, np.zeros(len(seen.pending))])
-        samples = self._tree.complete({}, _AT_LEAF, rng)
+        """A new configuration; None if none was found."""
+        samples = self._tree.complete({}, _SAMPLES_AT_LEAF, rng)
         if not len(samples):
             return None
-        path = [_Node({}, np.arange(len(points)), samples)]
-        while len(path[-1].rows) >= EXPAND:
-            child = self._best_child(path[-1], points, outcomes, model, rng)
+        known = self._learn(seen.pending, rng)
+        path = [_Node({}, np.arange(len(known.points)), samples)]
+        while len(path[-1].rows) >= _VISITS_TO_EXPAND:
+            child = self._best_child(path[-1], known, rng)
             if child is None:
                 break
             path.append(child)
-        self.last_depth = len(path)
+        # Where everything below has been tried, a step back up widens the choice.
         for node in reversed(path):
-            samples = self._samples(node, _AT_LEAF, rng)
-            if LOCAL and len(node.rows):
-                best = node.rows[node.rows < len(told)]
-                best = best[np.argsort(-outcomes[best], kind="stable")[:4]]
-                if len(best):
-                    near = self._problem.space.mutate(points[np.repeat(best, LOCAL)], rng)
-                    near = near[_agree(near, node.made)]
-                    samples = Points.join([samples, near])
+            n = _SAMPLES_AT_LEAF
+            samples = self._samples(node.made, {}, n, rng)
             if len(samples):
-                mean, var = model.predict(samples)
-                ranked = samples[np.argsort(-(mean + UCB * np.sqrt(var)), kind="stable")]
+                ranked = samples[np.argsort(-known.predict(samples), kind="stable")]
                 row = seen.first_unseen(ranked)
                 if row is not None:
                     return ranked[row : row + 1]
         return None
 
-    def _samples(self, node: _Node, n: int, rng: np.random.Generator) -> Points:
-        made = {name: low + (high - low) * rng.random(n) for name, (low, high) in node.made.items()}
-        points = self._tree.complete(made, n, rng)
-        return points[_agree(points, node.made)]
+    def _learn(self, pending: Points, rng: np.random.Generator) -> _Knowledge:
+        told, ran = self._told, self._was_run
+        points, values = told.points[ran], _values(told, rng)[ran]
+        columns = points.columns
+        n_choices = np.array([0 if c.is_ordered else c.n_values or 0 for c in columns], dtype=int)
+        forest = fit_forest(points.values, values, n_choices, rng)
+        if len(pending):
+            points = Points.join([points, pending])
+            values = np.concatenate([values, np.zeros(len(pending))])  # virtual loss
+        return _Knowledge(points, values, forest, columns)
 
-    def _best_child(self, node, points, outcomes, model, rng):
-        parts = self._parts(node)
-        if parts is None:
+    def _samples(
+        self, made: Mapping[str, Interval], fixed: Mapping[str, Floats], n: int,
+        rng: np.random.Generator,
+    ) -> Points:  # fmt: skip
+        """Random configurations that agree with a node, and with places of further choices."""
+        places = {name: low + (high - low) * rng.random(n) for name, (low, high) in made.items()}
+        points = self._tree.complete({**places, **fixed}, n, rng)
+        # A value's own place may lie outside of a part of the range that leads to it.
+        return points[_agree(points, made)]
+
+    def _best_child(self, node: _Node, known: _Knowledge, rng: np.random.Generator) -> _Node | None:
+        """The child that PUCT selects; None if there is nothing left to choose."""
+        found = self._next_choice(node)
+        if found is None:
             return None
-        name, intervals = parts
-        k = len(intervals)
-        at = np.repeat(np.arange(k), _PER_CHILD)
-        n = len(at)
-        lows, highs = np.array(intervals).T
-        made = {other: low + (high - low) * rng.random(n) for other, (low, high) in node.made.items()}
-        made[name] = lows[at] + (highs - lows)[at] * rng.random(n)
-        samples = self._tree.complete(made, n, rng)
-        samples = samples[_agree(samples, {**node.made, name: (lows[0], highs[-1])})]
-        place = next((j for j, c in enumerate(samples.columns) if c.name == name), None)
-        if place is None or not len(samples):
+        name, parts = found
+        lows, highs = np.array(parts).T
+        k = len(parts)
+        aim = np.repeat(np.arange(k), _SAMPLES_PER_CHILD)
+        places = lows[aim] + (highs - lows)[aim] * rng.random(len(aim))
+        within = {**node.made, name: (parts[0][0], parts[-1][1])}
+        samples = self._samples(within, {name: places}, len(aim), rng)
+        child_of_sample = _part_of(samples, name, highs)
+        counts = np.bincount(child_of_sample, minlength=k)
+        if not counts.any():
             return None
-        child_of = np.searchsorted(highs[:-1], samples.values[:, place], side="right")
-        mean, _ = model.predict(samples)
-        expected = np.full(k, -np.inf)
-        for child in range(k):
-            own = mean[child_of == child]
-            if len(own):
-                own = np.sort(own)[::-1]
-                expected[child] = own[: max(1, int(np.ceil(TOP * len(own))))].mean()
-        if not np.isfinite(expected).any():
-            return None
-        prior = np.exp((expected - expected.max()) / TAU)
-        prior /= prior.sum()
-        own_column = next((j for j, c in enumerate(points.columns) if c.name == name), None)
+        sums = np.bincount(child_of_sample, known.predict(samples), minlength=k)
+        possible = counts > 0  # nothing legal, or no value at all, may lie below a child
+        expected = sums / np.maximum(counts, 1)
+        prior = np.exp((expected - expected[possible].max()) / _PRIOR_TEMPERATURE) * possible
+        prior = (
+            1 - _UNIFORM_SHARE
+        ) * prior / prior.sum() + _UNIFORM_SHARE * possible / possible.sum()
         rows = node.rows
-        if own_column is None:
-            rows = rows[:0]
-            child_of_row = np.empty(0, int)
-        else:
-            x = points.values[rows, own_column]
-            rows = rows[~np.isnan(x)]
-            child_of_row = np.searchsorted(highs[:-1], x[~np.isnan(x)], side="right")
+        child_of_row = _part_of(known.points[rows], name, highs)
+        rows, child_of_row = rows[child_of_row >= 0], child_of_row[child_of_row >= 0]
         visits = np.bincount(child_of_row, minlength=k)
-        total = np.bincount(child_of_row, outcomes[rows], minlength=k)
-        with np.errstate(invalid="ignore"):
-            q = (total + N0 * np.where(np.isfinite(expected), expected, 0)) / (visits + N0)
-            score = q + self._recipe.exploration * prior * np.sqrt(visits.sum()) / (1 + visits)
-        score[~np.isfinite(expected)] = -np.inf
-        score = score + 1e-9 * rng.random(k)
-        best = int(np.argmax(score))
-        return _Node({**node.made, name: intervals[best]}, rows[child_of_row == best], samples[child_of == best])
+        total = np.bincount(child_of_row, known.values[rows], minlength=k)
+        best_seen = np.zeros(k)
+        np.maximum.at(best_seen, child_of_row, known.values[rows])
+        q = (total + expected) / (visits + 1)
+        q = np.where(visits > 0, _MAX_SHARE * best_seen + (1 - _MAX_SHARE) * q, q)
+        score = q + self._recipe.exploration * prior * math.sqrt(len(rows)) / (1 + visits)
+        score[~possible] = -np.inf
+        tied = np.flatnonzero(score == score.max())
+        best = int(tied[rng.integers(len(tied))])
+        return _Node(
+            {**node.made, name: parts[best]},
+            rows[child_of_row == best],
+            samples[child_of_sample == best],
+        )
 
-    def _parts(self, node: _Node) -> tuple[str, list[Interval]] | None:
-        """The next choice and its alternatives, or the two halves of a range."""
-        columns = {c.name: c for c in node.samples.columns}
+    def _next_choice(self, node: _Node) -> tuple[str, list[Interval]] | None:
+        """The next choice and its alternatives, or the halves of the widest range."""
+        columns = {column.name: column for column in node.samples.columns}
         ready = self._tree.ready(node.samples, node.made)
         if ready:
             column = columns[ready[0]]
-            if not column.is_ordered:
-                n = column.n_values or 1
-                return column.name, [(k / n, (k + 1) / n) for k in range(n)]
-            return column.name, _halves(column, (0.0, 1.0))
-        widest = 0.0
-        for name, interval in node.made.items():
-            width = interval[1] - interval[0]
-            if columns[name].is_ordered and width > widest + 1e-12 and _halves(columns[name], interval):
-                widest, found = width, name
-        if not widest:
+            n = column.n_values or 1
+            if column.is_ordered:
+                return column.name, _halves(column, (0.0, 1.0))
+            return column.name, [(k / n, (k + 1) / n) for k in range(n)]
+        ranges = {
+            name: halves
+            for name, interval in node.made.items()
+            if columns[name].is_ordered and (halves := _halves(columns[name], interval))
+        }
+        if not ranges:
             return None
-        return found, _halves(columns[found], node.made[found])
+        # The first of the widest: after a rounding, halves of equal width are equally wide.
+        widest = max(ranges, key=lambda name: round(ranges[name][-1][1] - ranges[name][0][0], 9))
+        return widest, ranges[widest]
 
 
 def _halves(column: Column, interval: Interval) -> list[Interval]:
+    """The two halves of a part of a range; none if it is not to be divided further."""
     low, high = interval
     n = column.n_values
-    if n is not None and n <= 32:
-        a, b = round(low * n), round(high * n)
-        if b - a < 2:
-            return []
-        m = (a + b) // 2 / n
-    else:
-        if high - low < _SMALLEST:
-            return []
-        m = (low + high) / 2
-    return [(low, m), (m, high)]
+    if n is None or n > _MOST_CELLS:
+        middle = (low + high) / 2
+        return [(low, middle), (middle, high)] if high - low > _SMALLEST_WIDTH else []
+    first, last = round(low * n), round(high * n)
+    middle = (first + last) // 2 / n
+    return [(low, middle), (middle, high)] if last - first > 1 else []
 
 
-def _agree(points: Points, made):
-    ok = np.ones(len(points), bool)
-    place = {c.name: j for j, c in enumerate(points.columns)}
+def _part_of(points: Points, name: str, ends: Floats) -> Ints:
+    """Shape (n,): in which of adjoining parts of a range each row lies; -1 where inactive."""
+    place = next((j for j, column in enumerate(points.columns) if column.name == name), None)
+    if place is None:
+        return np.full(len(points), -1)
+    x = points.values[:, place]
+    return np.where(np.isnan(x), -1, np.searchsorted(ends[:-1], x, side="right"))
+
+
+def _agree(points: Points, made: Mapping[str, Interval]) -> Bools:
+    """Shape (n,): which configurations lie in all these parts of their ranges."""
+    place = {column.name: j for j, column in enumerate(points.columns)}
+    agree = np.ones(len(points), dtype=bool)
     for name, (low, high) in made.items():
         if name not in place:
-            return np.zeros(len(points), bool)
+            return np.zeros(len(points), dtype=bool)
         x = points.values[:, place[name]]
-        ok &= (x >= low) & ((x < high) | (high == 1.0))
-    return ok
+        agree &= (x >= low) & ((x < high) | (high >= 1.0))
+    return agree
 
 
-class _Model:
-    def __init__(self, forest: Forest, columns) -> None:
-        self.forest, self.columns = forest, columns
+def _values(told: Told, rng: np.random.Generator) -> Floats:
+    """Shape (n,): the costs of all trials on [0, 1], 1 the best.
 
-    def predict(self, points: Points):
-        return self.forest.predict(points.aligned(self.columns).values)
-
-
-def _values(told: Told, rng) -> Floats:
-    """[0, 1], 1 the best."""
+    What violates constraints counts like the worst of what does not. Costs at different
+    fidelities do not compare, so each level has its own scale.
+    """
     costs = single_costs(told, rng)
-    if SCALE == "log":
-        z = log_scaled(costs)
-        w = z.max() - z.min()
-        return (z.max() - z) / w if w > 0 else np.full(len(z), 0.5)
-    n = len(costs)
-    order = np.searchsorted(np.sort(costs), costs, side="left")
-    if SCALE == "rank":
-        return 1 - order / n
-    return 1 - np.log1p(order) / np.log1p(n)  # logrank
+    if told.is_feasible.any():
+        costs[told.is_success & ~told.is_feasible] = costs[told.is_known].max()
+    values = np.empty(len(costs))
+    for level in np.unique(told.fidelity):
+        rows = told.fidelity == level
+        values[rows] = _scaled(costs[rows])
+    return values
+
+
+def _scaled(costs: Floats) -> Floats:
+    """On [0, 1], on a logarithmic scale from the best to the median of the first costs.
+
+    The first ones, since a search that stays in a local optimum fills its history with it: on
+    a scale from all costs, whatever lies outside would look ever worse.
+    """
+    half = costs / 2  # 1e308 - (-1e308) would overflow
+    reach = float(np.median(half[:_FIRST]) - half.min())
+    if not reach > 0:
+        return (
+            np.where(half > half.min(), 0.0, 1.0) if np.ptp(half) > 0 else np.full(len(half), 0.5)
+        )
+    gap = np.minimum((half - half.min()) / reach, 1.0)
+    return np.asarray(1.0 - np.log1p(gap / _ZOOM) / np.log1p(1.0 / _ZOOM))
