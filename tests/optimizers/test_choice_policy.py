@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from octavo.optimizers.choice_policy import ChoicePolicy
 from octavo.optimizers.choice_tree import ChoiceTree
@@ -107,7 +106,8 @@ def test_draws_follow_the_density(where, repeats: int) -> None:
     place = {key: i for i, key in enumerate(everything.keys())}
     rng = np.random.default_rng(0)
     drawn = Points.join([policy.draw(rng) for _ in range(n)])
-    counts = np.bincount([place[key] for key in drawn.keys()], minlength=len(place))
+    keys = drawn.keys()
+    counts = np.bincount([place[key] for key in keys], minlength=len(place))
     found = list(policy.decisions(everything))
     p = np.exp([policy.look(decisions)[0] + decisions.log_uniform for decisions in found])
     # 6 standard deviations; over some 40 configurations, a false alarm in about 1e7.

@@ -273,7 +273,7 @@ class ChoicePolicy:
         log_p = (z - np.log(np.exp(z).sum(axis=1, keepdims=True))).ravel()
         level = np.arange(splits.first.shape[1])
         picked = log_p[splits.first + splits.side]
-        return np.where(level < splits.depth[:, None], picked, 0.0).sum(axis=1)
+        return np.asarray(np.where(level < splits.depth[:, None], picked, 0.0).sum(axis=1))
 
     def probabilities(self, points: Points, name: str) -> Floats:
         """Probabilities of the alternatives of a choice, in the situation of one configuration.

@@ -88,7 +88,7 @@ class TreeSearch:
     'default configuration'
     """
 
-    exploration: float = 1.0
+    exploration: float = 3.0
     random_share: float = 0.1
     n_initial: int | None = None
 
@@ -96,7 +96,7 @@ class TreeSearch:
         if not 0 <= self.exploration < math.inf:
             raise SettingError(
                 f"exploration={self.exploration!r} must be at least 0: how much rarely visited "
-                "branches count. Values from 0.1 to 2 make sense."
+                "branches count. Values from 1 to 10 make sense."
             )
         if not 0 <= self.random_share <= 1:
             raise SettingError(
