@@ -37,7 +37,7 @@ def trained(where, seed: int, n: int = 40) -> ChoicePolicy:
     policy = ChoicePolicy(where)
     for decisions in policy.decisions(where.sample(n, rng)):
         _, p = policy.look(decisions)
-        policy.ascend(decisions, p, float(rng.normal()), 0.01)
+        policy.ascend(decisions, p, float(rng.normal(scale=0.1)), 0.001)
     return policy
 
 
@@ -138,7 +138,7 @@ def test_steps_follow_the_gradients_of_density_and_entropy(where, seed: int) -> 
         density, p = policy.look(decisions)
         return density if what == "density" else -float((p * np.log(p)).sum())
 
-    for what, steps in (("density", (1.0, 0.0)), ("entropy", (0.0, 1.0))):
+    for what, steps in (("density", (0.1, 0.0)), ("entropy", (0.0, 0.1))):
         policy.logits = before.copy()
         policy.ascend(decisions, policy.look(decisions)[1], *steps)
         moved = policy.logits - before
@@ -146,7 +146,7 @@ def test_steps_follow_the_gradients_of_density_and_entropy(where, seed: int) -> 
             nudge = np.zeros(len(before))
             nudge[cell] = 1e-6
             slope = (at(before + nudge, what) - at(before - nudge, what)) / 2e-6
-            assert moved[cell] == pytest.approx(slope, abs=1e-6)
+            assert moved[cell] == pytest.approx(0.1 * slope, abs=1e-6)
 
 
 @given(seed=SEEDS)

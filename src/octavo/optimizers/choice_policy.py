@@ -31,7 +31,7 @@ Ints = NDArray[np.int64]
 _CELLS = 32
 _MOST_CONTEXTS = 16  # alternatives of a choice by which those below it are told apart
 _DRAWS = 8
-_LARGEST_LOGIT = 12.0  # a chance of 6e-6 is left to any alternative of two
+_LARGEST_LOGIT = 2.5  # of two alternatives, each keeps a chance of 0.7 %
 
 
 @dataclass(frozen=True, slots=True)

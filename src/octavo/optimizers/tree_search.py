@@ -54,7 +54,6 @@ _VISITS_TO_EXPAND = 4
 _FIRST = 20
 _ZOOM = 0.05
 _UNIFORM_SHARE = 0.25
-_MAX_SHARE = 0.5
 _PRIOR_TEMPERATURE = 0.1  # values lie in [0, 1]
 _MOST_CELLS = 32  # a range with more values is halved as if it were continuous
 _SMALLEST_WIDTH = 2.0**-8
@@ -271,10 +270,10 @@ class _TreeSearch:
         rows, child_of_row = rows[child_of_row >= 0], child_of_row[child_of_row >= 0]
         visits = np.bincount(child_of_row, minlength=k)
         total = np.bincount(child_of_row, known.values[rows], minlength=k)
-        best_seen = np.zeros(k)
-        np.maximum.at(best_seen, child_of_row, known.values[rows])
+        ordered = [np.sort(known.values[rows[child_of_row == child]])[::-1] for child in range(k)]
+        top = np.array([v[: -(-len(v) // 4)].mean() if len(v) else 0.0 for v in ordered])
         q = (total + expected) / (visits + 1)
-        q = np.where(visits > 0, _MAX_SHARE * best_seen + (1 - _MAX_SHARE) * q, q)
+        q = np.where(visits > 0, (q + top) / 2, q)
         score = q + self._recipe.exploration * prior * math.sqrt(len(rows)) / (1 + visits)
         score[~possible] = -np.inf
         tied = np.flatnonzero(score == score.max())
