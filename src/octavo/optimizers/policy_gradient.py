@@ -85,7 +85,7 @@ class PolicyGradient:
     """
 
     learning_rate: float = 4.0
-    entropy_weight: float = 0.1
+    entropy_weight: float = 0.2
     random_share: float = 0.1
 
     def __post_init__(self) -> None:

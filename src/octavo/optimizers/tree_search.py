@@ -11,8 +11,15 @@ Nature 550; Rosin 2011), to the child with the largest
 until it stands where hardly any trial has been; there it takes the best of many random
 completions. As in AlphaZero a learned model gives the prior P and the value of what has not
 been visited: a random forest of all trials, averaged over random completions of the partial
-configuration. Q is the mean value of the trials below the child, in which the forest's word
-counts as one trial. A pending trial counts as one of value 0 (the "virtual loss").
+configuration. A pending trial counts as one of value 0 (the "virtual loss").
+
+Two things differ from a game, where the mean value of a branch is what one gets there:
+
+- Q is halfway between the mean value of the trials below the child, in which the forest's
+  word counts as one, and the mean of their best quarter: a branch is as good as what can be
+  found in it. The maximum alone would never recover from a single lucky trial.
+- A quarter of the prior is uniform, and some proposals are uniform draws. Without them the
+  search stays in a branch that is easily searched though a better one is next to it.
 
 There is no tree in memory: which trials lie below a node follows from their configurations,
 so foreign trials count like our own, and replay needs no more than their order.
@@ -51,9 +58,10 @@ _NAME = "tree-search"
 _SAMPLES_PER_CHILD = 16
 _SAMPLES_AT_LEAF = 64
 _VISITS_TO_EXPAND = 4
-_FIRST = 20
-_ZOOM = 0.05
-_UNIFORM_SHARE = 0.25
+_FIRST = 20  # trials whose median cost is the bottom of the scale of values
+_ZOOM = 0.05  # of that scale: below this share of it, costs differ linearly
+_UNIFORM_SHARE = 0.25  # of the prior, as in AlphaZero's noise at the root
+_BEST_SHARE = 0.25  # of the trials in a branch, by which it is judged
 _PRIOR_TEMPERATURE = 0.1  # values lie in [0, 1]
 _MOST_CELLS = 32  # a range with more values is halved as if it were continuous
 _SMALLEST_WIDTH = 2.0**-8
@@ -212,8 +220,7 @@ class _TreeSearch:
             path.append(child)
         # Where everything below has been tried, a step back up widens the choice.
         for node in reversed(path):
-            n = _SAMPLES_AT_LEAF
-            samples = self._samples(node.made, {}, n, rng)
+            samples = self._samples(node.made, {}, _SAMPLES_AT_LEAF, rng)
             if len(samples):
                 ranked = samples[np.argsort(-known.predict(samples), kind="stable")]
                 row = seen.first_unseen(ranked)
@@ -271,7 +278,7 @@ class _TreeSearch:
         visits = np.bincount(child_of_row, minlength=k)
         total = np.bincount(child_of_row, known.values[rows], minlength=k)
         ordered = [np.sort(known.values[rows[child_of_row == child]])[::-1] for child in range(k)]
-        top = np.array([v[: -(-len(v) // 4)].mean() if len(v) else 0.0 for v in ordered])
+        top = np.array([_mean_of_best(values) for values in ordered])
         q = (total + expected) / (visits + 1)
         q = np.where(visits > 0, (q + top) / 2, q)
         score = q + self._recipe.exploration * prior * math.sqrt(len(rows)) / (1 + visits)
@@ -316,6 +323,11 @@ def _halves(column: Column, interval: Interval) -> list[Interval]:
     first, last = round(low * n), round(high * n)
     middle = (first + last) // 2 / n
     return [(low, middle), (middle, high)] if last - first > 1 else []
+
+
+def _mean_of_best(values: Floats) -> float:
+    """The mean of the first quarter of sorted values, one at least; 0 if there are none."""
+    return float(values[: math.ceil(_BEST_SHARE * len(values))].mean()) if len(values) else 0.0
 
 
 def _part_of(points: Points, name: str, ends: Floats) -> Ints:
