@@ -17,13 +17,20 @@ from numpy.typing import NDArray
 
 from octavo.spaces.configspace import HyperparameterSpace
 from octavo.spaces.product import Product
-from octavo.spaces.protocol import Points, Space
+from octavo.spaces.protocol import Column, Points, Space
 
-__all__ = ["ChoiceTree"]
+__all__ = ["ChoiceTree", "Interval", "agree", "halves", "part_of"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+Interval = tuple[float, float]
+"""A part of [0, 1] to which a choice is confined: its lower end belongs to it."""
 
 _JUST_BELOW_ONE = np.nextafter(1.0, 0.0)
+_MOST_CELLS = 32  # a range with more values is halved as if it were continuous
+_SMALLEST_WIDTH = 2.0**-8
 
 
 class ChoiceTree:
@@ -204,3 +211,52 @@ def _parents_first(
     for name in names:
         visit(name)
     return ordered
+
+
+# Parts of ranges ----------------------------------------------------------------------
+
+
+def halves(column: Column, interval: Interval) -> list[Interval]:
+    """The two halves of a part of a range; none if it is small enough.
+
+    Parameters
+    ----------
+    column
+        An ordered one; with few values, a part is not divided below a single one.
+    interval
+        A part of [0, 1].
+
+    Examples
+    --------
+    >>> halves(Column("k", "integer", 3), (0.0, 1.0))
+    [(0.0, 0.3333333333333333), (0.3333333333333333, 1.0)]
+    """
+    low, high = interval
+    n = column.n_values
+    if n is None or n > _MOST_CELLS:
+        middle = (low + high) / 2
+        return [(low, middle), (middle, high)] if high - low > _SMALLEST_WIDTH else []
+    first, last = round(low * n), round(high * n)
+    middle = (first + last) // 2 / n
+    return [(low, middle), (middle, high)] if last - first > 1 else []
+
+
+def part_of(points: Points, name: str, ends: Floats) -> Ints:
+    """Shape (n,): in which of adjoining parts of a range each row lies; -1 where inactive."""
+    place = next((j for j, column in enumerate(points.columns) if column.name == name), None)
+    if place is None:
+        return np.full(len(points), -1)
+    x = points.values[:, place]
+    return np.where(np.isnan(x), -1, np.searchsorted(ends[:-1], x, side="right"))
+
+
+def agree(points: Points, made: Mapping[str, Interval]) -> Bools:
+    """Shape (n,): which configurations lie in all these parts of their ranges."""
+    place = {column.name: j for j, column in enumerate(points.columns)}
+    inside = np.ones(len(points), dtype=bool)
+    for name, (low, high) in made.items():
+        if name not in place:
+            return np.zeros(len(points), dtype=bool)
+        x = points.values[:, place[name]]
+        inside &= (x >= low) & ((x < high) | (high >= 1.0))
+    return inside

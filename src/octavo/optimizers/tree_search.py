@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
-from octavo.optimizers.choice_tree import ChoiceTree
+from octavo.optimizers.choice_tree import ChoiceTree, Interval, agree, halves, part_of
 from octavo.optimizers.initial_design import InitialDesign, design_size
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
@@ -52,7 +52,6 @@ __all__ = ["TreeSearch"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-Interval = tuple[float, float]
 
 _NAME = "tree-search"
 _SAMPLES_PER_CHILD = 16
@@ -63,8 +62,6 @@ _ZOOM = 0.05  # of that scale: below this share of it, costs differ linearly
 _UNIFORM_SHARE = 0.25  # of the prior, as in AlphaZero's noise at the root
 _BEST_SHARE = 0.25  # of the trials in a branch, by which it is judged
 _PRIOR_TEMPERATURE = 0.1  # values lie in [0, 1]
-_MOST_CELLS = 32  # a range with more values is halved as if it were continuous
-_SMALLEST_WIDTH = 2.0**-8
 
 
 @dataclass(frozen=True)
@@ -247,7 +244,7 @@ class _TreeSearch:
         places = {name: low + (high - low) * rng.random(n) for name, (low, high) in made.items()}
         points = self._tree.complete({**places, **fixed}, n, rng)
         # A value's own place may lie outside of a part of the range that leads to it.
-        return points[_agree(points, made)]
+        return points[agree(points, made)]
 
     def _best_child(self, node: _Node, known: _Knowledge, rng: np.random.Generator) -> _Node | None:
         """The child that PUCT selects; None if there is nothing left to choose."""
@@ -261,7 +258,7 @@ class _TreeSearch:
         places = lows[aim] + (highs - lows)[aim] * rng.random(len(aim))
         within = {**node.made, name: (parts[0][0], parts[-1][1])}
         samples = self._samples(within, {name: places}, len(aim), rng)
-        child_of_sample = _part_of(samples, name, highs)
+        child_of_sample = part_of(samples, name, highs)
         counts = np.bincount(child_of_sample, minlength=k)
         if not counts.any():
             return None
@@ -269,11 +266,10 @@ class _TreeSearch:
         possible = counts > 0  # nothing legal, or no value at all, may lie below a child
         expected = sums / np.maximum(counts, 1)
         prior = np.exp((expected - expected[possible].max()) / _PRIOR_TEMPERATURE) * possible
-        prior = (
-            1 - _UNIFORM_SHARE
-        ) * prior / prior.sum() + _UNIFORM_SHARE * possible / possible.sum()
+        prior *= (1 - _UNIFORM_SHARE) / prior.sum()
+        prior += _UNIFORM_SHARE * possible / possible.sum()
         rows = node.rows
-        child_of_row = _part_of(known.points[rows], name, highs)
+        child_of_row = part_of(known.points[rows], name, highs)
         rows, child_of_row = rows[child_of_row >= 0], child_of_row[child_of_row >= 0]
         visits = np.bincount(child_of_row, minlength=k)
         total = np.bincount(child_of_row, known.values[rows], minlength=k)
@@ -299,12 +295,12 @@ class _TreeSearch:
             column = columns[ready[0]]
             n = column.n_values or 1
             if column.is_ordered:
-                return column.name, _halves(column, (0.0, 1.0))
+                return column.name, halves(column, (0.0, 1.0))
             return column.name, [(k / n, (k + 1) / n) for k in range(n)]
         ranges = {
-            name: halves
+            name: parts
             for name, interval in node.made.items()
-            if columns[name].is_ordered and (halves := _halves(columns[name], interval))
+            if columns[name].is_ordered and (parts := halves(columns[name], interval))
         }
         if not ranges:
             return None
@@ -313,42 +309,9 @@ class _TreeSearch:
         return widest, ranges[widest]
 
 
-def _halves(column: Column, interval: Interval) -> list[Interval]:
-    """The two halves of a part of a range; none if it is not to be divided further."""
-    low, high = interval
-    n = column.n_values
-    if n is None or n > _MOST_CELLS:
-        middle = (low + high) / 2
-        return [(low, middle), (middle, high)] if high - low > _SMALLEST_WIDTH else []
-    first, last = round(low * n), round(high * n)
-    middle = (first + last) // 2 / n
-    return [(low, middle), (middle, high)] if last - first > 1 else []
-
-
 def _mean_of_best(values: Floats) -> float:
     """The mean of the first quarter of sorted values, one at least; 0 if there are none."""
     return float(values[: math.ceil(_BEST_SHARE * len(values))].mean()) if len(values) else 0.0
-
-
-def _part_of(points: Points, name: str, ends: Floats) -> Ints:
-    """Shape (n,): in which of adjoining parts of a range each row lies; -1 where inactive."""
-    place = next((j for j, column in enumerate(points.columns) if column.name == name), None)
-    if place is None:
-        return np.full(len(points), -1)
-    x = points.values[:, place]
-    return np.where(np.isnan(x), -1, np.searchsorted(ends[:-1], x, side="right"))
-
-
-def _agree(points: Points, made: Mapping[str, Interval]) -> Bools:
-    """Shape (n,): which configurations lie in all these parts of their ranges."""
-    place = {column.name: j for j, column in enumerate(points.columns)}
-    agree = np.ones(len(points), dtype=bool)
-    for name, (low, high) in made.items():
-        if name not in place:
-            return np.zeros(len(points), dtype=bool)
-        x = points.values[:, place[name]]
-        agree &= (x >= low) & ((x < high) | (high >= 1.0))
-    return agree
 
 
 def _values(told: Told, rng: np.random.Generator) -> Floats:
