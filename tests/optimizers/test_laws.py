@@ -14,12 +14,14 @@ from octavo.optimizers.differential_evolution import DifferentialEvolution
 from octavo.optimizers.gaussian_process import GaussianProcessBO
 from octavo.optimizers.nsga2 import NSGA2
 from octavo.optimizers.parego import ParEGO
+from octavo.optimizers.policy_gradient import PolicyGradient
 from octavo.optimizers.portfolio import Portfolio
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
 from octavo.optimizers.regularized_evolution import RegularizedEvolution
 from octavo.optimizers.repeats import Repeats
 from octavo.optimizers.tpe import TPE
+from octavo.optimizers.tree_search import TreeSearch
 from octavo.optimizers.warmed import Warmed
 from octavo.problem import Problem
 from octavo.testing import check_optimizer
@@ -58,6 +60,8 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     ("parego", ParEGO(inner=RandomForestBO(n_initial=4))),
     ("differential-evolution", DifferentialEvolution(population=5)),
     ("cma-es", CMAES(population=4)),
+    ("policy-gradient", PolicyGradient()),
+    ("tree-search", TreeSearch(n_initial=4)),
     ("warmed", WarmedByDefault()),
     ("repeats", Repeats(inner=RegularizedEvolution(population=8, tournament=3))),
     ("auto", Auto()),

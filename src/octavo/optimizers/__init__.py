@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from octavo.optimizers.grid import Grid
     from octavo.optimizers.nsga2 import NSGA2
     from octavo.optimizers.parego import ParEGO
+    from octavo.optimizers.policy_gradient import PolicyGradient
     from octavo.optimizers.portfolio import Portfolio
     from octavo.optimizers.random_forest import RandomForestBO
     from octavo.optimizers.random_search import RandomSearch
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from octavo.optimizers.repeats import Repeats
     from octavo.optimizers.sobol import Sobol
     from octavo.optimizers.tpe import TPE
+    from octavo.optimizers.tree_search import TreeSearch
     from octavo.optimizers.warmed import Warmed
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Grid",
     "Optimizer",
     "ParEGO",
+    "PolicyGradient",
     "Portfolio",
     "RandomForestBO",
     "RandomSearch",
@@ -51,6 +54,7 @@ __all__ = [
     "RegularizedEvolution",
     "Repeats",
     "Sobol",
+    "TreeSearch",
     "Warmed",
     "recipe",
 ]
@@ -76,6 +80,8 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "DifferentialEvolution",
         ),
         "cma-es": ("octavo.optimizers.cmaes", "CMAES"),
+        "policy-gradient": ("octavo.optimizers.policy_gradient", "PolicyGradient"),
+        "tree-search": ("octavo.optimizers.tree_search", "TreeSearch"),
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
     }
