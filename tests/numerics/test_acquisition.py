@@ -8,10 +8,12 @@ from scipy.integrate import quad
 from octavo.numerics.acquisition import (
     expected_improvement,
     log_expected_improvement,
+    log_hypervolume_improvement,
     log_improvement_gradient,
     log_probability_below,
     log_probability_gradient,
 )
+from octavo.numerics.hypervolume import hypervolume, nondominated_boxes
 
 
 def log_h_by_integral(z: float) -> float:
@@ -112,3 +114,44 @@ def test_gradients_stay_exact_in_the_far_tail(z: float) -> None:
         by_mean, by_std = gradient(np.array([-z]), np.ones(1), 0.0)
         assert by_mean == pytest.approx(z, rel=5e-3)
         assert by_std == pytest.approx(z * z, rel=5e-3)
+
+
+def front_of(m: int, rng: np.random.Generator):
+    points = rng.random((12, m))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    reference = np.full(m, 1.2)
+    return points, reference, nondominated_boxes(points, reference)
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_expected_hypervolume_improvement_by_monte_carlo(m: int) -> None:
+    rng = np.random.default_rng(m)
+    points, reference, (lower, upper) = front_of(m, rng)
+    mean, std = rng.random((m, 5)), rng.uniform(0.1, 0.5, (m, 5))
+    value, _, _ = log_hypervolume_improvement(mean, std, lower, upper)
+    before = hypervolume(points, reference)
+    for at in range(5):
+        draws = rng.normal(mean[:, at], std[:, at], (4000, m))
+        gains = [hypervolume(np.vstack([points, draw]), reference) - before for draw in draws]
+        error = np.std(gains) / np.sqrt(len(gains))
+        assert abs(np.exp(value[at]) - np.mean(gains)) < 5 * error
+
+
+@given(st.integers(0, 1000), st.sampled_from([1, 2, 3]), st.sampled_from([0.0, 3.0, 30.0]))
+def test_gradients_of_hypervolume_improvement(seed: int, m: int, away: float) -> None:
+    """Also far behind the front, where the volume itself is zero in floating point."""
+    rng = np.random.default_rng(seed)
+    _, _, boxes = front_of(m, rng)
+    mean, std, h = away + rng.random((m, 3)), rng.uniform(0.1, 0.5, (m, 3)), 1e-6
+    value, by_mean, by_std = log_hypervolume_improvement(mean, std, *boxes)
+    assert np.isfinite(value).all()
+    for k in range(m):
+        step = np.zeros_like(mean)
+        step[k] = h
+        for gradient, more, less in (
+            (by_mean, (mean + step, std), (mean - step, std)),
+            (by_std, (mean, std + step), (mean, std - step)),
+        ):
+            up = log_hypervolume_improvement(*more, *boxes)[0]
+            down = log_hypervolume_improvement(*less, *boxes)[0]
+            assert np.allclose((up - down) / (2 * h), gradient[k], rtol=1e-3, atol=1e-3)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from octavo.numerics.acquisition import log_expected_improvement, log_probability_below
-from octavo.optimizers.utilities import Improvement
+from octavo.optimizers.utilities import FrontImprovement, Improvement
 
 MEAN = np.array([[0.3, -1.0, 2.0], [0.5, -0.5, 4.0]])
 STD = np.array([[0.5, 0.2, 1.5], [1.0, 0.3, 0.7]])
@@ -21,9 +21,36 @@ def test_while_nothing_is_feasible_only_the_probability_counts() -> None:
     assert np.allclose(found, log_probability_below(MEAN[1], STD[1], 0.0))
 
 
-@pytest.mark.parametrize("best", [None, -0.2])
-def test_gradients_are_the_derivatives(best) -> None:
-    utility, h = Improvement(best), 1e-6
+def test_the_front_is_improved_beyond_its_own_points_only() -> None:
+    front = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]])
+    sure = np.full((2, 3), 1e-6)
+    # Dominated, on the front, and between its two points but better than both together.
+    value = FrontImprovement(front, 2).log_value(np.array([[1.5, 0.0, 0.4], [1.5, 1.0, 0.4]]), sure)
+    assert value[0] < -1e3 and value[1] < -10
+    # What 0.4, 0.4 adds to the corner (1.1, 1.1) beyond the front: 0.7^2 less the two strips.
+    assert np.exp(value[2]) == pytest.approx(0.7**2 - 2 * 0.1 * 0.7 + 0.1**2, abs=0.05)
+
+
+def test_the_unit_of_an_objective_does_not_matter() -> None:
+    rng = np.random.default_rng(0)
+    front, unit = rng.random((9, 2)), np.array([1.0, 100.0])
+    one = FrontImprovement(front, 2).log_value(MEAN, STD)
+    other = FrontImprovement(front * unit, 2).log_value(MEAN * unit[:, None], STD * unit[:, None])
+    assert np.allclose(other - one, np.log(100.0))
+
+
+UTILITIES = [
+    Improvement(None),
+    Improvement(-0.2),
+    FrontImprovement(None, 1),
+    FrontImprovement(np.array([[0.1], [0.2]]), 1),
+    FrontImprovement(np.array([[-0.5, 0.8], [0.4, -0.3]]), 2),
+]
+
+
+@pytest.mark.parametrize("utility", UTILITIES)
+def test_gradients_are_the_derivatives(utility) -> None:
+    h = 1e-6
     by_mean, by_deviation = utility.gradient(MEAN, STD)
     for k in range(2):
         step = np.zeros_like(MEAN)

@@ -19,6 +19,7 @@ from scipy.special import erfcx, log_ndtr, ndtr
 __all__ = [
     "expected_improvement",
     "log_expected_improvement",
+    "log_hypervolume_improvement",
     "log_improvement_gradient",
     "log_probability_below",
     "log_probability_gradient",
@@ -185,6 +186,66 @@ def log_probability_gradient(mean: Floats, std: Floats, bound: float) -> tuple[F
     # phi / Phi through logarithms: in the far tail both vanish, their ratio does not.
     hazard = np.exp(-0.5 * np.square(z) - _LOG_SQRT_2PI - log_ndtr(z))
     return -hazard / std, -hazard * z / std
+
+
+def log_hypervolume_improvement(
+    mean: Floats, std: Floats, lower: Floats, upper: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Logarithm of the expected hypervolume improvement of independent normals, exactly.
+
+    The region that no point of the front dominates is cut into boxes; in each, the expected
+    volume is a product over objectives of differences of expected improvements (Yang et al.
+    2019, Efficient computation of expected hypervolume improvement using box decomposition
+    algorithms, J. Global Optimization 75). All of it on the logarithmic scale, so that it still
+    ranks candidates where the volume underflows (Ament 2023, section 3.4).
+
+    Parameters
+    ----------
+    mean, std : shape (m, n)
+        Of m objectives at n candidates; we minimize.
+    lower, upper : shape (b, m)
+        Disjoint boxes; their lower bounds may be -inf.
+
+    Returns
+    -------
+    value : shape (n,)
+    by_mean, by_std : shape (m, n)
+        Its derivatives.
+
+    Examples
+    --------
+    With one objective it is the logarithm of the expected improvement:
+
+    >>> lower, upper = np.array([[-np.inf]]), np.array([[0.0]])
+    >>> log_hypervolume_improvement(np.zeros((1, 1)), np.ones((1, 1)), lower, upper)[0].round(2)
+    array([-0.92])
+    """
+    _check(std)
+    std = np.maximum(std, _LEAST_STD)
+    # Shape (b, m, n): standardized bounds, logarithms of expected improvements below them.
+    high = (upper[:, :, None] - mean) / std
+    low = (lower[:, :, None] - mean) / std
+    is_bounded = np.isfinite(low)
+    log_high, log_low = _log_h(high), np.full(low.shape, -np.inf)
+    log_low[is_bounded] = _log_h(low[is_bounded])
+    # Equal to rounding error means a box that is thin beside the deviation.
+    ratio = np.minimum(log_low - log_high, -1e-15)
+    log_sides = log_high + _log_one_minus_exp(ratio) + np.log(std)
+    log_volumes = log_sides.sum(axis=1)
+    top = log_volumes.max(axis=0)
+    shares = np.exp(log_volumes - top)
+    total = shares.sum(axis=0)
+    shares = (shares / total)[:, None, :]
+    log_sides = log_sides - np.log(std)
+    below_low = np.exp(log_ndtr(low) - log_sides)
+    density_low = np.exp(-0.5 * low**2 - _LOG_SQRT_2PI - log_sides)
+    by_mean = -(np.exp(log_ndtr(high) - log_sides) - below_low) / std
+    by_std = (np.exp(-0.5 * high**2 - _LOG_SQRT_2PI - log_sides) - density_low) / std
+    return (
+        np.asarray(top + np.log(total)),
+        (shares * by_mean).sum(axis=0),
+        (shares * by_std).sum(axis=0),
+    )
 
 
 def _log_h(z: Floats) -> Floats:

@@ -7,7 +7,7 @@ runs through: there is a process for each bound, and one for failure.
 Jones, Schonlau & Welch (1998), J. Global Optimization 13. Ament et al. (2023), Unexpected
 Improvements to Expected Improvement for Bayesian Optimization, NeurIPS. Constraints as in
 Gardner et al. (2014), ICML; beliefs as in Hvarfner et al. (2022), piBO, ICLR; several
-objectives as in Knowles (2006), ParEGO; pending trials as in Ginsbourger et al. (2010).
+objectives as in Daulton et al. (2021), NeurIPS; pending trials as in Ginsbourger et al. (2010).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.numerics.cost_scale import log_scaled, signed_log_scaled, winsorized
+from octavo.numerics.pareto import layers
 from octavo.optimizers.beliefs import FadingBelief
 from octavo.optimizers.candidates import Search
 from octavo.optimizers.cube import Cube
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.model_based import ModelBased, Moment, n_initial
-from octavo.optimizers.parego import ParEGO
 from octavo.optimizers.processes import Processes, Quantity, fitted
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
-from octavo.optimizers.targets import single_costs
+from octavo.optimizers.targets import places, worst_where_failed
 from octavo.optimizers.told import Told
-from octavo.optimizers.utilities import Improvement
+from octavo.optimizers.utilities import FrontImprovement, Improvement, Utility
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
 from octavo.surrogates.gaussian_process import Growing
@@ -44,10 +44,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _CHOOSE_EVERY = 64
+_N_TOP = 5  # best trials whose neighbours are candidates
 _ALL_CANDIDATES = 400  # trials; of more, fewer candidates are looked at
 _SCALES: tuple[tuple[str, Callable[[Floats], Floats]], ...] = (
-    ("cost, logarithmic", log_scaled),
-    ("cost, winsorized", winsorized),
+    ("logarithmic", log_scaled),
+    ("winsorized", winsorized),
 )
 
 
@@ -96,9 +97,7 @@ class GaussianProcessBO:
         check_at_least(self, 0, "belief_strength", hint=IGNORE_BELIEFS)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
-        """A fresh optimizer; several objectives are scalarized, see `ParEGO`."""
-        if problem.n_objectives > 1:
-            return ParEGO(inner=self).start(problem, seed)
+        """A fresh optimizer."""
         n = n_initial(problem, self.n_initial)
         belief = FadingBelief(problem, self.belief_strength, n)
         return ModelBased(problem, seed, _ProcessModel(problem, self, belief), n_initial=n)
@@ -117,26 +116,27 @@ class _ProcessModel:
 
     def rank(self, moment: Moment) -> tuple[Points, Mapping[str, Any]]:
         told, seen, rng = moment.told, moment.seen, moment.rng
-        costs = single_costs(told, rng)
-        rows = _chosen(told, costs, self._recipe.most_trials)
+        n_objectives = self._problem.n_objectives
+        costs = worst_where_failed(told)
+        rows = _chosen(told, self._recipe.most_trials)
         encoded = Encoded(told)
         matrix = encoded.matrix(told.points[rows], told.fidelity[rows])
         layout = Layout(encoded.columns, matrix)
         features = layout.features(matrix)
-        # What resolves the best trials flattens the rest, and the other way round: the two
-        # views of cost take turns, so that neither misleads the search for long.
-        name, scaled = _SCALES[moment.index % len(_SCALES)]
-        # A failure is as bad as the worst that is known, and teaches where failures are.
-        quantities = [Quantity(name, np.arange(len(rows)), scaled(costs[rows]))]
-        quantities += _bounds(told, rows)
+        quantities = [*_costs(costs[rows], moment.index), *_bounds(told, rows)]
         if not told.is_known[rows].all():
             fails = np.where(told.is_known[rows], -1.0, 1.0)
             quantities.append(Quantity("failure", np.arange(len(rows)), fails))
         parameters, memory = fitted(layout, features, quantities, moment.memory, rng)
         processes = Processes(features, quantities, parameters, self._growing)
-        incumbents = _best_first(told, rows, processes.known_mean)
-        is_met = told.is_feasible[rows[incumbents[0]]]
-        best = float(processes.known_mean[incumbents[0]]) if is_met else None
+        means = processes.known_means(n_objectives)
+        good = _best_first(told, rows, means)
+        is_met = told.is_feasible[rows[good[0]]]
+        utility: Utility
+        if n_objectives > 1:
+            utility = FrontImprovement(means[good] if is_met else None, n_objectives)
+        else:
+            utility = Improvement(float(means[good[0], 0]) if is_met else None)
         # Pending trials are taken to come out as predicted, so that they draw no further
         # proposals to themselves (the "kriging believer").
         processes.assume(layout.features(encoded.matrix(seen.pending)))
@@ -144,17 +144,15 @@ class _ProcessModel:
         def prior(points: Points) -> Floats:
             return self._belief.log_weight(points, moment.index)
 
-        search = Search(
-            self._problem.space, self._cube, encoded, layout, processes, Improvement(best), prior
-        )
-        top = told.points[rows[incumbents[:5]]]
+        search = Search(self._problem.space, self._cube, encoded, layout, processes, utility, prior)
+        top = told.points[rows[good[:_N_TOP]]]
         # Of many trials there is less to be gained from one proposal, and each costs more.
         n_random = int(self._recipe.n_candidates * min(1.0, _ALL_CANDIDATES / len(rows)))
         ranked = search.rank(top, rng, n_random=n_random, n_climbs=self._recipe.n_climbs)
         return ranked, memory
 
 
-def _chosen(told: Told, costs: Floats, most: int) -> Ints:
+def _chosen(told: Told, most: int) -> Ints:
     """The trials that the processes see: all, or the best and the latest.
 
     Which ones changes only now and then, so that a factor can grow in between.
@@ -163,8 +161,23 @@ def _chosen(told: Told, costs: Floats, most: int) -> Ints:
     if n <= most:
         return np.arange(n)
     start = n - n % _CHOOSE_EVERY - most // 2
-    best = np.argsort(costs[:start], kind="stable")[: most - most // 2]
+    n_best = most - most // 2
+    best = np.argsort(places(told, np.arange(start), enough=n_best), kind="stable")[:n_best]
     return np.concatenate([np.sort(best), np.arange(start, n)])
+
+
+def _costs(costs: Floats, index: int) -> list[Quantity]:
+    """One quantity for each objective, on a scale that a process can model."""
+    every = np.arange(len(costs))
+    if costs.shape[1] == 1:
+        # What resolves the best trials flattens the rest, and the other way round: the two
+        # views of cost take turns, so that neither misleads the search for long.
+        name, scaled = _SCALES[index % len(_SCALES)]
+        return [Quantity(f"cost, {name}", every, scaled(costs[:, 0]))]
+    # Hypervolume is measured in the objectives' own units, or multiples of them.
+    return [
+        Quantity(f"objective {k}", every, winsorized(column)) for k, column in enumerate(costs.T)
+    ]
 
 
 def _bounds(told: Told, rows: Ints) -> list[Quantity]:
@@ -180,10 +193,14 @@ def _bounds(told: Told, rows: Ints) -> list[Quantity]:
     return found
 
 
-def _best_first(told: Told, rows: Ints, mean: Floats) -> Ints:
-    """Places in `rows` of the best trials by posterior mean: feasible ones at full budget."""
+def _best_first(told: Told, rows: Ints, means: Floats) -> Ints:
+    """Places in `rows` of feasible trials at full budget, or of all there if none is feasible.
+
+    The best come first, by posterior mean: with several objectives, by layers of domination.
+    """
     known = told.is_known[rows]
     at_top = known & (told.fidelity[rows] >= told.fidelity[rows[known]].max())
     feasible = told.is_feasible[rows] & at_top
-    places = np.flatnonzero(feasible if feasible.any() else at_top)
-    return places[np.argsort(mean[places], kind="stable")]
+    among = np.flatnonzero(feasible if feasible.any() else at_top)
+    value = means[among, 0] if means.shape[1] == 1 else layers(means[among], enough=_N_TOP)
+    return among[np.argsort(value, kind="stable")]

@@ -127,11 +127,6 @@ class Processes:
         One for each process.
     growing
         By name of the quantity, what its factor is kept in from call to call.
-
-    Attributes
-    ----------
-    known_mean : shape (n,)
-        Of the first quantity, at its trials.
     """
 
     def __init__(
@@ -146,7 +141,10 @@ class Processes:
             for quantity, own in zip(quantities, parameters, strict=True)
             for known in [features[quantity.rows]]
         ]
-        self.known_mean = self._each[0].fitted
+
+    def known_means(self, n: int) -> Floats:
+        """Posterior means of the first n quantities at all trials, shape (trials, n)."""
+        return np.column_stack([process.fitted for process in self._each[:n]])
 
     def assume(self, features: Features) -> None:
         """Take it that trials without values will come out as predicted."""

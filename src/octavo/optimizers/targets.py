@@ -12,7 +12,7 @@ from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs
 from octavo.optimizers.told import Told
 from octavo.problem import Constraint
 
-__all__ = ["misses", "places", "single_costs", "violations"]
+__all__ = ["misses", "places", "single_costs", "violations", "worst_where_failed"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -79,6 +79,23 @@ def single_costs(told: Told, rng: np.random.Generator) -> Floats:
         costs = chebyshev(unit_costs(told.costs), weights)
     costs[~known] = costs[known].max()
     return costs
+
+
+def worst_where_failed(told: Told) -> Floats:
+    """The costs of all told trials, those of failures the worst ones known.
+
+    What crashes, hangs or runs out of memory is to be avoided like what is bad.
+
+    Parameters
+    ----------
+    told
+        What is known; at least one trial with usable costs.
+
+    Returns
+    -------
+    shape (n, objectives)
+    """
+    return np.where(told.is_known[:, None], told.costs, told.costs[told.is_known].max(axis=0))
 
 
 def violations(constraints: Sequence[Constraint], values: Floats) -> Floats:

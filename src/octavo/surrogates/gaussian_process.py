@@ -38,8 +38,10 @@ Floats = NDArray[np.float64]
 _CONSTANT = 1.0  # prior variance of the unknown mean; costs come standardized
 _JITTER = 1e-8  # of the diagonal, for equal rows at hardly any noise
 _BLOCK = 64  # rows that a growing factor finishes at a time
-# Gaussian priors of logarithms: (mean, standard deviation), and bounds.
-_LENGTH = (np.sqrt(2.0), np.sqrt(3.0))  # plus half the logarithm of the dimensions
+# Gaussian priors of logarithms: (mean, standard deviation), and bounds. That of the lengths has
+# the mode that the log-normal density of Hvarfner (2024) has over the lengths themselves, which
+# lies by its variance below the mean of their logarithms.
+_LENGTH = (np.sqrt(2.0) - 3.0, np.sqrt(3.0))  # plus half the logarithm of the dimensions
 _WEIGHT = (np.log(0.1), np.sqrt(3.0))  # less the logarithm of the dimensions
 _SCALE = (0.0, 1.0)
 _NOISE = (-6.0, 2.5)
