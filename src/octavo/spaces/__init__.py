@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from octavo.errors import SpaceError, closest
+from octavo.spaces.believed import Believed
 from octavo.spaces.clauses import any_of, at_least, at_most, greater_than, less_than, other_than
 from octavo.spaces.configspace import HyperparameterSpace
 from octavo.spaces.grammar import Grammar
@@ -22,6 +23,7 @@ from octavo.spaces.product import Product
 from octavo.spaces.protocol import Column, Config, Points, Space
 
 __all__ = [
+    "Believed",
     "Categorical",
     "Column",
     "Config",
@@ -67,6 +69,7 @@ def from_json(data: Mapping[str, Any]) -> Space:
         "hyperparameters": HyperparameterSpace,
         "grammar": Grammar,
         "product": Product,
+        "believed": Believed,
     }
     kind = data.get("kind")
     if kind is None and "hyperparameters" in data:  # as ConfigSpace itself writes it

@@ -38,6 +38,7 @@ def minimize(
     repeats: int = 1,
     optimizer: str | Recipe = "auto",
     first: Sequence[Mapping[str, Any]] = (),
+    priors: Sequence[Mapping[str, Any]] | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     trial_time: str | float | None = None,
@@ -77,6 +78,9 @@ def minimize(
         A name from the catalog, or a recipe such as `RandomForestBO(...)`.
     first
         Configurations to try before the optimizer's own.
+    priors
+        Configurations believed to be good: optimizers look near them first, see
+        `octavo.spaces.Believed`. Beliefs about single hyperparameters belong into the space.
     workers
         Trials run in so many processes of their own; None runs them in this process,
         unless a limit on trials needs a process.
@@ -147,6 +151,7 @@ def minimize(
         repeats=repeats,
         optimizer=optimizer,
         first=first,
+        priors=priors,
         limits=limits,
         seed=seed,
         storage=storage,

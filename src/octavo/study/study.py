@@ -21,7 +21,7 @@ from octavo.optimizers import recipe as as_recipe
 from octavo.optimizers.protocol import Optimizer, Recipe, next_index, trial_seed
 from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole
-from octavo.spaces import as_space
+from octavo.spaces import Believed, as_space
 from octavo.storage import Intervention, Store, create_store, open_store
 from octavo.trial import Origin, Proposal, Status, Trial
 
@@ -53,6 +53,9 @@ class Study:
         With how many seeds a configuration is evaluated before it may be the incumbent.
     optimizer
         A name from the catalog, or a recipe.
+    priors
+        Configurations believed to be good: optimizers look near them first, see
+        `octavo.spaces.Believed`. Beliefs about single hyperparameters belong into the space.
     first
         Configurations to try before the optimizer's own.
     limits
@@ -84,13 +87,15 @@ class Study:
         repeats: int = 1,
         optimizer: str | Recipe = "auto",
         first: Sequence[Mapping[str, Any]] = (),
+        priors: Sequence[Mapping[str, Any]] | None = None,
         limits: Limits | None = None,
         seed: int | None = None,
         storage: str | Path | None = None,
         name: str | None = None,
     ) -> None:
+        space = as_space(space)
         problem = Problem(
-            space=as_space(space),
+            space=space if priors is None else Believed(space, priors),
             objectives=_objectives(objectives),
             constraints=_constraints(constraints),
             fidelity=fidelity,

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from octavo.numerics.kernels import log_kernels
 from octavo.spaces.protocol import Column
 
 __all__ = ["Parzen"]
@@ -28,7 +29,6 @@ Ints = NDArray[np.int64]
 
 _WIDTH = 0.2  # Watanabe (2023): of the unit interval, times n^(-1 / (d + 4))
 _MOST_KERNELS_PER_WIDTH = 100  # no bandwidth is below one over this
-_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 
 class Parzen:
@@ -58,30 +58,21 @@ class Parzen:
         self._widths = np.array(
             [max(width, 0.5 / column.n_values) if column.n_values else width for column in columns]
         )
+        choices = [0 if column.is_ordered else column.n_values or 1 for column in columns]
+        self._n_choices = np.array(choices, dtype=np.int64)
         self._spill = 1.0 / (n + 1)  # weight that a category gives to each value
 
     def log_density(self, values: Floats) -> Floats:
-        """Logarithm of the density at each row, shape (m,)."""
-        m, n = len(values), len(self._values)
-        total = np.zeros((m, n + 1))
-        for j, column in enumerate(self._columns):
-            x, centre = values[:, j], self._values[:, j]
-            if column.is_ordered:
-                width = self._widths[j]
-                z = (x[:, None] - centre[None, :]) / width
-                mass = ndtr((1.0 - centre) / width) - ndtr(-centre / width)
-                log_kernel = -0.5 * z * z - (np.log(width) + _LOG_SQRT_2PI + np.log(mass))[None, :]
-                log_kernel[np.isnan(log_kernel)] = 0.0
-                total[:, :n] += log_kernel
-            else:
-                k = column.n_values or 1
-                other = np.log(self._spill / (1.0 + k * self._spill))
-                own = np.log((1.0 + self._spill) / (1.0 + k * self._spill))
-                same = np.abs(x[:, None] - centre[None, :]) < 0.5 / k
-                absent = np.isnan(x)[:, None] | np.isnan(centre)[None, :]
-                total[:, :n] += np.where(absent, -np.log(k), np.where(same, own, other))
-                total[:, n] -= np.log(k)
-        total += self._log_shares
+        """Logarithm of the density at each row, relative to uniform, shape (m,)."""
+        # Relative to uniform, so that the prior's kernel is zero everywhere.
+        kernels = log_kernels(
+            values,
+            self._values,
+            self._n_choices,
+            self._widths,
+            np.full(len(self._widths), self._spill),
+        )
+        total = np.column_stack([kernels, np.zeros(len(values))]) + self._log_shares
         top = total.max(axis=1)
         return np.asarray(top + np.log(np.exp(total - top[:, None]).sum(axis=1)))
 
