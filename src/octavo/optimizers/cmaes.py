@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from octavo.errors import ProblemError, SettingError
 from octavo.numerics.scalarization import random_weights
-from octavo.optimizers.cmaes_cube import Cube, Sample
+from octavo.optimizers.cmaes_cube import Sample, SampledCube
 from octavo.optimizers.feasible_first import FeasibleFirst, Merit
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer, trial_seed
@@ -115,7 +115,7 @@ class _CMAES:
         self._told = Told(problem)
         self._merits = FeasibleFirst(self._told)
         self._unseen = Unseen(problem.space)
-        self._cube = Cube(problem.space)
+        self._cube = SampledCube(problem.space)
         self._default = problem.space.encode([problem.space.default()])
         self._draws: list[_Draw | None] = []  # None for foreign trials
         self._level: float | None = None
@@ -212,7 +212,7 @@ class _Chain:
         self,
         told: Told,
         merits: FeasibleFirst,
-        cube: Cube,
+        cube: SampledCube,
         start: Floats,
         seed: int,
         recipe: CMAES,

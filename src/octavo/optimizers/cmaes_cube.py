@@ -19,7 +19,7 @@ from octavo.spaces.protocol import Points, Space
 if TYPE_CHECKING:
     from cmaes import CatCMAwM
 
-__all__ = ["Cube", "Sample"]
+__all__ = ["Sample", "SampledCube"]
 
 Floats = NDArray[np.float64]
 Sample = Any
@@ -29,7 +29,7 @@ _MOST_CELLS = 256  # a column with more values is as good as continuous
 _FARTHEST = 1e6  # in units of the range; nothing that was drawn lies there
 
 
-class Cube:
+class SampledCube:
     """The unit cube of a space, its columns sorted by kind.
 
     Parameters

@@ -12,6 +12,9 @@ __all__ = ["Encoded"]
 
 Floats = NDArray[np.float64]
 
+# Of the unit interval: what holds at one fidelity is expected to hold, nearly, at others.
+_FIDELITY_RANGE = 0.05
+
 
 class Encoded:
     """The columns that were told, and one more for the fidelity of a problem that has one.
@@ -45,7 +48,7 @@ class Encoded:
         if not self._with_fidelity:
             return values.copy()
         extra = np.ones(len(points)) if fidelity is None else fidelity
-        return np.column_stack([values, extra])
+        return np.column_stack([values, _FIDELITY_RANGE * extra])
 
     def is_complete(self, points: Points) -> bool:
         """Whether no column of the points is left out."""
