@@ -8,15 +8,11 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from octavo.spaces import Categorical, Float, Integer, space
-from octavo.surrogates.gaussian_process import (
-    GaussianProcess,
-    Growing,
-    Parameters,
-    fit_parameters,
-    log_density,
-    prior_mode,
-)
+from octavo.surrogates.cholesky import Growing
+from octavo.surrogates.fitting import fit_parameters, log_density
+from octavo.surrogates.gaussian_process import GaussianProcess
 from octavo.surrogates.kernel import Layout, Scales, factors
+from octavo.surrogates.parameters import Parameters, prior_mode, unpacked
 
 CONDITIONAL = space(
     model=Categorical(["tree", "net", "line"]),
@@ -41,12 +37,6 @@ def shaken(layout: Layout, rng: np.random.Generator, by: float = 0.5) -> np.ndar
     """Logarithms of parameters near the prior's mode."""
     mode = prior_mode(layout).packed()
     return mode + by * rng.normal(size=len(mode))
-
-
-def unpacked(x: np.ndarray, layout: Layout) -> Parameters:
-    p, q = len(layout.number_names), len(layout.category_names)
-    v = np.exp(x)
-    return Parameters(Scales(v[:p], v[p : p + q]), float(v[p + q]), float(v[p + q + 1]))
 
 
 @given(st.integers(0, 10_000), st.integers(2, 40))

@@ -35,7 +35,7 @@ from octavo.optimizers.told import Told
 from octavo.optimizers.utilities import FrontImprovement, Improvement, Utility
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
-from octavo.surrogates.gaussian_process import Growing
+from octavo.surrogates.cholesky import Growing
 from octavo.surrogates.kernel import Layout
 
 __all__ = ["GaussianProcessBO"]

@@ -10,15 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.surrogates.gaussian_process import (
-    GaussianProcess,
-    Growing,
-    Parameters,
-    fit_parameters,
-    log_density,
-    prior_mode,
-)
+from octavo.surrogates.cholesky import Growing
+from octavo.surrogates.fitting import fit_parameters, log_density
+from octavo.surrogates.gaussian_process import GaussianProcess
 from octavo.surrogates.kernel import Features, Layout
+from octavo.surrogates.parameters import Parameters, prior_mode
 
 __all__ = ["Processes", "Quantity", "fitted"]
 

@@ -27,6 +27,7 @@ from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.feasibility import Feasibility
 from octavo.optimizers.model_based import ModelBased, Moment, n_initial
 from octavo.optimizers.protocol import Optimizer
+from octavo.optimizers.scalarized import Scalarized
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least, check_share
 from octavo.optimizers.targets import single_costs
 from octavo.optimizers.told import Told
@@ -93,9 +94,7 @@ class RandomForestBO:
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer; several objectives are scalarized, see `ParEGO`."""
         if problem.n_objectives > 1:
-            from octavo.optimizers.parego import ParEGO  # which has this one as its default
-
-            return ParEGO(inner=self).start(problem, seed)
+            return Scalarized(problem, seed, self)
         n = n_initial(problem, self.n_initial)
         model = _ForestModel(problem, self, FadingBelief(problem, self.belief_strength, n))
         return ModelBased(problem, seed, model, n_initial=n, random_share=self.random_share)
