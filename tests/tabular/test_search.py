@@ -377,3 +377,11 @@ def test_models_of_trials_that_never_ended_do_not_stay_on_disk(iris, tmp_path):
     after = {path.parent.name for path in (folder / "trials").glob("*/models.pkl")}
     assert kept <= after <= {"0", "1", "2"}
     assert not (cut_off / "oof.npy").exists()
+
+
+def test_a_search_in_this_process_can_be_resumed(iris, tmp_path):
+    folder = tmp_path / "run"
+    AutoClassifier(**CHEAP, output_folder=folder).fit(*iris)
+    result = resume_search(folder, max_trials=4)
+    assert len(result.history) == 4
+    assert octavo.load_model(folder).predict(iris[0]).shape == (150,)

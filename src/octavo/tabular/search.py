@@ -23,6 +23,7 @@ from octavo.callbacks import StopWhenHopeless
 from octavo.ensemble.intervals import plain_baseline
 from octavo.errors import StudyError
 from octavo.executors import InlineExecutor, ProcessExecutor, available_cores, load_placed
+from octavo.executors.placement import PLACE, place
 from octavo.executors.protocol import Executor
 from octavo.history import History
 from octavo.optimizers import Warmed, recipe as as_recipe
@@ -161,7 +162,11 @@ def search_table(
         stack.callback(study.close)
         if settings.folder is not None:
             save_question(folder, prepared, settings)
-        return _explore(study, prepared, settings, _data(prepared, n_threads), began)
+        data = _data(prepared, n_threads)
+        if settings.folder is not None and not settings.runs_in_processes:
+            # Processes have them placed anyway; who resumes the search needs them too.
+            place(data, folder / PLACE)
+        return _explore(study, prepared, settings, data, began)
 
 
 def resume_search(
