@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.errors import SettingError
-from octavo.problem import Constraint, Fidelity, Limits, Objective, TrialLimits, megabytes, seconds
+from octavo.problem import Constraint, Fidelity, Objective, TrialLimits, megabytes, seconds
 from octavo.spaces import as_space
 from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.loop import run_study
+from octavo.study.reading import read_limits
 from octavo.study.study import Study
 
 if TYPE_CHECKING:
@@ -129,12 +130,7 @@ def minimize(
             "The function comes first: minimize(train, space)."
         )
     space = as_space(space)
-    limits = Limits(
-        max_trials=max_trials,
-        wall_s=seconds(time_limit, "time_limit"),
-        cpu_s=seconds(cpu_limit, "cpu_limit"),
-        target=target,
-    )
+    limits = read_limits(max_trials, time_limit, cpu_limit, target)
     trial_limits = TrialLimits(
         wall_s=seconds(trial_time, "trial_time"), memory_mb=megabytes(trial_memory, "trial_memory")
     )

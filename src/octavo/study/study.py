@@ -8,10 +8,8 @@ that was left.
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +21,14 @@ from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole
 from octavo.spaces import Believed, as_space
 from octavo.storage import Intervention, Store, create_store, open_store
+from octavo.study.reading import (
+    read_constraints,
+    read_folder,
+    read_limits,
+    read_objectives,
+    read_seed,
+    wrapped,
+)
 from octavo.trial import Origin, Proposal, Status, Trial
 
 if TYPE_CHECKING:
@@ -96,16 +102,16 @@ class Study:
         space = as_space(space)
         problem = Problem(
             space=space if priors is None else Believed(space, priors),
-            objectives=_objectives(objectives),
-            constraints=_constraints(constraints),
+            objectives=read_objectives(objectives),
+            constraints=read_constraints(constraints),
             fidelity=fidelity,
             repeats=repeats,
             limits=Limits() if limits is None else limits,
         )
-        recipe = _wrapped(as_recipe(optimizer), problem, first)
-        seed = _seed(seed)
+        recipe = wrapped(as_recipe(optimizer), problem, first)
+        seed = read_seed(seed)
         recipe.start(problem, seed)  # a recipe that cannot work here says so now
-        folder = None if storage is None else _folder(storage)
+        folder = None if storage is None else read_folder(storage)
         store = create_store(folder)
         store.save_settings(
             {
@@ -453,7 +459,7 @@ class Study:
         run_study(
             self,
             objective,
-            limits=_limits(max_trials, time_limit, cpu_limit, target),
+            limits=read_limits(max_trials, time_limit, cpu_limit, target),
             workers=workers,
             executor=executor,
             trial_limits=trial_limits,
@@ -500,7 +506,7 @@ class Study:
         resume_study(
             self,
             objective,
-            limits=_limits(max_trials, time_limit, cpu_limit, target),
+            limits=read_limits(max_trials, time_limit, cpu_limit, target),
             workers=workers,
             executor=executor,
             trial_limits=trial_limits,
@@ -546,101 +552,4 @@ def open_study(folder: str | Path, *, write: bool = True) -> Study:
     StudyLockedError
         If another process is writing to it.
     """
-    return Study._open(open_store(_folder(folder), write=write))
-
-
-def _folder(given: str | Path) -> Path:
-    if not isinstance(given, str | os.PathLike) or not str(given):
-        raise SettingError(
-            f"the folder of a study is {given!r}, of type {type(given).__name__}. Give a path, "
-            "such as 'runs/mlp'; storage=None keeps a new study in memory."
-        )
-    return Path(given)
-
-
-def _objectives(given: Sequence[str | Objective] | str | Objective | None) -> tuple[Objective, ...]:
-    if given is None:
-        return (Objective(),)
-    if isinstance(given, str | Objective):
-        given = [given]
-    if isinstance(given, Mapping) or not isinstance(given, Iterable):
-        raise SettingError(
-            f"objectives={given!r} is of type {type(given).__name__}. Give a list, such as "
-            '["loss", octavo.Objective("accuracy", maximize=True)].'
-        )
-    given = list(given)
-    for one in given:
-        if not isinstance(one, str | Objective):
-            raise SettingError(
-                f"objectives contains {one!r} of type {type(one).__name__}. "
-                'Name each one, such as "loss", or octavo.Objective("accuracy", maximize=True).'
-            )
-    return tuple(Objective(one) if isinstance(one, str) else one for one in given)
-
-
-def _constraints(
-    given: Mapping[str, tuple[float | None, float | None]] | Sequence[Constraint] | None,
-) -> tuple[Constraint, ...]:
-    if given is None:
-        return ()
-    if not isinstance(given, Mapping):
-        ready = list(given) if isinstance(given, Iterable) else [given]
-        for one in ready:
-            if not isinstance(one, Constraint):
-                raise SettingError(
-                    f"constraints contains {one!r} of type {type(one).__name__}. Give a dict from "
-                    'names to bounds, such as {"latency": (None, 0.1)}, or octavo.Constraints.'
-                )
-        return tuple(ready)
-    made = []
-    for name, bounds in given.items():
-        if not isinstance(bounds, Sequence) or isinstance(bounds, str) or len(bounds) != 2:
-            raise SettingError(
-                f"the constraint {name!r} has bounds {bounds!r}; two are expected, "
-                f"(low, high), with None for an open side: {{{name!r}: (None, 0.1)}}."
-            )
-        made.append(Constraint(name, low=bounds[0], high=bounds[1]))
-    return tuple(made)
-
-
-def _wrapped(recipe: Recipe, problem: Problem, first: Sequence[Mapping[str, Any]]) -> Recipe:
-    from octavo.optimizers.repeats import Repeats
-    from octavo.optimizers.warmed import Warmed
-
-    if isinstance(first, Mapping | str) or not isinstance(first, Sequence):
-        raise SettingError(
-            f"first={first!r} is of type {type(first).__name__}, but is a list of configurations. "
-            "Write [{...}] also for a single one."
-        )
-    if first:
-        recipe = Warmed(first=tuple(problem.space.check(config) for config in first), inner=recipe)
-    if problem.repeats > 1 and not isinstance(recipe, Repeats):
-        recipe = Repeats(inner=recipe)
-    return recipe
-
-
-def _seed(seed: int | None) -> int:
-    if seed is None:
-        return secrets.randbits(31)
-    if not is_whole(seed, 0):
-        raise SettingError(
-            f"seed={seed!r} must be a whole number of at least 0. Give such as seed=0, or None "
-            "to have one drawn."
-        )
-    return int(seed)
-
-
-def _limits(
-    max_trials: int | None,
-    time_limit: str | float | None,
-    cpu_limit: str | float | None,
-    target: float | None,
-) -> Limits:
-    from octavo.problem import seconds
-
-    return Limits(
-        max_trials=max_trials,
-        wall_s=seconds(time_limit, "time_limit"),
-        cpu_s=seconds(cpu_limit, "cpu_limit"),
-        target=target,
-    )
+    return Study._open(open_store(read_folder(folder), write=write))

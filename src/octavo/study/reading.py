@@ -1,0 +1,128 @@
+"""What users write, as what a study keeps: names as objectives, "10m" as seconds.
+
+Each raises a `SettingError` that names the argument, its value and what to write instead.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from octavo.errors import SettingError
+from octavo.optimizers.protocol import Recipe
+from octavo.problem import Constraint, Limits, Objective, Problem, is_whole, seconds
+
+__all__ = [
+    "read_constraints",
+    "read_folder",
+    "read_limits",
+    "read_objectives",
+    "read_seed",
+    "wrapped",
+]
+
+
+def read_folder(given: str | Path) -> Path:
+    """The folder of a study as a path."""
+    if not isinstance(given, str | os.PathLike) or not str(given):
+        raise SettingError(
+            f"the folder of a study is {given!r}, of type {type(given).__name__}. Give a path, "
+            "such as 'runs/mlp'; storage=None keeps a new study in memory."
+        )
+    return Path(given)
+
+
+def read_objectives(
+    given: Sequence[str | Objective] | str | Objective | None,
+) -> tuple[Objective, ...]:
+    """Names and objectives as objectives; a single cost where nothing is given."""
+    if given is None:
+        return (Objective(),)
+    if isinstance(given, str | Objective):
+        given = [given]
+    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise SettingError(
+            f"objectives={given!r} is of type {type(given).__name__}. Give a list, such as "
+            '["loss", octavo.Objective("accuracy", maximize=True)].'
+        )
+    given = list(given)
+    for one in given:
+        if not isinstance(one, str | Objective):
+            raise SettingError(
+                f"objectives contains {one!r} of type {type(one).__name__}. "
+                'Name each one, such as "loss", or octavo.Objective("accuracy", maximize=True).'
+            )
+    return tuple(Objective(one) if isinstance(one, str) else one for one in given)
+
+
+def read_constraints(
+    given: Mapping[str, tuple[float | None, float | None]] | Sequence[Constraint] | None,
+) -> tuple[Constraint, ...]:
+    """Bounds by name, or constraints, as constraints."""
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        ready = list(given) if isinstance(given, Iterable) else [given]
+        for one in ready:
+            if not isinstance(one, Constraint):
+                raise SettingError(
+                    f"constraints contains {one!r} of type {type(one).__name__}. Give a dict from "
+                    'names to bounds, such as {"latency": (None, 0.1)}, or octavo.Constraints.'
+                )
+        return tuple(ready)
+    made = []
+    for name, bounds in given.items():
+        if not isinstance(bounds, Sequence) or isinstance(bounds, str) or len(bounds) != 2:
+            raise SettingError(
+                f"the constraint {name!r} has bounds {bounds!r}; two are expected, "
+                f"(low, high), with None for an open side: {{{name!r}: (None, 0.1)}}."
+            )
+        made.append(Constraint(name, low=bounds[0], high=bounds[1]))
+    return tuple(made)
+
+
+def wrapped(recipe: Recipe, problem: Problem, first: Sequence[Mapping[str, Any]]) -> Recipe:
+    """The recipe within those that evaluate `first` and repeat what is noisy."""
+    from octavo.optimizers.repeats import Repeats
+    from octavo.optimizers.warmed import Warmed
+
+    if isinstance(first, Mapping | str) or not isinstance(first, Sequence):
+        raise SettingError(
+            f"first={first!r} is of type {type(first).__name__}, but is a list of configurations. "
+            "Write [{...}] also for a single one."
+        )
+    if first:
+        recipe = Warmed(first=tuple(problem.space.check(config) for config in first), inner=recipe)
+    if problem.repeats > 1 and not isinstance(recipe, Repeats):
+        recipe = Repeats(inner=recipe)
+    return recipe
+
+
+def read_seed(seed: int | None) -> int:
+    """The seed, or one that is drawn."""
+    if seed is None:
+        return secrets.randbits(31)
+    if not is_whole(seed, 0):
+        raise SettingError(
+            f"seed={seed!r} must be a whole number of at least 0. Give such as seed=0, or None "
+            "to have one drawn."
+        )
+    return int(seed)
+
+
+def read_limits(
+    max_trials: int | None,
+    time_limit: str | float | None,
+    cpu_limit: str | float | None,
+    target: float | None,
+) -> Limits:
+    """The limits of a study, with times in words."""
+    return Limits(
+        max_trials=max_trials,
+        wall_s=seconds(time_limit, "time_limit"),
+        cpu_s=seconds(cpu_limit, "cpu_limit"),
+        target=target,
+    )
