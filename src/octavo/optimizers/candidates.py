@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from octavo.optimizers.cube import Cube
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.processes import Processes
+from octavo.optimizers.unit_cube import Cube
 from octavo.optimizers.utilities import Utility
 from octavo.spaces.protocol import Points, Space
 from octavo.surrogates.kernel import Layout

@@ -22,16 +22,15 @@ from numpy.typing import NDArray
 
 from octavo.numerics.cost_scale import log_scaled, signed_log_scaled, winsorized
 from octavo.numerics.pareto import layers
-from octavo.optimizers.beliefs import FadingBelief
 from octavo.optimizers.candidates import Search
-from octavo.optimizers.cube import Cube
 from octavo.optimizers.encoded import Encoded
-from octavo.optimizers.model_based import ModelBased, Moment, n_initial
+from octavo.optimizers.model_based import ModelBased, Moment
 from octavo.optimizers.processes import Processes, Quantity, fitted
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
 from octavo.optimizers.targets import places, worst_where_failed
 from octavo.optimizers.told import Told
+from octavo.optimizers.unit_cube import Cube
 from octavo.optimizers.utilities import FrontImprovement, Improvement, Utility
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
@@ -98,9 +97,13 @@ class GaussianProcessBO:
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
-        n = n_initial(problem, self.n_initial)
-        belief = FadingBelief(problem, self.belief_strength, n)
-        return ModelBased(problem, seed, _ProcessModel(problem, self, belief), n_initial=n)
+        return ModelBased(
+            problem,
+            seed,
+            _ProcessModel(problem, self),
+            n_initial=self.n_initial,
+            belief_strength=self.belief_strength,
+        )
 
 
 class _ProcessModel:
@@ -108,8 +111,8 @@ class _ProcessModel:
     intent = "expected improvement"
     least_known = 2
 
-    def __init__(self, problem: Problem, recipe: GaussianProcessBO, belief: FadingBelief) -> None:
-        self._problem, self._recipe, self._belief = problem, recipe, belief
+    def __init__(self, problem: Problem, recipe: GaussianProcessBO) -> None:
+        self._problem, self._recipe = problem, recipe
         self._cube = Cube(problem.space)
         # Kept for speed only: what is in it follows from the trials.
         self._growing: defaultdict[str, Growing] = defaultdict(Growing)
@@ -141,10 +144,9 @@ class _ProcessModel:
         # proposals to themselves (the "kriging believer").
         processes.assume(layout.features(encoded.matrix(seen.pending)))
 
-        def prior(points: Points) -> Floats:
-            return self._belief.log_weight(points, moment.index)
-
-        search = Search(self._problem.space, self._cube, encoded, layout, processes, utility, prior)
+        search = Search(
+            self._problem.space, self._cube, encoded, layout, processes, utility, moment.log_belief
+        )
         top = told.points[rows[good[:_N_TOP]]]
         # Of many trials there is less to be gained from one proposal, and each costs more.
         n_random = int(self._recipe.n_candidates * min(1.0, _ALL_CANDIDATES / len(rows)))

@@ -5,12 +5,15 @@ What differs is the model: something that ranks configurations, given what is kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from octavo.optimizers.beliefs import FadingBelief
 from octavo.optimizers.initial_design import InitialDesign, design_size
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.threads import one_thread
@@ -20,7 +23,7 @@ from octavo.problem import Problem
 from octavo.spaces.protocol import Points
 from octavo.trial import Proposal, Trial
 
-__all__ = ["Model", "ModelBased", "Moment", "n_initial"]
+__all__ = ["Model", "ModelBased", "Moment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Moment:
         Of the proposal.
     rng
         Draws everything.
+    log_belief
+        What beliefs add to the logarithm of a value, shape (n,).
     """
 
     told: Told
@@ -46,6 +51,7 @@ class Moment:
     memory: Mapping[str, Any] | None
     index: int
     rng: np.random.Generator
+    log_belief: Callable[[Points], NDArray[np.float64]]
 
 
 class Model(Protocol):
@@ -75,7 +81,9 @@ class ModelBased:
     model
         Ranks candidates.
     n_initial
-        Size of the initial design, see `n_initial`.
+        Size of the initial design; None for that of `design_size`.
+    belief_strength
+        See `FadingBelief`.
     random_share
         Share of proposals after it that are drawn at random.
     """
@@ -86,11 +94,14 @@ class ModelBased:
         seed: int,
         model: Model,
         *,
-        n_initial: int,
+        n_initial: int | None,
+        belief_strength: float | None,
         random_share: float = 0.0,
     ) -> None:
         self._problem, self._seed, self._model = problem, seed, model
-        self._n_initial, self._random_share = n_initial, random_share
+        self._n_initial = design_size(problem) if n_initial is None else n_initial
+        self._random_share = random_share
+        self._belief = FadingBelief(problem, belief_strength, self._n_initial)
         self._told = Told(problem)
         self._unseen = Unseen(problem.space)
         self._design = InitialDesign(problem, seed)
@@ -118,7 +129,8 @@ class ModelBased:
         elif self._random_share and rng.random() < self._random_share:
             point, intent = self._unseen.draw(seen, rng), "interleaved random draw"
         else:
-            moment = Moment(told, seen, self._latest(pending)[1], index, rng)
+            belief = partial(self._belief.log_weight, index=index)
+            moment = Moment(told, seen, self._latest(pending)[1], index, rng, belief)
             with one_thread():
                 ranked, memory = self._model.rank(moment)
             row = seen.first_unseen(ranked)
@@ -147,8 +159,3 @@ class ModelBased:
             if isinstance(data, Mapping):  # whoever wrapped the proposal
                 latest = max(latest, (proposal.index, data), key=lambda memory: memory[0])
         return latest
-
-
-def n_initial(problem: Problem, chosen: int | None) -> int:
-    """The size of the initial design: as chosen, or by `design_size`."""
-    return design_size(problem) if chosen is None else chosen

@@ -21,6 +21,7 @@ from octavo.errors import SettingError
 from octavo.optimizers.initial_design import InitialDesign
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
+from octavo.optimizers.settings import check_share
 from octavo.optimizers.targets import places
 from octavo.optimizers.told import Seen, Told
 from octavo.optimizers.unseen import Unseen
@@ -81,12 +82,7 @@ class NSGA2:
                 f"population={self.population!r} must be at least {_LEAST_PARENTS}, so that "
                 "tournaments have a choice. Leave it out to fit it to max_trials."
             )
-        for name, share in (("crossover", self.crossover), ("mutation", self.mutation)):
-            if not 0 <= share <= 1:
-                raise SettingError(
-                    f"{name}={share!r} must lie between 0 and 1: it is a share of the children. "
-                    "The default does well."
-                )
+        check_share(self, "crossover", "mutation", meaning="it is a share of the children")
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""

@@ -38,6 +38,7 @@ from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs
 from octavo.optimizers.choice_policy import ChoicePolicy
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
+from octavo.optimizers.settings import check_share
 from octavo.optimizers.told import Seen, Told
 from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
@@ -99,11 +100,7 @@ class PolicyGradient:
                 f"entropy_weight={self.entropy_weight!r} must be at least 0. Use 0 to let the "
                 "policy become certain."
             )
-        if not 0 <= self.random_share <= 1:
-            raise SettingError(
-                f"random_share={self.random_share!r} must lie between 0 and 1: the share of "
-                "proposals that are drawn at random."
-            )
+        check_share(self, "random_share", meaning="the share of proposals drawn at random")
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""

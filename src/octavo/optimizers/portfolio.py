@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from octavo.errors import SettingError
 from octavo.optimizers.gaussian_process import GaussianProcessBO
 from octavo.optimizers.proposing import ask_in_turn
-from octavo.optimizers.protocol import Optimizer, Recipe
+from octavo.optimizers.protocol import Optimizer, Recipe, next_index
 from octavo.optimizers.random_forest import RandomForestBO
-from octavo.optimizers.told import Told
 from octavo.optimizers.tpe import TPE
 from octavo.problem import Problem
 from octavo.trial import Proposal, Trial
@@ -68,19 +67,16 @@ class Portfolio:
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
-        members = [recipe.start(problem, seed) for recipe in self.members]
-        return _Portfolio(problem, members, self.turns)
+        return _Portfolio([recipe.start(problem, seed) for recipe in self.members], self.turns)
 
 
 class _Portfolio:
-    def __init__(
-        self, problem: Problem, members: Sequence[Optimizer], turns: Sequence[int]
-    ) -> None:
+    def __init__(self, members: Sequence[Optimizer], turns: Sequence[int]) -> None:
         self._members, self._turns = members, turns
-        self._told = Told(problem)
+        self._n_indices = 0
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        self._told.extend(trials)
+        self._n_indices = max([self._n_indices, *(trial.index + 1 for trial in trials)])
         for member in self._members:
             member.tell(trials)
 
@@ -88,6 +84,6 @@ class _Portfolio:
         return ask_in_turn(n, pending, self._propose)
 
     def _propose(self, pending: list[Proposal]) -> Proposal | None:
-        turn = self._told.next_index(pending) % len(self._turns)
+        turn = next_index(self._n_indices, pending) % len(self._turns)
         member = self._members[self._turns[turn]]
         return next(iter(member.ask(1, pending=pending)), None)

@@ -22,14 +22,13 @@ from numpy.typing import NDArray
 from octavo.numerics.acquisition import log_expected_improvement
 from octavo.numerics.cost_scale import log_scaled
 from octavo.optimizers.acquisition_search import rank_candidates
-from octavo.optimizers.beliefs import FadingBelief
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.feasibility import Feasibility
-from octavo.optimizers.model_based import ModelBased, Moment, n_initial
+from octavo.optimizers.model_based import ModelBased, Moment
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.scalarized import Scalarized
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least, check_share
-from octavo.optimizers.targets import single_costs
+from octavo.optimizers.targets import worst_where_failed
 from octavo.optimizers.told import Told
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
@@ -95,9 +94,14 @@ class RandomForestBO:
         """A fresh optimizer; several objectives are scalarized, see `ParEGO`."""
         if problem.n_objectives > 1:
             return Scalarized(problem, seed, self)
-        n = n_initial(problem, self.n_initial)
-        model = _ForestModel(problem, self, FadingBelief(problem, self.belief_strength, n))
-        return ModelBased(problem, seed, model, n_initial=n, random_share=self.random_share)
+        return ModelBased(
+            problem,
+            seed,
+            _ForestModel(problem, self),
+            n_initial=self.n_initial,
+            belief_strength=self.belief_strength,
+            random_share=self.random_share,
+        )
 
 
 class _ForestModel:
@@ -105,12 +109,12 @@ class _ForestModel:
     intent = "expected improvement"
     least_known = 1
 
-    def __init__(self, problem: Problem, recipe: RandomForestBO, belief: FadingBelief) -> None:
-        self._problem, self._recipe, self._belief = problem, recipe, belief
+    def __init__(self, problem: Problem, recipe: RandomForestBO) -> None:
+        self._problem, self._recipe = problem, recipe
 
     def rank(self, moment: Moment) -> tuple[Points, Mapping[str, Any]]:
         told, seen, rng = moment.told, moment.seen, moment.rng
-        costs = _mean_over_repeats(told, log_scaled(single_costs(told, rng)))
+        costs = _mean_over_repeats(told, log_scaled(worst_where_failed(told)[:, 0]))
         order = _best_first(told, costs)
         best = float(costs[order[0]])
         # What violates a constraint is no improvement, however low its cost: without this, a
@@ -133,7 +137,7 @@ class _ForestModel:
             mean, variance = forest.predict(encoded.matrix(points))
             value = log_expected_improvement(mean, np.sqrt(variance), best)
             value = value + feasibility.log_probability(points)
-            return value + self._belief.log_weight(points, moment.index)
+            return value + moment.log_belief(points)
 
         return rank_candidates(self._problem.space, acquisition, told.points[order], rng), {}
 

@@ -72,12 +72,11 @@ def single_costs(told: Told, rng: np.random.Generator) -> Floats:
     -------
     shape (n,)
     """
-    known = told.is_known
-    costs = told.costs[:, 0].copy()
-    if told.costs.shape[1] > 1:
-        weights = random_weights(told.costs.shape[1], rng)
-        costs = chebyshev(unit_costs(told.costs), weights)
-    costs[~known] = costs[known].max()
+    if told.costs.shape[1] == 1:
+        return worst_where_failed(told)[:, 0]
+    weights = random_weights(told.costs.shape[1], rng)
+    costs = chebyshev(unit_costs(told.costs), weights)
+    costs[~told.is_known] = costs[told.is_known].max()
     return costs
 
 

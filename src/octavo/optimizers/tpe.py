@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
-from octavo.optimizers.beliefs import FadingBelief
-from octavo.optimizers.cube import Cube
-from octavo.optimizers.model_based import ModelBased, Moment, n_initial
+from octavo.optimizers.model_based import ModelBased, Moment
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
 from octavo.optimizers.targets import places
 from octavo.optimizers.told import Told
+from octavo.optimizers.unit_cube import Cube
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
 from octavo.surrogates.parzen import Parzen
@@ -80,9 +79,13 @@ class TPE:
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
-        n = n_initial(problem, self.n_initial)
-        belief = FadingBelief(problem, self.belief_strength, n)
-        return ModelBased(problem, seed, _Densities(problem, self, belief), n_initial=n)
+        return ModelBased(
+            problem,
+            seed,
+            _Densities(problem, self),
+            n_initial=self.n_initial,
+            belief_strength=self.belief_strength,
+        )
 
 
 class _Densities:
@@ -90,8 +93,8 @@ class _Densities:
     intent = "density ratio"
     least_known = 2
 
-    def __init__(self, problem: Problem, recipe: TPE, belief: FadingBelief) -> None:
-        self._problem, self._recipe, self._belief = problem, recipe, belief
+    def __init__(self, problem: Problem, recipe: TPE) -> None:
+        self._problem, self._recipe = problem, recipe
         self._cube = Cube(problem.space)
 
     def rank(self, moment: Moment) -> tuple[Points, Mapping[str, Any]]:
@@ -107,7 +110,7 @@ class _Densities:
         candidates = self._candidates(near, told.points[good], rng)
         encoded = candidates.aligned(columns).values
         value = near.log_density(encoded) - far.log_density(encoded)
-        value += self._belief.log_weight(candidates, moment.index)
+        value += moment.log_belief(candidates)
         return candidates[np.argsort(-value, kind="stable")], {}
 
     def _candidates(self, near: Parzen, good: Points, rng: np.random.Generator) -> Points:

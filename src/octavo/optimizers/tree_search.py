@@ -39,6 +39,7 @@ from octavo.optimizers.choice_tree import ChoiceTree, Interval, agree, halves, p
 from octavo.optimizers.initial_design import InitialDesign, design_size
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
+from octavo.optimizers.settings import check_at_least, check_share
 from octavo.optimizers.targets import single_costs
 from octavo.optimizers.told import Seen, Told
 from octavo.optimizers.unseen import Unseen
@@ -102,16 +103,8 @@ class TreeSearch:
                 f"exploration={self.exploration!r} must be at least 0: how much rarely visited "
                 "branches count. Values from 1 to 10 make sense."
             )
-        if not 0 <= self.random_share <= 1:
-            raise SettingError(
-                f"random_share={self.random_share!r} must lie between 0 and 1: the share of "
-                "proposals that are drawn at random."
-            )
-        if self.n_initial is not None and self.n_initial < 1:
-            raise SettingError(
-                f"n_initial={self.n_initial!r} must be at least 1: a model needs something to "
-                "start from. Leave it out to choose it from the space and the budget."
-            )
+        check_share(self, "random_share", meaning="the share of proposals drawn at random")
+        check_at_least(self, 1, "n_initial")
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""

@@ -7,14 +7,17 @@ is given, it answers with the middle of the cell.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.spaces.protocol import Space
+from octavo.spaces.protocol import Points, Space
 
-__all__ = ["cell_centres", "has_one_number_per_column"]
+__all__ = ["Cube", "cell_centres", "has_one_number_per_column"]
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 _POINTS = 256  # of the cube, among which a place is sought where a column is active
 _PLACES = 4
@@ -93,3 +96,37 @@ def _seen(space: Space, j: int, places: Floats, n: int) -> Floats:
     points, _ = space.from_unit(probes)
     values = points.values[:, j]
     return np.unique(np.round(values[~np.isnan(values)], 12))
+
+
+class Cube:
+    """Rows of the unit cube as configurations of a space, made legal whole matrices at a time.
+
+    Trees read a row as a sequence of choices, where the meaning of a place depends on all earlier
+    ones: they are not free, and left to `mutate` and `recombine`.
+
+    Parameters
+    ----------
+    space
+        Any space.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    @cached_property
+    def is_free(self) -> bool:
+        """Whether the encoding of a configuration is read as that configuration."""
+        return has_one_number_per_column(self._space)
+
+    def legal(self, values: Floats, rng: np.random.Generator) -> tuple[Points, Bools]:
+        """The configurations at these places, and which rows are legal.
+
+        Parameters
+        ----------
+        values : shape (n, d)
+            In [0, 1]; what becomes active where there is NaN is drawn.
+        rng
+            Draws it.
+        """
+        u = np.where(np.isnan(values), rng.random(values.shape), values)
+        return self._space.from_unit(u)
