@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, strategies as st
 
 from octavo.numerics.hypervolume import (
-    exclusive_contributions,
     hypervolume,
     hypervolume_gains,
     nondominated_boxes,
@@ -30,7 +29,6 @@ def test_the_staircase_has_its_closed_form(n) -> None:
     steps = np.arange(n, dtype=float)
     costs, reference = np.column_stack([steps, n - 1 - steps]), np.array([n, n])
     assert hypervolume(costs, reference) == n**2 - n * (n - 1) / 2
-    assert exclusive_contributions(costs, reference).tolist() == [1.0] * n
     lower, _ = nondominated_boxes(costs, reference)
     assert len(lower) == n + 1
 
@@ -103,14 +101,6 @@ def test_gains_are_the_differences_of_growing_sets(seed, m) -> None:
     gains = hypervolume_gains(costs, reference)
     assert (gains >= 0).all()
     assert np.cumsum(gains) == pytest.approx(np.array(curve))
-
-
-@given(seed=seeds, m=objectives)
-def test_contributions_are_what_is_lost_without_a_point(seed, m) -> None:
-    costs, reference, _ = draw(seed, m)
-    whole = hypervolume(costs, reference)
-    lost = [whole - hypervolume(np.delete(costs, i, axis=0), reference) for i in range(len(costs))]
-    assert exclusive_contributions(costs, reference) == pytest.approx(np.array(lost), abs=1e-12)
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 4])

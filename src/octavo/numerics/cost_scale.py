@@ -9,34 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
-__all__ = ["log_scaled", "normal_scores", "signed_log_scaled", "winsorized"]
+__all__ = ["log_scaled", "signed_log_scaled", "winsorized"]
 
 Floats = NDArray[np.float64]
-
-
-def normal_scores(costs: Floats) -> Floats:
-    """The quantiles of a standard normal that belong to the ranks of the costs.
-
-    Parameters
-    ----------
-    costs : shape (n,)
-        Finite; equal costs stay equal.
-
-    Returns
-    -------
-    shape (n,)
-        In the order of the costs; all zeros if they are constant.
-
-    Examples
-    --------
-    >>> normal_scores(np.array([1e300, -5.0, 0.0])).round(2)
-    array([ 0.97, -0.97,  0.  ])
-    """
-    _, place, count = np.unique(costs, return_inverse=True, return_counts=True)
-    middle_rank = np.cumsum(count) - 0.5 * count  # of each group of equal costs, from 0
-    return np.asarray(ndtri(middle_rank[place] / max(len(costs), 1)))
 
 
 def log_scaled(costs: Floats) -> Floats:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from octavo.numerics.pareto import nondominated
 
-__all__ = ["exclusive_contributions", "hypervolume", "hypervolume_gains", "nondominated_boxes"]
+__all__ = ["hypervolume", "hypervolume_gains", "nondominated_boxes"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -93,43 +93,6 @@ def hypervolume_gains(costs: Floats, reference: Floats) -> Floats:
     gains = np.zeros(len(costs))
     gains[rows] = _gains(costs[rows], reference)
     return gains
-
-
-def exclusive_contributions(costs: Floats, reference: Floats) -> Floats:
-    """By how much the hypervolume falls when a point is left out.
-
-    Parameters
-    ----------
-    costs, reference
-        As for `hypervolume`.
-
-    Returns
-    -------
-    shape (n,)
-        0 for dominated points, and for all copies of a point that is there twice.
-
-    Raises
-    ------
-    ValueError
-        As for `hypervolume`.
-
-    Examples
-    --------
-    >>> front = np.array([[0.0, 2.0], [1.0, 1.0], [2.0, 0.0], [2.0, 2.0]])
-    >>> exclusive_contributions(front, np.array([3.0, 3.0]))
-    array([1., 1., 1., 0.])
-    """
-    costs, reference, rows = _below(costs, reference)
-    contributions = np.zeros(len(costs))
-    points = costs[rows]
-    for place in np.flatnonzero(nondominated(points)):
-        point = points[place]
-        # What the others cover of the point's own box: they count only as far as they
-        # reach into it, and there few are not dominated (While, Bradstreet & Barone 2012).
-        others = np.maximum(np.delete(points, place, axis=0), point)
-        covered = hypervolume(others[nondominated(others)], reference)
-        contributions[rows[place]] = max(float(np.prod(reference - point)) - covered, 0.0)
-    return contributions
 
 
 def nondominated_boxes(costs: Floats, reference: Floats) -> tuple[Floats, Floats]:

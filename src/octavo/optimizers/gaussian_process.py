@@ -29,6 +29,7 @@ from octavo.optimizers.processes import Processes, Quantity, fitted
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
 from octavo.optimizers.targets import places, worst_where_failed
+from octavo.optimizers.threads import one_thread
 from octavo.optimizers.told import Told
 from octavo.optimizers.unit_cube import Cube
 from octavo.optimizers.utilities import FrontImprovement, Improvement, Utility
@@ -117,6 +118,7 @@ class _ProcessModel:
         # Kept for speed only: what is in it follows from the trials.
         self._growing: defaultdict[str, Growing] = defaultdict(Growing)
 
+    @one_thread()
     def rank(self, moment: Moment) -> tuple[Points, Mapping[str, Any]]:
         told, seen, rng = moment.told, moment.seen, moment.rng
         n_objectives = self._problem.n_objectives

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from octavo.optimizers.beliefs import FadingBelief
 from octavo.optimizers.initial_design import InitialDesign, design_size
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
-from octavo.optimizers.threads import one_thread
 from octavo.optimizers.told import Seen, Told
 from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
@@ -131,8 +130,7 @@ class ModelBased:
         else:
             belief = partial(self._belief.log_weight, index=index)
             moment = Moment(told, seen, self._latest(pending)[1], index, rng, belief)
-            with one_thread():
-                ranked, memory = self._model.rank(moment)
+            ranked, memory = self._model.rank(moment)
             row = seen.first_unseen(ranked)
             point = None if row is None else ranked[row : row + 1]
             intent = self._model.intent
