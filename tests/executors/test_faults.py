@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from octavo.executors import ProcessExecutor, Work
+from octavo.executors import Finished, ProcessExecutor, Work
 from octavo.problem import TrialLimits
-from octavo.trial import Status
+from octavo.trial import Proposal, Status
 
 FAULTS: dict[str, Callable[..., Any]] = {}
 
@@ -322,6 +322,17 @@ def test_a_keepers_death_is_one_crashed_trial(outcome_of: Any) -> None:
     trial = outcome_of("kills_its_keeper")
     assert trial.status is Status.CRASHED
     assert "killed from outside" in trial.cause
+
+
+def test_a_keepers_death_may_stay_unseen_for_a_while(executor: ProcessExecutor, run: Any) -> None:
+    # As when the study is busy: the pool meanwhile tries to replace the keeper. That nobody
+    # raises in a thread is what pytest's settings see to.
+    executor.submit(Proposal(0, {"do": "kills_its_keeper"}))
+    time.sleep(2.0)
+    (event,) = executor.wait(10.0)
+    assert isinstance(event, Finished)
+    assert "killed from outside" in event.trial.cause
+    assert run(executor, {"do": "well"}, index=1).status is Status.SUCCESS
 
 
 # It does not end, or takes too much -----------------------------------------------------

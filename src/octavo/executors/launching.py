@@ -60,6 +60,10 @@ class _KeeperPopen(popen_spawn_posix.Popen):
             reduction.dump(process_obj, content)
         finally:
             context.set_spawning_popen(None)
+        if -1 in self._fds:  # type: ignore[attr-defined]
+            # Pebble replaces a keeper that has ended until it is told to stop. An OSError tells
+            # it that this pool is over; any other error would only end its thread.
+            raise OSError("a slot starts one keeper, whose end of the socket is closed by now")
         with ExitStack() as closing:
             sentinel, sentinel_child = os.pipe()
             source, sink = os.pipe()

@@ -92,8 +92,8 @@ class Slot:
     def cut(self) -> None:
         """Hang up, upon which the keeper kills everything and ends."""
         if self.is_open:
+            self.pool.stop()  # type: ignore[no-untyped-call]  # first, or it starts another
             self.frames.link.close()
-            self.pool.stop()  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """End the keeper and everything below it."""
