@@ -1,15 +1,15 @@
-"""Octavo's optimizers as systems of the benchmark: any name of the catalog."""
+"""Octavo's optimizers as systems of the benchmark: names of the catalog, and their ablations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ablations import ablated
 from sessions import Asked, Outcome
 
 import octavo
 from octavo.history import History
-from octavo.optimizers import recipe
 from octavo.problem import Problem
 from octavo.trial import Proposal, Status, Trial
 
@@ -22,11 +22,12 @@ class OctavoSystem:
     Parameters
     ----------
     name
-        In the catalog, such as "auto".
+        In the catalog, such as "auto", or that of an ablation, such as
+        "gaussian-process/no-climbs"; the latest that was made is in effect.
     """
 
     def __init__(self, name: str) -> None:
-        self.recipe = recipe(name)
+        self.recipe = ablated(name)
         self.version = octavo.__version__
 
     def start(self, problem: Problem, seed: int) -> OctavoSession:
