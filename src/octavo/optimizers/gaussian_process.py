@@ -24,6 +24,7 @@ from octavo.numerics.cost_scale import log_scaled, signed_log_scaled, winsorized
 from octavo.numerics.pareto import layers
 from octavo.optimizers.candidates import Search
 from octavo.optimizers.encoded import Encoded
+from octavo.optimizers.initial_design import design_size
 from octavo.optimizers.model_based import ModelBased, Moment
 from octavo.optimizers.processes import Processes, Quantity, fitted
 from octavo.optimizers.protocol import Optimizer
@@ -43,6 +44,7 @@ __all__ = ["GaussianProcessBO"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_DESIGN_PER_COLUMN = 0.5  # trials; with twice as many, regret after 25 is higher
 _CHOOSE_EVERY = 64
 _N_TOP = 5  # best trials whose neighbours are candidates
 _ALL_CANDIDATES = 400  # trials; of more, fewer candidates are looked at
@@ -59,8 +61,8 @@ class GaussianProcessBO:
     Parameters
     ----------
     n_initial
-        Configurations tried before the first model; by default a few more than there are
-        hyperparameters, and at most a fifth of `max_trials`.
+        Configurations tried before the first model; by default one more than half the number of
+        hyperparameters, at least 5, and at most a fifth of `max_trials`.
     n_candidates
         Random configurations that are looked at for each proposal; fewer beyond 400 trials.
     n_climbs
@@ -98,11 +100,14 @@ class GaussianProcessBO:
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
+        n_initial = self.n_initial
+        if n_initial is None:
+            n_initial = design_size(problem, _DESIGN_PER_COLUMN)
         return ModelBased(
             problem,
             seed,
             _ProcessModel(problem, self),
-            n_initial=self.n_initial,
+            n_initial=n_initial,
             belief_strength=self.belief_strength,
         )
 
