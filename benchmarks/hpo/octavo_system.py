@@ -1,4 +1,4 @@
-"""Octavo's optimizers as systems of the benchmark: any name of the catalog."""
+"""Octavo's optimizers as systems of the benchmark: any name of the catalog, and some variants."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ from sessions import Asked, Outcome
 
 import octavo
 from octavo.history import History
-from octavo.optimizers import recipe
+from octavo.optimizers import GaussianProcessBO, Recipe, recipe
 from octavo.problem import Problem
 from octavo.trial import Proposal, Status, Trial
 
-__all__ = ["OctavoSystem"]
+__all__ = ["VARIANTS", "OctavoSystem"]
+
+VARIANTS: Mapping[str, Recipe] = {
+    "gaussian-process@ei": GaussianProcessBO(acquisition="ei"),
+}
+"""Recipes with other than default settings, to tell what an ingredient is worth."""
 
 
 class OctavoSystem:
-    """The recipe of a name, with its default settings.
+    """The recipe of a name, with its default settings unless it is a variant.
 
     Parameters
     ----------
     name
-        In the catalog, such as "auto".
+        In the catalog, such as "auto", or in `VARIANTS`.
     """
 
     def __init__(self, name: str) -> None:
-        self.recipe = recipe(name)
+        self.recipe = recipe(VARIANTS.get(name, name))
         self.version = octavo.__version__
 
     def start(self, problem: Problem, seed: int) -> OctavoSession:
