@@ -138,7 +138,7 @@ def _regret_bound(view: View, n: int) -> float:
 
     In the spread of costs, so that the curve does not depend on their unit.
     """
-    n_dimensions = len(view.known.columns)
+    n_dimensions = max(1, len(view.known.columns))  # a space may have constants only
     width = float(np.sqrt(2.0 * np.log(n_dimensions * n**2)))  # Makarova (2022), with delta = 1
     mean, deviation = view.processes.predict(view.features_of(view.known))
     search = view.search(LowerBound(width), _no_belief)
