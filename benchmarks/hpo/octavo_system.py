@@ -16,7 +16,7 @@ from octavo.trial import Proposal, Status, Trial
 __all__ = ["VARIANTS", "OctavoSystem"]
 
 VARIANTS: Mapping[str, Recipe] = {
-    "gaussian-process@ei": GaussianProcessBO(acquisition="ei"),
+    "gaussian-process-ei": GaussianProcessBO(acquisition="ei"),
 }
 """Recipes with other than default settings, to tell what an ingredient is worth."""
 

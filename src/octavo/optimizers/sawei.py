@@ -118,7 +118,7 @@ class _SelfAdjusting:
         if curve.n_told != n:  # what is only pending does not say that the search stands still
             curve = curve.followed(_regret_bound(view, n), n, self._recipe.tolerance)
             # The two scales of cost take turns, and their regrets do not compare.
-            memory["regret"] = {**memory["regret"], view.scale: asdict(curve)}
+            memory["regret"] = {**memory["regret"], view.scale: curve.to_json()}
             if curve.is_flat and "summands" in memory:
                 exploits, explores = memory["summands"]
                 weight = memory["weight"] + self._recipe.step * (1 if exploits <= explores else -1)
@@ -129,7 +129,7 @@ class _SelfAdjusting:
         ranked = view.rank(view.search(utility, moment.log_belief))
         first = moment.seen.first_unseen(ranked) or 0
         mean, deviation = view.processes.predict(view.features_of(ranked[first : first + 1]))
-        memory["summands"] = summands(float(mean[0, 0]), float(deviation[0, 0]), best)
+        memory["summands"] = list(summands(float(mean[0, 0]), float(deviation[0, 0]), best))
         return ranked, memory
 
 
@@ -166,6 +166,10 @@ class _Curve:
         if memory is None:
             return cls((float("nan"),) * (window + 1), 0.0, 0, -1, False)
         return cls(**{**memory, "bounds": tuple(memory["bounds"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """What `after` reads."""
+        return {**asdict(self), "bounds": list(self.bounds)}
 
     def followed(self, bound: float, n_told: int, tolerance: float) -> _Curve:
         """With one more value."""
