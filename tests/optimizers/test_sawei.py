@@ -1,5 +1,6 @@
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -112,7 +113,7 @@ def test_the_bound_falls_and_the_weight_moves_within_its_limits() -> None:
     weights = [state["weight"] for state in states]
     assert len(weights) > 45 and min(weights) >= 0 and max(weights) <= 1
     assert len(set(weights)) > 2
-    assert {round(abs(b - a), 9) for a, b in zip(weights, weights[1:], strict=False)} == {0, 0.1}
+    assert {round(abs(b - a), 9) for a, b in pairwise(weights)} == {0, 0.1}
     bounds = [state["regret"]["cost, winsorized"]["bounds"][-1] for state in states[1:]]
     assert bounds[-1] < 0.5 * bounds[0]
 
