@@ -1,37 +1,33 @@
-"""Octavo's optimizers as systems of the benchmark: any name of the catalog, and some variants."""
+"""Octavo's optimizers as systems of the benchmark: names of the catalog, and their ablations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ablations import ablated
 from sessions import Asked, Outcome
 
 import octavo
 from octavo.history import History
-from octavo.optimizers import GaussianProcessBO, Recipe, recipe
 from octavo.problem import Problem
 from octavo.trial import Proposal, Status, Trial
 
-__all__ = ["VARIANTS", "OctavoSystem"]
-
-VARIANTS: Mapping[str, Recipe] = {
-    "gaussian-process-ei": GaussianProcessBO(acquisition="ei"),
-}
-"""Recipes with other than default settings, to tell what an ingredient is worth."""
+__all__ = ["OctavoSystem"]
 
 
 class OctavoSystem:
-    """The recipe of a name, with its default settings unless it is a variant.
+    """The recipe of a name, with its default settings.
 
     Parameters
     ----------
     name
-        In the catalog, such as "auto", or in `VARIANTS`.
+        In the catalog, such as "auto", or that of an ablation, such as
+        "gaussian-process/no-climbs"; the latest that was made is in effect.
     """
 
     def __init__(self, name: str) -> None:
-        self.recipe = recipe(VARIANTS.get(name, name))
+        self.recipe = ablated(name)
         self.version = octavo.__version__
 
     def start(self, problem: Problem, seed: int) -> OctavoSession:

@@ -73,11 +73,13 @@ def test_no_function_is_below_its_optimum_nor_best_at_its_default():
         assert as_good > 0.01, name
 
 
-def test_variants_of_our_optimizers_go_by_name():
+def test_ablations_of_our_optimizers_go_by_name():
     from systems import load
 
-    variant, plain = load("octavo:gaussian-process-ei"), load("octavo:gaussian-process")
-    assert variant.recipe.acquisition == "ei" and plain.recipe.acquisition == "log-ei"
+    plain = load("octavo:gaussian-process/plain-improvement")
+    assert plain.recipe.acquisition == "ei"
+    assert load("octavo:gaussian-process").recipe.acquisition == "log-ei"
+    assert load("octavo:sawei/fixed-weight").recipe.step == 0.0
 
 
 def test_define_by_run_activates_exactly_what_the_space_does():

@@ -72,7 +72,12 @@ def layers(costs: Floats, enough: int | None = None) -> NDArray[np.int64]:
     rows, ranks, copy_of = _distinct_ranks(costs)
     copies = np.bincount(copy_of, minlength=len(ranks))
     needed = len(rows) if enough is None else min(enough, len(rows))
-    numbers = _layers_of_two(ranks) if ranks.shape[1] == 2 else _peel(ranks, copies, needed)
+    if ranks.shape[1] == 1:
+        numbers = ranks[:, 0]  # of one objective, every cost is a layer
+    elif ranks.shape[1] == 2:
+        numbers = _layers_of_two(ranks)
+    else:
+        numbers = _peel(ranks, copies, needed)
     reached = np.cumsum(np.bincount(numbers, weights=copies))
     n_layers = int(np.searchsorted(reached, needed)) + 1 if needed else 0
     result = np.full(len(costs), n_layers, dtype=np.int64)

@@ -139,7 +139,7 @@ class Search:
     def _value_with_gradient(self, matrix: Floats, processes: Processes) -> tuple[Floats, Floats]:
         """What is climbed at each row, and its derivatives by the climbed columns."""
         features = self._layout.features(matrix)
-        mean, deviation, mean_by_x, deviation_by_x = self._processes.predict_with_gradient(features)
+        mean, deviation, mean_by_x, deviation_by_x = processes.predict_with_gradient(features)
         value, by_mean, by_deviation = self._utility.climbed(mean, deviation)
         gradient = np.einsum("km,kmp->mp", by_mean, mean_by_x)
         gradient += np.einsum("km,kmp->mp", by_deviation, deviation_by_x)

@@ -47,10 +47,10 @@ def places(told: Told, rows: Rows, enough: int | None = None) -> Rows:
     layer[behind] = len(rows) + np.unique(violated, return_inverse=True)[1]
     layer[~known] = 2 * len(rows)
     crowding = np.zeros(len(rows))
-    for number in np.unique(layer[feasible]):
+    numbers, sizes = np.unique(layer[feasible], return_counts=True)
+    for number in numbers[sizes > 2]:  # of two, both are ends
         members = np.flatnonzero(layer == number)
-        if len(members) > 2:  # else both are ends
-            crowding[members] = crowding_distance(told.costs[rows[members]])
+        crowding[members] = crowding_distance(told.costs[rows[members]])
     return np.unique(np.column_stack([layer, -crowding]), axis=0, return_inverse=True)[1].ravel()
 
 
