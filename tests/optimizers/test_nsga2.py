@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 from octavo.errors import SettingError
 from octavo.numerics.hypervolume import hypervolume
@@ -220,3 +221,24 @@ def test_the_population_fits_the_budget(budget, size) -> None:
 def test_bad_settings_are_refused(settings, message) -> None:
     with pytest.raises(SettingError, match=message):
         NSGA2(**settings)
+
+
+@given(seed=st.integers(0, 10**6))
+def test_the_best_few_are_placed_the_same_without_sorting_the_rest(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    problem = Problem(CUBE.space)
+    costs = rng.integers(0, 6, 30).astype(float)  # with ties
+    known = Told(problem)
+    configs = [{f"x{j}": 0.01 * i for j in range(6)} for i in range(30)]
+    status = [Status.CRASHED if i % 7 == 0 else Status.SUCCESS for i in range(30)]
+    known.extend([
+        Trial(Proposal(i, config), how, (cost,))
+        for i, (config, how, cost) in enumerate(zip(configs, status, costs.tolist(), strict=True))
+    ])  # fmt: skip
+    rows = np.arange(30)
+    whole, some = places(known, rows), places(known, rows, enough=5)
+    n_placed = int((some < 30).sum())
+    assert n_placed >= 5
+    best = np.argsort(whole, kind="stable")[:n_placed]
+    np.testing.assert_array_equal(some[best], whole[best])
+    assert some.max() == 30

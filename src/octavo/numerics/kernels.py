@@ -34,7 +34,7 @@ def log_kernels(
     widths : shape (d,)
         Standard deviations, for ordered columns.
     spill : shape (d,)
-        Weight of each choice beside the centre's own, whose weight is 1 + spill.
+        Weight of each choice beside the centre's own, whose weight is 1 + spill; positive.
 
     Returns
     -------
@@ -46,19 +46,33 @@ def log_kernels(
     >>> np.exp(log_kernels(one, one, np.array([2]), np.array([1.0]), np.array([0.5])))
     array([[1.5]])
     """
-    total = np.zeros((len(values), len(centres)))
-    for j, n in enumerate(n_choices.tolist()):
-        x, centre = values[:, j][:, None], centres[:, j][None, :]
-        absent = np.isnan(x) | np.isnan(centre)
-        if n:
-            own, other = 1.0 + spill[j], spill[j]
-            scale = n / (1.0 + n * spill[j])
-            same = np.abs(x - centre) < 0.5 / n
-            log_kernel = np.log(np.where(same, own, other) * scale)
-        else:
-            z = (x - centre) / widths[j]
-            mass = ndtr((1.0 - centre) / widths[j]) - ndtr(-centre / widths[j])
-            log_kernel = -0.5 * z * z - (np.log(widths[j]) + _LOG_SQRT_2PI + np.log(mass))
-        log_kernel[absent] = 0.0
-        total += log_kernel
-    return total
+    # Expanded into sums of products, all columns are one multiplication of matrices.
+    ordered = np.flatnonzero(n_choices == 0)
+    width, centre = widths[ordered], centres[:, ordered]
+    mass = ndtr((1.0 - centre) / width) - ndtr(-centre / width)
+    constant = -0.5 * (centre / width) ** 2 - np.log(width * mass) - _LOG_SQRT_2PI
+    x = values[:, ordered]
+    left = [_present(x), x, x * x]
+    right = [constant, centre / width**2, _present(centre) * (-0.5 / width**2)]
+    for j in np.flatnonzero(n_choices).tolist():
+        n = n_choices[j]
+        scale = n / (1.0 + n * spill[j])
+        left += [_present(values[:, [j]]), _one_hot(values[:, j], n)]
+        right += [
+            _present(centres[:, [j]]) * np.log(spill[j] * scale),
+            _one_hot(centres[:, j], n) * np.log1p(1.0 / spill[j]),
+        ]
+    return np.asarray(_filled(left, len(values)) @ _filled(right, len(centres)).T)
+
+
+def _present(values: Floats) -> Floats:
+    return np.where(np.isnan(values), np.nan, 1.0)
+
+
+def _one_hot(values: Floats, n: int) -> Floats:
+    return (np.abs(values[:, None] - (np.arange(n) + 0.5) / n) < 0.5 / n).astype(np.float64)
+
+
+def _filled(blocks: list[Floats], n: int) -> Floats:
+    """Side by side, with 0 where a value is absent, so that it adds nothing."""
+    return np.nan_to_num(np.concatenate([np.empty((n, 0)), *blocks], axis=1), nan=0.0)

@@ -26,7 +26,8 @@ from octavo.numerics.cost_scale import log_scaled, signed_log_scaled, winsorized
 from octavo.numerics.pareto import layers
 from octavo.optimizers.candidates import Search
 from octavo.optimizers.encoded import Encoded
-from octavo.optimizers.model_based import ModelBased, Moment
+from octavo.optimizers.initial_design import design_size
+from octavo.optimizers.model_based import Model, ModelBased, Moment
 from octavo.optimizers.processes import Processes, Quantity, fitted
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
@@ -50,6 +51,7 @@ __all__ = ["GaussianProcessBO", "ProcessModel", "View"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_DESIGN_PER_COLUMN = 0.5  # trials; with twice as many, regret after 25 is higher
 _CHOOSE_EVERY = 64
 _N_TOP = 5  # best trials whose neighbours are candidates
 _ALL_CANDIDATES = 400  # trials; of more, fewer candidates are looked at
@@ -70,8 +72,8 @@ class GaussianProcessBO:
     Parameters
     ----------
     n_initial
-        Configurations tried before the first model; by default a few more than there are
-        hyperparameters, and at most a fifth of `max_trials`.
+        Configurations tried before the first model; by default one more than half the number of
+        hyperparameters, at least 5, and at most a fifth of `max_trials`.
     n_candidates
         Random configurations that are looked at for each proposal; fewer beyond 400 trials.
     n_climbs
@@ -118,12 +120,15 @@ class GaussianProcessBO:
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
+        return self.start_with(ProcessModel(problem, self), problem, seed)
+
+    def start_with(self, model: Model, problem: Problem, seed: int) -> Optimizer:
+        """A fresh optimizer from another model that is made of these processes."""
+        n_initial = self.n_initial
+        if n_initial is None:
+            n_initial = design_size(problem, _DESIGN_PER_COLUMN)
         return ModelBased(
-            problem,
-            seed,
-            ProcessModel(problem, self),
-            n_initial=self.n_initial,
-            belief_strength=self.belief_strength,
+            problem, seed, model, n_initial=n_initial, belief_strength=self.belief_strength
         )
 
 

@@ -6,6 +6,8 @@ space evenly, or, with beliefs, draws weighted by them (Hvarfner 2022, section 4
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from octavo.optimizers.sobol import SobolPoints
@@ -19,7 +21,7 @@ __all__ = ["InitialDesign", "design_size"]
 _CANDIDATES_PER_DRAW = 64
 
 
-def design_size(problem: Problem) -> int:
+def design_size(problem: Problem, per_column: float = 1.0) -> int:
     """How many configurations to try before the first model.
 
     About as many as there are hyperparameters, so that a model has something to tell apart
@@ -29,8 +31,11 @@ def design_size(problem: Problem) -> int:
     ----------
     problem
         Its number of columns and its `limits.max_trials` count.
+    per_column
+        Less than 1 for a model that is sure of nothing where it knows nothing, and so
+        spreads its proposals by itself.
     """
-    n = min(max(len(problem.space.columns) + 2, 5), 30)
+    n = min(max(math.ceil(per_column * (len(problem.space.columns) + 2)), 5), 30)
     if problem.limits.max_trials is not None:
         n = min(n, max(problem.limits.max_trials // 5, 3))
     return n

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from octavo.errors import SettingError
 from octavo.numerics.weighted_improvement import summands
 from octavo.optimizers.gaussian_process import GaussianProcessBO, ProcessModel, View
-from octavo.optimizers.model_based import ModelBased, Moment
+from octavo.optimizers.model_based import Moment
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import check_at_least, check_share
 from octavo.optimizers.threads import one_thread
@@ -88,13 +88,7 @@ class SAWEI:
         """A fresh optimizer."""
         if problem.n_objectives > 1:
             return self.process.start(problem, seed)
-        return ModelBased(
-            problem,
-            seed,
-            _SelfAdjusting(problem, self),
-            n_initial=self.process.n_initial,
-            belief_strength=self.process.belief_strength,
-        )
+        return self.process.start_with(_SelfAdjusting(problem, self), problem, seed)
 
 
 class _SelfAdjusting:

@@ -129,6 +129,8 @@ class _Densities:
         """Rows of the good trials, and of all others, each in order of completion."""
         n_good = min(int(np.ceil(self._recipe.good_share * len(told))), _MOST_GOOD)
         n_good = max(1, min(n_good, int(told.is_known.sum())))
-        ranks = places(told, np.arange(len(told)), enough=n_good)
+        # The best at all fidelities together need not be the best at the highest.
+        enough = n_good if told.problem.fidelity is None else None
+        ranks = places(told, np.arange(len(told)), enough=enough)
         order = np.lexsort([ranks, -told.fidelity, ~told.is_known])
         return np.sort(order[:n_good]), np.sort(order[n_good:])
