@@ -85,6 +85,7 @@ _VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         "log-costs-only": _exchanging((gaussian_process, "_SCALES", (_LOGARITHMIC,))),
         "winsorized-costs-only": _exchanging((gaussian_process, "_SCALES", (_WINSORIZED,))),
         "no-climbs": _with(n_climbs=0),
+        "plain-improvement": _with(acquisition="ei"),
         "no-activity": _exchanging((gaussian_process, "Layout", _Imputed)),
         "no-dimension-scaling": _exchanging(
             (parameters, "prior", _prior_of_one_dimension),
@@ -92,6 +93,9 @@ _VARIANTS: Mapping[str, Mapping[str, Variant]] = {
         ),
         "fitted-at-every-trial": _exchanging((processes, "_GROWTH", 10**9)),
         "design-of-20": _with(n_initial=20),
+    },
+    "sawei": {
+        "fixed-weight": _with(step=0.0),
     },
     "tpe": {
         "one-in-four-good": _with(good_share=0.25),

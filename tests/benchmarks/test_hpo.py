@@ -73,6 +73,15 @@ def test_no_function_is_below_its_optimum_nor_best_at_its_default():
         assert as_good > 0.01, name
 
 
+def test_ablations_of_our_optimizers_go_by_name():
+    from systems import load
+
+    plain = load("octavo:gaussian-process/plain-improvement")
+    assert plain.recipe.acquisition == "ei"
+    assert load("octavo:gaussian-process").recipe.acquisition == "log-ei"
+    assert load("octavo:sawei/fixed-weight").recipe.step == 0.0
+
+
 def test_define_by_run_activates_exactly_what_the_space_does():
     import cash
     import conditions

@@ -20,6 +20,7 @@ from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
 from octavo.optimizers.regularized_evolution import RegularizedEvolution
 from octavo.optimizers.repeats import Repeats
+from octavo.optimizers.sawei import SAWEI
 from octavo.optimizers.tpe import TPE
 from octavo.optimizers.tree_search import TreeSearch
 from octavo.optimizers.warmed import Warmed
@@ -47,6 +48,7 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     # Few initial trials, so that the laws meet the model and not only the design.
     ("random-forest", RandomForestBO(n_initial=4)),
     ("gaussian-process", GaussianProcessBO(n_initial=4)),
+    ("sawei", SAWEI(process=GaussianProcessBO(n_initial=4), window=2)),
     ("tpe", TPE(n_initial=4)),
     (
         "portfolio",

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from octavo.numerics.acquisition import log_expected_improvement, log_probability_below
-from octavo.optimizers.utilities import FrontImprovement, Improvement
+from octavo.numerics.weighted_improvement import log_weighted_improvement
+from octavo.optimizers.utilities import (
+    FrontImprovement,
+    Improvement,
+    LowerBound,
+    PlainImprovement,
+    WeightedImprovement,
+)
 
 MEAN = np.array([[0.3, -1.0, 2.0], [0.5, -0.5, 4.0]])
 STD = np.array([[0.5, 0.2, 1.5], [1.0, 0.3, 0.7]])
@@ -39,9 +46,40 @@ def test_the_unit_of_an_objective_does_not_matter() -> None:
     assert np.allclose(other - one, np.log(100.0))
 
 
+def test_climbing_the_improvement_itself_ranks_alike_but_is_flat_in_the_tail() -> None:
+    for best in (None, -0.2):
+        plain, logarithm = PlainImprovement(best), Improvement(best)
+        assert np.allclose(plain.log_value(MEAN, STD), logarithm.log_value(MEAN, STD))
+        assert np.allclose(plain.climbed(MEAN, STD)[0], np.exp(logarithm.climbed(MEAN, STD)[0]))
+    far = np.array([[50.0], [0.5]]), np.ones((2, 1))
+    assert PlainImprovement(-0.2).log_value(*far) == -np.inf
+    assert all((part == 0).all() for part in PlainImprovement(-0.2).climbed(*far))
+    value, by_mean, _ = Improvement(-0.2).climbed(*far)
+    assert np.isfinite(value).all() and by_mean[0, 0] < -40
+
+
+def test_the_weighted_improvement_counts_times_the_probability_that_bounds_hold() -> None:
+    found = WeightedImprovement(-0.2, 0.3).log_value(MEAN, STD)
+    parts = log_weighted_improvement(MEAN[0], STD[0], -0.2, 0.3) + log_probability_below(
+        MEAN[1], STD[1], 0.0
+    )
+    assert np.allclose(found, parts)
+
+
+def test_the_lowest_bound_is_the_best_one() -> None:
+    bounds = MEAN[0] - 2.0 * STD[0]
+    assert np.allclose(LowerBound(2.0).log_value(MEAN, STD), -bounds)
+
+
 UTILITIES = [
     Improvement(None),
     Improvement(-0.2),
+    PlainImprovement(None),
+    PlainImprovement(-0.2),
+    WeightedImprovement(-0.2, 0.0),
+    WeightedImprovement(-0.2, 0.3),
+    WeightedImprovement(-0.2, 0.9),
+    LowerBound(2.0),
     FrontImprovement(None, 1),
     FrontImprovement(np.array([[0.1], [0.2]]), 1),
     FrontImprovement(np.array([[-0.5, 0.8], [0.4, -0.3]]), 2),
@@ -49,13 +87,17 @@ UTILITIES = [
 
 
 @pytest.mark.parametrize("utility", UTILITIES)
-def test_gradients_are_the_derivatives(utility) -> None:
+def test_what_is_climbed_comes_with_its_derivatives(utility) -> None:
+    def value(mean, deviation):
+        return utility.climbed(mean, deviation)[0]
+
     h = 1e-6
-    by_mean, by_deviation = utility.gradient(MEAN, STD)
+    climbed, by_mean, by_deviation = utility.climbed(MEAN, STD)
+    assert (np.argsort(climbed) == np.argsort(utility.log_value(MEAN, STD))).all()
     for k in range(2):
         step = np.zeros_like(MEAN)
         step[k] = h
-        slope = (utility.log_value(MEAN + step, STD) - utility.log_value(MEAN - step, STD)) / 2 / h
+        slope = (value(MEAN + step, STD) - value(MEAN - step, STD)) / 2 / h
         assert np.allclose(slope, by_mean[k], atol=1e-5)
-        slope = (utility.log_value(MEAN, STD + step) - utility.log_value(MEAN, STD - step)) / 2 / h
+        slope = (value(MEAN, STD + step) - value(MEAN, STD - step)) / 2 / h
         assert np.allclose(slope, by_deviation[k], atol=1e-5)

@@ -18,6 +18,7 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 __all__ = [
     "expected_improvement",
+    "improvement_gradient",
     "log_expected_improvement",
     "log_hypervolume_improvement",
     "log_improvement_gradient",
@@ -69,6 +70,31 @@ def expected_improvement(mean: Floats, std: Floats, best: float) -> Floats:
     z = gain / np.maximum(std, _LEAST_STD)
     density = np.exp(-0.5 * np.square(np.clip(z, -40.0, 40.0)) - _LOG_SQRT_2PI)
     return np.asarray(np.maximum(gain * ndtr(z) + std * density, 0.0))
+
+
+def improvement_gradient(mean: Floats, std: Floats, best: float) -> tuple[Floats, Floats]:
+    """Derivatives of the expected improvement by mean and deviation; both vanish in the tail.
+
+    Parameters
+    ----------
+    mean, std : shape (n,)
+        Posterior mean and standard deviation (>= 0).
+    best
+        Same unit.
+
+    Returns
+    -------
+    by_mean, by_std : shape (n,)
+
+    Examples
+    --------
+    >>> by_mean, by_std = improvement_gradient(np.array([0.0]), np.ones(1), best=0.0)
+    >>> by_mean.round(4), by_std.round(4)
+    (array([-0.5]), array([0.3989]))
+    """
+    _check(std)
+    z = (best - mean) / np.maximum(std, _LEAST_STD)
+    return -ndtr(z), np.exp(-0.5 * np.square(z) - _LOG_SQRT_2PI)
 
 
 def log_expected_improvement(mean: Floats, std: Floats, best: float) -> Floats:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from octavo.optimizers.random_search import RandomSearch
     from octavo.optimizers.regularized_evolution import RegularizedEvolution
     from octavo.optimizers.repeats import Repeats
+    from octavo.optimizers.sawei import SAWEI
     from octavo.optimizers.sobol import Sobol
     from octavo.optimizers.tpe import TPE
     from octavo.optimizers.tree_search import TreeSearch
@@ -38,6 +39,7 @@ __all__ = [
     "CATALOG",
     "CMAES",
     "NSGA2",
+    "SAWEI",
     "TPE",
     "WHERE",
     "Auto",
@@ -66,6 +68,7 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "grid": ("octavo.optimizers.grid", "Grid"),
         "sobol": ("octavo.optimizers.sobol", "Sobol"),
         "gaussian-process": ("octavo.optimizers.gaussian_process", "GaussianProcessBO"),
+        "sawei": ("octavo.optimizers.sawei", "SAWEI"),
         "random-forest": ("octavo.optimizers.random_forest", "RandomForestBO"),
         "portfolio": ("octavo.optimizers.portfolio", "Portfolio"),
         "tpe": ("octavo.optimizers.tpe", "TPE"),

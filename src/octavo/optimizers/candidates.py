@@ -137,10 +137,10 @@ class Search:
         return Points.join([tops, starts[~legal]])
 
     def _value_with_gradient(self, matrix: Floats, processes: Processes) -> tuple[Floats, Floats]:
-        """The utility at each row, and its derivatives by the climbed columns."""
+        """What is climbed at each row, and its derivatives by the climbed columns."""
         features = self._layout.features(matrix)
         mean, deviation, mean_by_x, deviation_by_x = processes.predict_with_gradient(features)
-        by_mean, by_deviation = self._utility.gradient(mean, deviation)
+        value, by_mean, by_deviation = self._utility.climbed(mean, deviation)
         gradient = np.einsum("km,kmp->mp", by_mean, mean_by_x)
         gradient += np.einsum("km,kmp->mp", by_deviation, deviation_by_x)
-        return self._utility.log_value(mean, deviation), gradient[:, self._numbers]
+        return value, gradient[:, self._numbers]

@@ -15,17 +15,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.errors import SettingError
 from octavo.numerics.cost_scale import log_scaled, signed_log_scaled, winsorized
 from octavo.numerics.pareto import layers
 from octavo.optimizers.candidates import Search
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.initial_design import design_size
-from octavo.optimizers.model_based import ModelBased, Moment
+from octavo.optimizers.model_based import Model, ModelBased, Moment
 from octavo.optimizers.processes import Processes, Quantity, fitted
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
@@ -33,13 +35,18 @@ from octavo.optimizers.targets import places, worst_where_failed
 from octavo.optimizers.threads import one_thread
 from octavo.optimizers.told import Told
 from octavo.optimizers.unit_cube import Cube
-from octavo.optimizers.utilities import FrontImprovement, Improvement, Utility
+from octavo.optimizers.utilities import (
+    FrontImprovement,
+    Improvement,
+    PlainImprovement,
+    Utility,
+)
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
 from octavo.surrogates.cholesky import Growing
-from octavo.surrogates.kernel import Layout
+from octavo.surrogates.kernel import Features, Layout
 
-__all__ = ["GaussianProcessBO"]
+__all__ = ["GaussianProcessBO", "ProcessModel", "View"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,6 +59,10 @@ _SCALES: tuple[tuple[str, Callable[[Floats], Floats]], ...] = (
     ("logarithmic", log_scaled),
     ("winsorized", winsorized),
 )
+_IMPROVEMENTS: Mapping[str, Callable[[float | None], Utility]] = {
+    "log-ei": Improvement,
+    "ei": PlainImprovement,
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,9 @@ class GaussianProcessBO:
     belief_strength
         Weight of beliefs at the first model; it fades with one over the number of trials.
         By default a tenth of `max_trials` (Hvarfner 2022).
+    acquisition
+        With one objective: "log-ei" climbs the logarithm of the expected improvement, "ei" that
+        itself, which is flat where an improvement is unlikely; it is there to compare with.
 
     Raises
     ------
@@ -91,28 +105,80 @@ class GaussianProcessBO:
     n_climbs: int = 4
     most_trials: int = 1000
     belief_strength: float | None = None
+    acquisition: Literal["log-ei", "ei"] = "log-ei"
 
     def __post_init__(self) -> None:
         check_at_least(self, 1, "n_initial", "n_candidates")
         check_at_least(self, 0, "n_climbs")
         check_at_least(self, 4, "most_trials")
         check_at_least(self, 0, "belief_strength", hint=IGNORE_BELIEFS)
+        if self.acquisition not in _IMPROVEMENTS:
+            raise SettingError(
+                f"acquisition={self.acquisition!r} is not known. Use one of "
+                f"{', '.join(map(repr, _IMPROVEMENTS))}, or leave it out."
+            )
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
+        return self.start_with(ProcessModel(problem, self), problem, seed)
+
+    def start_with(self, model: Model, problem: Problem, seed: int) -> Optimizer:
+        """A fresh optimizer from another model that is made of these processes."""
         n_initial = self.n_initial
         if n_initial is None:
             n_initial = design_size(problem, _DESIGN_PER_COLUMN)
         return ModelBased(
-            problem,
-            seed,
-            _ProcessModel(problem, self),
-            n_initial=n_initial,
-            belief_strength=self.belief_strength,
+            problem, seed, model, n_initial=n_initial, belief_strength=self.belief_strength
         )
 
 
-class _ProcessModel:
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the processes say at a moment.
+
+    Parameters
+    ----------
+    scale
+        Name of the scale on which the first objective is seen.
+    known : n rows
+        The trials that may be the best, best first.
+    means : shape (n, objectives)
+        Posterior means of their objectives.
+    is_met
+        Whether they are feasible; otherwise none is.
+    processes
+        Of all quantities, objectives first.
+    features_of
+        What the processes see of configurations.
+    search
+        For what a utility, and a prior on it, like best.
+    rank
+        Candidates of such a search, best first.
+    memory
+        News for later proposals, see `Model.rank`.
+    """
+
+    scale: str
+    known: Points
+    means: Floats
+    is_met: bool
+    processes: Processes
+    features_of: Callable[[Points], Features]
+    search: Callable[[Utility, Callable[[Points], Floats]], Search]
+    rank: Callable[[Search], Points]
+    memory: Mapping[str, Any]
+
+    def assume(self, pending: Points) -> None:
+        """Take it that pending trials come out as predicted (the "kriging believer").
+
+        So they draw no further proposals to themselves.
+        """
+        self.processes.assume(self.features_of(pending))
+
+
+class ProcessModel:
+    """Ranks configurations by what Gaussian processes say of them."""
+
     name = "gaussian-process"
     intent = "expected improvement"
     least_known = 2
@@ -125,8 +191,21 @@ class _ProcessModel:
 
     @one_thread()
     def rank(self, moment: Moment) -> tuple[Points, Mapping[str, Any]]:
-        told, seen, rng = moment.told, moment.seen, moment.rng
+        """See `Model`."""
+        view = self.view(moment)
+        view.assume(moment.seen.pending)
+        utility: Utility
         n_objectives = self._problem.n_objectives
+        if n_objectives > 1:
+            utility = FrontImprovement(view.means if view.is_met else None, n_objectives)
+        else:
+            best = float(view.means[0, 0]) if view.is_met else None
+            utility = _IMPROVEMENTS[self._recipe.acquisition](best)
+        return view.rank(view.search(utility, moment.log_belief)), view.memory
+
+    def view(self, moment: Moment) -> View:
+        """Fit the processes, as far as they need it, to what is known."""
+        told, rng = moment.told, moment.rng
         costs = worst_where_failed(told)
         rows = _chosen(told, self._recipe.most_trials)
         encoded = Encoded(told)
@@ -139,26 +218,24 @@ class _ProcessModel:
             quantities.append(Quantity("failure", np.arange(len(rows)), fails))
         parameters, memory = fitted(layout, features, quantities, moment.memory, rng)
         processes = Processes(features, quantities, parameters, self._growing)
-        means = processes.known_means(n_objectives)
+        means = processes.known_means(self._problem.n_objectives)
         good = _best_first(told, rows, means)
-        is_met = told.is_feasible[rows[good[0]]]
-        utility: Utility
-        if n_objectives > 1:
-            utility = FrontImprovement(means[good] if is_met else None, n_objectives)
-        else:
-            utility = Improvement(float(means[good[0], 0]) if is_met else None)
-        # Pending trials are taken to come out as predicted, so that they draw no further
-        # proposals to themselves (the "kriging believer").
-        processes.assume(layout.features(encoded.matrix(seen.pending)))
-
-        search = Search(
-            self._problem.space, self._cube, encoded, layout, processes, utility, moment.log_belief
-        )
-        top = told.points[rows[good[:_N_TOP]]]
+        known = told.points[rows[good]]
         # Of many trials there is less to be gained from one proposal, and each costs more.
         n_random = int(self._recipe.n_candidates * min(1.0, _ALL_CANDIDATES / len(rows)))
-        ranked = search.rank(top, rng, n_random=n_random, n_climbs=self._recipe.n_climbs)
-        return ranked, memory
+        return View(
+            scale=quantities[0].name,
+            known=known,
+            means=means[good],
+            is_met=bool(told.is_feasible[rows[good[0]]]),
+            processes=processes,
+            features_of=lambda points: layout.features(encoded.matrix(points)),
+            search=partial(Search, self._problem.space, self._cube, encoded, layout, processes),
+            rank=lambda search: search.rank(
+                known[:_N_TOP], rng, n_random=n_random, n_climbs=self._recipe.n_climbs
+            ),
+            memory=memory,
+        )
 
 
 def _chosen(told: Told, most: int) -> Ints:

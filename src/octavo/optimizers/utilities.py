@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.numerics.acquisition import (
+    expected_improvement,
+    improvement_gradient,
     log_expected_improvement,
     log_hypervolume_improvement,
     log_improvement_gradient,
@@ -20,8 +22,19 @@ from octavo.numerics.acquisition import (
 )
 from octavo.numerics.hypervolume import nondominated_boxes
 from octavo.numerics.pareto import nondominated
+from octavo.numerics.weighted_improvement import (
+    log_weighted_improvement,
+    log_weighted_improvement_gradient,
+)
 
-__all__ = ["FrontImprovement", "Improvement", "Utility"]
+__all__ = [
+    "FrontImprovement",
+    "Improvement",
+    "LowerBound",
+    "PlainImprovement",
+    "Utility",
+    "WeightedImprovement",
+]
 
 Floats = NDArray[np.float64]
 
@@ -33,8 +46,11 @@ class Utility(Protocol):
         """Shape (m,), for means and deviations of k quantities, each shape (k, m)."""
         ...
 
-    def gradient(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
-        """Its derivatives by the means and by the deviations, each shape (k, m)."""
+    def climbed(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats, Floats]:
+        """What a climb maximizes, (m,), and its derivatives by means and deviations, (k, m).
+
+        That is the logarithm itself, or something that rises with it.
+        """
         ...
 
 
@@ -62,7 +78,7 @@ class Improvement:
             value += log_expected_improvement(mean[0], deviation[0], self._best)
         return value
 
-    def gradient(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+    def climbed(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats, Floats]:
         """See `Utility`."""
         by_mean, by_deviation = np.zeros_like(mean), np.zeros_like(mean)
         if self._best is not None:
@@ -70,7 +86,100 @@ class Improvement:
                 mean[0], deviation[0], self._best
             )
         _add_feasible_gradient(mean, deviation, by_mean, by_deviation, start=1)
-        return by_mean, by_deviation
+        return self.log_value(mean, deviation), by_mean, by_deviation
+
+
+class PlainImprovement:
+    """The same as `Improvement`, but climbed as it is, not on the logarithmic scale.
+
+    Where an improvement is unlikely it is flat, and a climb stays where it starts: what Ament
+    et al. (2023) warn of. It is here to compare with.
+
+    Parameters
+    ----------
+    best
+        As of `Improvement`.
+    """
+
+    def __init__(self, best: float | None) -> None:
+        self._best = best
+
+    def log_value(self, mean: Floats, deviation: Floats) -> Floats:
+        """See `Utility`; -inf where the improvement underflows."""
+        with np.errstate(divide="ignore"):
+            return np.log(self._improvement(mean, deviation)) + _log_feasible(
+                mean[1:], deviation[1:]
+            )
+
+    def climbed(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats, Floats]:
+        """See `Utility`."""
+        by_mean, by_deviation = np.zeros_like(mean), np.zeros_like(mean)
+        _add_feasible_gradient(mean, deviation, by_mean, by_deviation, start=1)
+        feasible = np.exp(_log_feasible(mean[1:], deviation[1:]))
+        value = self._improvement(mean, deviation) * feasible
+        by_mean *= value
+        by_deviation *= value
+        if self._best is not None:
+            by_gain = improvement_gradient(mean[0], deviation[0], self._best)
+            by_mean[0], by_deviation[0] = by_gain[0] * feasible, by_gain[1] * feasible
+        return value, by_mean, by_deviation
+
+    def _improvement(self, mean: Floats, deviation: Floats) -> Floats:
+        if self._best is None:
+            return np.ones(mean.shape[1])
+        return expected_improvement(mean[0], deviation[0], self._best)
+
+
+class WeightedImprovement:
+    """Weighted expected improvement times the probability that no further quantity is positive.
+
+    Parameters
+    ----------
+    best
+        The lowest cost that is feasible, on the scale of the first quantity.
+    weight
+        Of exploitation, in [0, 1].
+    """
+
+    def __init__(self, best: float, weight: float) -> None:
+        self._best, self._weight = best, weight
+
+    def log_value(self, mean: Floats, deviation: Floats) -> Floats:
+        """See `Utility`."""
+        value = log_weighted_improvement(mean[0], deviation[0], self._best, self._weight)
+        return value + _log_feasible(mean[1:], deviation[1:])
+
+    def climbed(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats, Floats]:
+        """See `Utility`."""
+        by_mean, by_deviation = np.zeros_like(mean), np.zeros_like(mean)
+        by_mean[0], by_deviation[0] = log_weighted_improvement_gradient(
+            mean[0], deviation[0], self._best, self._weight
+        )
+        _add_feasible_gradient(mean, deviation, by_mean, by_deviation, start=1)
+        return self.log_value(mean, deviation), by_mean, by_deviation
+
+
+class LowerBound:
+    """How low the first quantity may lie: what is sought is the least `mean - width * deviation`.
+
+    Parameters
+    ----------
+    width
+        In deviations.
+    """
+
+    def __init__(self, width: float) -> None:
+        self._width = width
+
+    def log_value(self, mean: Floats, deviation: Floats) -> Floats:
+        """The bound with its sign changed, so that more is better."""
+        return np.asarray(self._width * deviation[0] - mean[0])
+
+    def climbed(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats, Floats]:
+        """See `Utility`."""
+        by_mean, by_deviation = np.zeros_like(mean), np.zeros_like(mean)
+        by_mean[0], by_deviation[0] = -1.0, self._width
+        return self.log_value(mean, deviation), by_mean, by_deviation
 
 
 class FrontImprovement:
@@ -112,16 +221,18 @@ class FrontImprovement:
             value += log_hypervolume_improvement(mean[:m], deviation[:m], *self._boxes)[0]
         return value
 
-    def gradient(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+    def climbed(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats, Floats]:
         """See `Utility`."""
         m = self._m
+        value = _log_feasible(mean[m:], deviation[m:])
         by_mean, by_deviation = np.zeros_like(mean), np.zeros_like(mean)
         if self._boxes is not None:
-            _, by_mean[:m], by_deviation[:m] = log_hypervolume_improvement(
+            gained, by_mean[:m], by_deviation[:m] = log_hypervolume_improvement(
                 mean[:m], deviation[:m], *self._boxes
             )
+            value += gained
         _add_feasible_gradient(mean, deviation, by_mean, by_deviation, start=m)
-        return by_mean, by_deviation
+        return value, by_mean, by_deviation
 
 
 def _log_feasible(mean: Floats, deviation: Floats) -> Floats:
