@@ -55,7 +55,7 @@ ROWS: Sequence[tuple[str, Recipe]] = [
         Portfolio(
             members=(GaussianProcessBO(n_initial=4), RandomForestBO(n_initial=4), TPE(n_initial=4)),
             turns=(0, 1, 2),
-            n_alone=2,
+            patience=2,
         ),
     ),
     ("regularized-evolution", RegularizedEvolution(population=8, tournament=3)),

@@ -26,7 +26,7 @@ from octavo.numerics.cost_scale import log_scaled, signed_log_scaled, winsorized
 from octavo.numerics.pareto import layers
 from octavo.optimizers.candidates import Search
 from octavo.optimizers.encoded import Encoded
-from octavo.optimizers.initial_design import design_size
+from octavo.optimizers.initial_design import design_size, has_conditions
 from octavo.optimizers.model_based import Model, ModelBased, Moment
 from octavo.optimizers.processes import Processes, Quantity, fitted
 from octavo.optimizers.protocol import Optimizer
@@ -51,7 +51,6 @@ __all__ = ["GaussianProcessBO", "ProcessModel", "View"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_DESIGN_PER_COLUMN = 0.5  # trials; with twice as many, regret after 25 is higher
 _CHOOSE_EVERY = 64
 _N_TOP = 5  # best trials whose neighbours are candidates
 _ALL_CANDIDATES = 400  # trials; of more, fewer candidates are looked at
@@ -73,7 +72,8 @@ class GaussianProcessBO:
     ----------
     n_initial
         Configurations tried before the first model; by default one more than half the number of
-        hyperparameters, at least 5, and at most a fifth of `max_trials`.
+        hyperparameters (with conditions, two more than that number), at least 5, and at most a
+        fifth of `max_trials`.
     n_candidates
         Random configurations that are looked at for each proposal; fewer beyond 400 trials.
     n_climbs
@@ -126,7 +126,9 @@ class GaussianProcessBO:
         """A fresh optimizer from another model that is made of these processes."""
         n_initial = self.n_initial
         if n_initial is None:
-            n_initial = design_size(problem, _DESIGN_PER_COLUMN)
+            # Half as many trials as other models need lead further on a box. Where choices
+            # open branches, too few of them are seen, and some are never entered.
+            n_initial = design_size(problem, 1.0 if has_conditions(problem.space) else 0.5)
         return ModelBased(
             problem, seed, model, n_initial=n_initial, belief_strength=self.belief_strength
         )

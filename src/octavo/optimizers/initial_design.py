@@ -14,11 +14,12 @@ from octavo.optimizers.sobol import SobolPoints
 from octavo.optimizers.told import Seen
 from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
-from octavo.spaces.protocol import Points
+from octavo.spaces.protocol import Points, Space
 
-__all__ = ["InitialDesign", "design_size"]
+__all__ = ["InitialDesign", "design_size", "has_conditions"]
 
 _CANDIDATES_PER_DRAW = 64
+_LOOKED_AT = 256  # configurations, to find out whether there are conditions
 
 
 def design_size(problem: Problem, per_column: float = 1.0) -> int:
@@ -32,13 +33,28 @@ def design_size(problem: Problem, per_column: float = 1.0) -> int:
     problem
         Its number of columns and its `limits.max_trials` count.
     per_column
-        Less than 1 for a model that is sure of nothing where it knows nothing, and so
-        spreads its proposals by itself.
+        Less than 1 for a model that spreads its proposals by itself.
     """
     n = min(max(math.ceil(per_column * (len(problem.space.columns) + 2)), 5), 30)
     if problem.limits.max_trials is not None:
         n = min(n, max(problem.limits.max_trials // 5, 3))
     return n
+
+
+def has_conditions(space: Space) -> bool:
+    """Whether some hyperparameters are active only with certain values of others.
+
+    Examples
+    --------
+    >>> from octavo.spaces import Categorical, Float, space
+    >>> kind = Categorical(["a", "b"])
+    >>> has_conditions(space(kind=kind, x=Float(0, 1).when(kind="a")))
+    True
+    >>> has_conditions(space(kind=kind, x=Float(0, 1)))
+    False
+    """
+    points = space.sample(_LOOKED_AT, np.random.default_rng(0))
+    return bool(np.isnan(points.values).any())
 
 
 class InitialDesign:
