@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.processes import Processes
+from octavo.optimizers.trust_region import Box
 from octavo.optimizers.unit_cube import Cube
 from octavo.optimizers.utilities import Utility
 from octavo.spaces.protocol import Points, Space
@@ -74,8 +75,26 @@ class Search:
         mean, deviation = self._processes.predict(features)
         return self._utility.log_value(mean, deviation) + self._prior(points)
 
+    def box(self, centre: Points, side: float) -> Box | None:
+        """A part of the space around one row, see `Box`; None where rows are not free to move.
+
+        Its sides are in the ratio of the length scales; `side` is their geometric mean.
+        """
+        if not (self._cube.is_free and self._encoded.is_complete(centre)):
+            return None
+        d = len(self._space.columns)
+        columns = self._layout.ordered[self._layout.ordered < d]
+        row = self._encoded.matrix(centre)[0, :d]
+        return Box.around(row, columns, self._processes.lengths[: len(columns)], side)
+
     def rank(
-        self, incumbents: Points, rng: np.random.Generator, *, n_random: int, n_climbs: int
+        self,
+        incumbents: Points,
+        rng: np.random.Generator,
+        *,
+        n_random: int,
+        n_climbs: int,
+        box: Box | None = None,
     ) -> Points:
         """Candidates, best first.
 
@@ -89,21 +108,26 @@ class Search:
             Random configurations.
         n_climbs
             How many of the best are improved.
+        box
+            Where they are drawn and climb to; everywhere by default. Moves may leave it.
         """
         random = self._space.sample(n_random, rng)
+        if box is not None:
+            within, _ = self._cube.legal(box.draw(random.values, rng), rng)
+            random = within if len(within) else random
         near = self._space.mutate(incumbents[np.arange(_N_NEAR) % len(incumbents)], rng)
         points = Points.join([random, near])
         values = self.value(points)
         for _ in range(_ROUNDS if n_climbs else 0):
             order = np.argsort(-values, kind="stable")[:n_climbs]
-            tops = self._climb(points[order], rng)
+            tops = self._climb(points[order], rng, box)
             moves = self._space.mutate(tops[np.arange(_N_MOVES) % len(tops)], rng)
             more = Points.join([tops, moves])
             points = Points.join([points, more])
             values = np.concatenate([values, self.value(more)])
         return points[np.argsort(-values, kind="stable")]
 
-    def _climb(self, starts: Points, rng: np.random.Generator) -> Points:
+    def _climb(self, starts: Points, rng: np.random.Generator, box: Box | None) -> Points:
         """The tops that are reached; a start stays where its top would not be legal."""
         if not (self._cube.is_free and self._encoded.is_complete(starts)):
             return starts
@@ -115,6 +139,11 @@ class Search:
         length = np.clip(self._processes.lengths[self._numbers], 0.05, 2.0)
         unit = np.broadcast_to(length, which.shape)[which]
         at = matrix[:, self._columns]
+        low, high = np.zeros(len(unit)), np.ones(len(unit))
+        if box is not None:
+            low = np.broadcast_to(box.low[self._columns], which.shape)[which]
+            high = np.broadcast_to(box.high[self._columns], which.shape)[which]
+            at[which] = np.clip(at[which], low, high)
         processes = self._processes.near(self._layout.features(matrix))
 
         def loss(x: Floats) -> tuple[float, Floats]:
@@ -128,10 +157,10 @@ class Search:
             at[which] / unit,
             jac=True,
             method="L-BFGS-B",
-            bounds=list(zip(np.zeros(len(unit)), 1.0 / unit, strict=True)),
+            bounds=list(zip(low / unit, high / unit, strict=True)),
             options={"maxiter": _STEPS},
         )
-        at[which] = np.clip(found.x * unit, 0.0, 1.0)
+        at[which] = np.clip(found.x * unit, low, high)
         matrix[:, self._columns] = at
         tops, legal = self._cube.legal(self._encoded.points(matrix).values, rng)
         return Points.join([tops, starts[~legal]])
