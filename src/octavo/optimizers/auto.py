@@ -81,22 +81,26 @@ def _choose(problem: Problem) -> tuple[Recipe, str]:
             f"Regularized evolution, because with {budget} trials a model of all of them would "
             "cost more time than it saves."
         )
-    wishes = []
-    if problem.n_objectives > 1:
-        wishes.append(f"{problem.n_objectives} objectives by random scalarizations")
-    if problem.constraints:
-        wishes.append(f"{len(problem.constraints)} constraint(s) by learned feasibility")
-    also = f" It handles {' and '.join(wishes)}." if wishes else ""
     if not has_one_number_per_column(space):
         return RandomForestBO(), (
             "Bayesian optimization with a random forest, because it learns from few trials and "
-            "takes trees of any shape as they are." + also
+            "takes trees of any shape as they are." + _also(problem, "random scalarizations")
         )
     return Portfolio(), (
-        "Bayesian optimization with a Gaussian process, a random forest and Parzen densities in "
-        "turn, because each learns from few trials, takes numbers, choices and conditions as "
-        "they are, and is right where another is wrong." + also
+        "Bayesian optimization with a Gaussian process, which takes turns with a random forest "
+        "and Parzen densities when it stops improving, because each learns from few trials, takes "
+        "numbers, choices and conditions as they are, and is right where another is wrong."
+        + _also(problem, "expected hypervolume improvement")
     )
+
+
+def _also(problem: Problem, front: str) -> str:
+    wishes = []
+    if problem.n_objectives > 1:
+        wishes.append(f"{problem.n_objectives} objectives by {front}")
+    if problem.constraints:
+        wishes.append(f"{len(problem.constraints)} constraint(s) by learned feasibility")
+    return f" It handles {' and '.join(wishes)}." if wishes else ""
 
 
 def _size_up_to(problem: Problem, most: int) -> int:
