@@ -1,12 +1,14 @@
 """Noise: the true regret of the configuration that a system reports, on the noisy tables.
 
-    python benchmarks/hpo/noise.py --systems octavo:auto@5,octavo:auto,optuna:tpe,optuna:gp
+    S=octavo:auto@5,octavo:auto,octavo:auto@5:best,octavo:auto@1:best,optuna:tpe,optuna:gp
+    python benchmarks/hpo/noise.py --systems $S
     python benchmarks/hpo/noise.py --show
 
 Each evaluation draws one of the stored seeds of a table. A number after "@" is what Octavo is
 told as `repeats`: with how many seeds a configuration must have been evaluated before it may be
 the incumbent. Regret is that of the mean over the stored seeds, normalized as in
-`summarize.py`; Optuna reports its `best_trial`, SMAC its incumbent (with `deterministic=False`).
+`summarize.py`. Octavo reports what `Study.recommend` does, with ":best" behind the number its
+incumbent instead; Optuna its `best_trial`, SMAC its incumbent (with `deterministic=False`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from catalog import NOISY, Places, load
+from octavo_system import OctavoSystem
 from reference import read
 from reporting import markdown, paired, rank_and_mean, read_rows
 from results import KEY, shown
@@ -41,12 +44,18 @@ def run(where: Places, task: str, seed: int, system: str, trials: int) -> Mappin
     """
     its = load(task, where)
     optimum, random_5 = read()[task]
-    name, _, repeats = system.partition("@")
+    name, _, rest = system.partition("@")
+    repeats, _, reported = rest.partition(":")
     # SMAC has to be told of noise in the same way; its own number of repeats is its default.
     n_repeats = int(repeats or (3 if name.startswith("smac:") else 1))
     problem = replace(its.problem(trials), repeats=n_repeats)
     budgets = budgets_within(BUDGETS, trials)
-    record = search(its, load_system(name), seed, trials, problem=problem, report_at=budgets)
+    its_system = load_system(name)
+    if reported == "best" and isinstance(its_system, OctavoSystem):
+        its_system.recommends = False
+    elif reported:
+        raise SystemExit(f"{system!r}: only Octavo's systems can be told what to report, :best.")
+    record = search(its, its_system, seed, trials, problem=problem, report_at=budgets)
     regret = {n: (its.cost(record.reported[n]) - optimum) / (random_5 - optimum) for n in budgets}
     best = (record.best(trials) - optimum) / (random_5 - optimum)
     return {

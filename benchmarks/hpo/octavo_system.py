@@ -10,6 +10,7 @@ from sessions import Asked, Outcome
 
 import octavo
 from octavo.history import History
+from octavo.optimizers.recommendation import recommend
 from octavo.problem import Problem
 from octavo.trial import Proposal, Status, Trial
 
@@ -24,22 +25,25 @@ class OctavoSystem:
     name
         In the catalog, such as "auto", or that of an ablation, such as
         "gaussian-process/no-climbs"; the latest that was made is in effect.
+    recommends
+        Whether it reports what `Study.recommend` does, or else `Study.best`.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, recommends: bool = True) -> None:
         self.recipe = ablated(name)
+        self.recommends = recommends
         self.version = octavo.__version__
 
     def start(self, problem: Problem, seed: int) -> OctavoSession:
         """A fresh search."""
-        return OctavoSession(problem, self.recipe.start(problem, seed))
+        return OctavoSession(problem, self.recipe.start(problem, seed), self.recommends)
 
 
 class OctavoSession:
     """Asks an optimizer, and tells it."""
 
-    def __init__(self, problem: Problem, optimizer: Any) -> None:
-        self.optimizer = optimizer
+    def __init__(self, problem: Problem, optimizer: Any, recommends: bool) -> None:
+        self.optimizer, self.recommends = optimizer, recommends
         self.history = History(problem)
         self.pending: dict[int, Proposal] = {}
 
@@ -68,7 +72,7 @@ class OctavoSession:
 
     def incumbent(self) -> Mapping[str, Any]:
         """The configuration that a study would report."""
-        best = self.history.incumbent
-        if best is None:
+        found = recommend(self.history) if self.recommends else self.history.incumbent
+        if found is None:
             raise ValueError("there is no feasible trial yet, so that nothing can be reported.")
-        return best.config
+        return found.config

@@ -161,6 +161,23 @@ def test_asking_and_telling_across_processes(tmp_path):
         assert [trial.cause for trial in opened.history] == ["", "the oven broke"]
 
 
+def test_a_noisy_study_shows_what_it_recommends(tmp_path):
+    space = octavo.space(x=octavo.Float(0, 1))
+    with octavo.Study(space, repeats=2, seed=0, storage=tmp_path / "run") as study:
+        for cost in (0.5, 0.4, 0.6, 0.45):
+            study.tell(study.ask(), cost)
+        study.ask()
+    told = json.loads(octavo_command("tell", tmp_path / "run", "4", "0.5", "--json").stdout)
+    with octavo.open_study(tmp_path / "run") as study:
+        found = study.recommend()
+        shown = told["recommended"]
+        assert (shown["index"], shown["config"]) == (found.trial.index, dict(found.config))
+        assert shown["value"] == found.value
+        study.ask()
+    said = octavo_command("tell", tmp_path / "run", "5", "0.5").stdout
+    assert "recommended, since it is noisy: trial" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import octavo
@@ -217,3 +218,15 @@ def test_an_exhausted_space_says_so():
 def test_a_malformed_question_is_refused_at_once(space, arguments, says):
     with pytest.raises(ValueError, match=says):
         Study(space=space, **arguments)
+
+
+def test_what_is_recommended_survives_luck_and_needs_a_success() -> None:
+    study = octavo.Study(octavo.space(x=octavo.Float(0, 1)), seed=0)
+    with pytest.raises(StudyError, match="no completed trial"):
+        study.recommend()
+    rng = np.random.default_rng(0)
+    for x in np.linspace(0, 1, 80).tolist():
+        study.tell({"x": x}, 5 * (x - 0.3) ** 2 + rng.normal())
+    study.tell({"x": 0.95}, study.best_value - 0.1)  # luck
+    assert study.best_config["x"] == 0.95
+    assert abs(study.recommend().config["x"] - 0.3) < 0.2

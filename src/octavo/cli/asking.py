@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo.cli.console import number, print_json, stdout
+from octavo.cli.looking import print_recommended, recommended
 from octavo.errors import SettingError
 
 __all__ = ["ask_command", "tell_command"]
@@ -124,6 +125,7 @@ def tell_command(
             "trials": len(study.history),
             "best": None if best is None else study.best_value,
             "best_index": None if best is None else best.index,
+            **recommended(study),
         }
     if as_json:
         print_json(summary)
@@ -133,6 +135,7 @@ def tell_command(
         f"{number(summary['best'])} (trial {summary['best_index']})",
         markup=False,
     )
+    print_recommended(summary)
 
 
 def _values(given: Sequence[str]) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, show_warnings, stderr, stdout, table_of
+from octavo.cli.looking import print_recommended, recommended
 from octavo.errors import DataError, SettingError, closest
 from octavo.problem import megabytes, seconds
 
@@ -159,6 +160,7 @@ def _resume_study(
             "best": None if incumbent is None else study.best_value,
             "config": None if incumbent is None else study.best_config,
             "stopped_because": study.stopped_because,
+            **recommended(study),
         }
     if as_json:
         print_json(summary)
@@ -166,6 +168,7 @@ def _resume_study(
     console = stdout()
     console.print(f"{summary['trials']} trials; {summary['stopped_because']}.", markup=False)
     console.print(f"best {number(summary['best'])}: {summary['config']}", markup=False)
+    print_recommended(summary)
 
 
 # Parts ----------------------------------------------------------------------------------

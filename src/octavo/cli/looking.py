@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octavo.cli.console import print_json, stderr, stdout, table_of
+from octavo.cli.console import number, print_json, stderr, stdout, table_of
 from octavo.errors import OctavoError, SettingError
 
-__all__ = ["leaderboard_command", "report_command", "studies_command"]
+if TYPE_CHECKING:
+    from octavo.study import Study
+
+__all__ = [
+    "leaderboard_command",
+    "print_recommended",
+    "recommended",
+    "report_command",
+    "studies_command",
+]
 
 WIDE = 100  # letters per line, from which on more columns are shown
 
@@ -123,3 +133,29 @@ def _summary(folder: Path, root: Path) -> dict[str, Any]:
             "best": objective.value(history.incumbent_cost),
             "changed": float(ends.max()) if len(ends) else study.settings["created"],
         }
+
+
+def recommended(study: Study) -> dict[str, Any]:
+    """For the summary of a study that was declared noisy, what it recommends; else nothing."""
+    if study.problem.repeats == 1 or study.history.incumbent is None:
+        return {}
+    found = study.recommend()
+    return {
+        "recommended": {
+            "index": found.trial.index,
+            "value": found.value,
+            "deviation": found.deviation,
+            "config": dict(found.config),
+        }
+    }
+
+
+def print_recommended(summary: Mapping[str, Any]) -> None:
+    """Its line for people."""
+    found = summary.get("recommended")
+    if found:
+        stdout().print(
+            f"recommended, since it is noisy: trial {found['index']}, about "
+            f"{number(found['value'])} ± {number(found['deviation'])}: {found['config']}",
+            markup=False,
+        )

@@ -26,6 +26,7 @@ from octavo.trial import Proposal, Status, Trial
 
 __all__ = ["Repeats"]
 
+_CONFIGS_PER_SEED = 3  # tried, for each further seed of the incumbent; 1 and 6 did no better
 _SEED_STREAM = 0x5EED  # keeps the paired seeds apart from those of the proposals
 
 
@@ -166,8 +167,8 @@ class _Repeats:
             if challengers:
                 return min(challengers, key=lambda runs: (-len(runs.costs), runs.mean, runs.first))
         # The incumbent must not be proven at length before there is something to prove it
-        # against: it earns one more seed with each further configuration.
-        is_due = is_over or len(champion.seeds) < n_configs
+        # against, or a better one has a long way to go: it earns its seeds one by one.
+        is_due = is_over or len(champion.seeds) < 1 + (n_configs - 1) / _CONFIGS_PER_SEED
         return champion if is_due and any(runs is champion for runs in open_runs) else None
 
     def _champion(self) -> _Runs | None:

@@ -74,7 +74,7 @@ def minimize(
         A budget that trials may spend less of; passed to the objective as `fidelity`.
     repeats
         With how many seeds a configuration must do well before it is trusted; use 3 or
-        more if the objective is noisy.
+        more if the objective is noisy, and `Study.recommend` at the end.
     optimizer
         A name from the catalog, or a recipe such as `RandomForestBO(...)`.
     first
@@ -106,7 +106,7 @@ def minimize(
     Returns
     -------
     Study
-        With `best`, `best_config`, `best_value`, `history`, `why`.
+        With `best`, `best_config`, `best_value`, `recommend()`, `history`, `why`.
 
     Raises
     ------

@@ -34,6 +34,7 @@ from octavo.trial import Origin, Proposal, Status, Trial
 if TYPE_CHECKING:
     from octavo.callbacks import Callback
     from octavo.executors.protocol import Executor
+    from octavo.optimizers.recommendation import Recommendation
     from octavo.problem import TrialLimits
 
 __all__ = ["Study", "open_study"]
@@ -213,6 +214,31 @@ class Study:
         """The incumbent's (mean) first objective, in the user's direction."""
         self.best  # noqa: B018  raises the sentence if there is none
         return self.problem.objectives[0].value(self._history.incumbent_cost)
+
+    def recommend(self) -> Recommendation:
+        """The configuration to use if the objective is noisy: the best by a model, not by luck.
+
+        `best` has the lowest cost that was measured; of many noisy trials that is mostly a lucky
+        one. This weighs each cost against those of similar configurations and of further
+        seeds, see `octavo.optimizers.recommendation`. Without noise it is `best`.
+
+        Returns
+        -------
+        Recommendation
+            With `config`, `trial`, `value` (what it really costs, by the model), `deviation`
+            and `noise`.
+
+        Raises
+        ------
+        StudyError
+            If no trial has succeeded (and met the constraints) yet.
+        """
+        from octavo.optimizers.recommendation import recommend  # SciPy takes its time to load
+
+        found = recommend(self._history)
+        if found is None:
+            self._refuse_best()
+        return found
 
     @property
     def pareto_front(self) -> list[Trial]:

@@ -20,7 +20,13 @@ Floats = NDArray[np.float64]
 
 
 def fit_parameters(
-    layout: Layout, features: Features, y: Floats, start: Parameters, *, n_steps: int = 40
+    layout: Layout,
+    features: Features,
+    y: Floats,
+    start: Parameters,
+    *,
+    n_steps: int = 40,
+    is_exact: bool = False,
 ) -> Parameters:
     """The parameters of the highest posterior density that an ascent from `start` finds.
 
@@ -32,8 +38,12 @@ def fit_parameters(
         Where to begin.
     n_steps
         Most iterations of L-BFGS.
+    is_exact
+        Whether to hold the noise at its lower bound, next to none.
     """
     limits = bounds(layout)
+    if is_exact:
+        limits[-1] = (limits[-1][0], limits[-1][0])
     low, high = np.array(limits).T
     x0 = np.clip(start.packed(), low, high)
 
