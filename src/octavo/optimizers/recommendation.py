@@ -95,7 +95,6 @@ def recommend(history: History) -> Recommendation | None:
     trials = told.extend(list(history))
     found = None
     candidates = _candidates(told)
-    found = None
     if len(candidates):
         seeds = np.array([trial.proposal.seed for trial in trials])
         with one_thread():
