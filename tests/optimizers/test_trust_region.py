@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 
 from octavo.optimizers.gaussian_process import GaussianProcessBO
 from octavo.optimizers.trust_region import Box, side_length
+from octavo.optimizers.turbo import TuRBO
 from octavo.problem import Limits, Problem
 from octavo.spaces import Categorical, Float, Integer, space
 from octavo.testing import live
@@ -65,7 +66,7 @@ def test_a_search_in_a_box_stays_near_its_best() -> None:
         cost = sum((config[f"x{i}"] - 0.3) ** 2 for i in range(8)) + (config["kind"] == "a")
         return Trial(proposal, Status.SUCCESS, (cost,))
 
-    def spread(recipe: GaussianProcessBO) -> tuple[float, float]:
+    def spread(recipe: GaussianProcessBO | TuRBO) -> tuple[float, float]:
         """How far the last proposals lie from the best before them, and the best cost."""
         moments = list(live(recipe.start(problem, seed=1), problem, n=60, respond=respond))
         told = moments[-1].told
@@ -76,6 +77,6 @@ def test_a_search_in_a_box_stays_near_its_best() -> None:
         ]
         return float(np.median(away)), min(trial.costs[0] for trial in told)
 
-    whole, in_box = spread(GaussianProcessBO()), spread(GaussianProcessBO(trust_region_from=5))
+    whole, in_box = spread(GaussianProcessBO()), spread(TuRBO())
     assert in_box[0] < whole[0]
     assert in_box[1] < 0.1

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from octavo.optimizers.sobol import Sobol
     from octavo.optimizers.tpe import TPE
     from octavo.optimizers.tree_search import TreeSearch
+    from octavo.optimizers.turbo import TuRBO
     from octavo.optimizers.warmed import Warmed
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Repeats",
     "Sobol",
     "TreeSearch",
+    "TuRBO",
     "Warmed",
     "recipe",
 ]
@@ -69,6 +71,7 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "sobol": ("octavo.optimizers.sobol", "Sobol"),
         "gaussian-process": ("octavo.optimizers.gaussian_process", "GaussianProcessBO"),
         "sawei": ("octavo.optimizers.sawei", "SAWEI"),
+        "turbo": ("octavo.optimizers.turbo", "TuRBO"),
         "random-forest": ("octavo.optimizers.random_forest", "RandomForestBO"),
         "portfolio": ("octavo.optimizers.portfolio", "Portfolio"),
         "tpe": ("octavo.optimizers.tpe", "TPE"),

@@ -7,8 +7,7 @@ runs through: there is a process for each bound, and one for failure.
 Jones, Schonlau & Welch (1998), J. Global Optimization 13. Ament et al. (2023), Unexpected
 Improvements to Expected Improvement for Bayesian Optimization, NeurIPS. Constraints as in
 Gardner et al. (2014), ICML; beliefs as in Hvarfner et al. (2022), piBO, ICLR; several
-objectives as in Daulton et al. (2021), NeurIPS; trust regions in high dimensions as in Eriksson
-et al. (2019), NeurIPS; pending trials as in Ginsbourger et al. (2010).
+objectives as in Daulton et al. (2021), NeurIPS; pending trials as in Ginsbourger et al. (2010).
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ from octavo.optimizers.settings import IGNORE_BELIEFS, check_at_least
 from octavo.optimizers.targets import places, worst_where_failed
 from octavo.optimizers.threads import one_thread
 from octavo.optimizers.told import Told
-from octavo.optimizers.trust_region import side_length
 from octavo.optimizers.unit_cube import Cube
 from octavo.optimizers.utilities import (
     FrontImprovement,
@@ -85,9 +83,6 @@ class GaussianProcessBO:
     belief_strength
         Weight of beliefs at the first model; it fades with one over the number of trials.
         By default a tenth of `max_trials` (Hvarfner 2022).
-    trust_region_from
-        Number of hyperparameters from which, with one objective, each search stays in a box
-        around the best trial, see `trust_region.py`.
     acquisition
         With one objective: "log-ei" climbs the logarithm of the expected improvement, "ei" that
         itself, which is flat where an improvement is unlikely; it is there to compare with.
@@ -110,13 +105,11 @@ class GaussianProcessBO:
     n_climbs: int = 4
     most_trials: int = 1000
     belief_strength: float | None = None
-    trust_region_from: int = 50
     acquisition: Literal["log-ei", "ei"] = "log-ei"
 
     def __post_init__(self) -> None:
         check_at_least(self, 1, "n_initial", "n_candidates")
         check_at_least(self, 0, "n_climbs")
-        check_at_least(self, 1, "trust_region_from")
         check_at_least(self, 4, "most_trials")
         check_at_least(self, 0, "belief_strength", hint=IGNORE_BELIEFS)
         if self.acquisition not in _IMPROVEMENTS:
@@ -232,7 +225,7 @@ class ProcessModel:
         known = told.points[rows[good]]
         # Of many trials there is less to be gained from one proposal, and each costs more.
         n_random = int(self._recipe.n_candidates * min(1.0, _ALL_CANDIDATES / len(rows)))
-        side = self._side(told)
+        side = self.box_side(told)
         return View(
             scale=quantities[0].name,
             known=known,
@@ -251,13 +244,9 @@ class ProcessModel:
             memory=memory,
         )
 
-    def _side(self, told: Told) -> float | None:
+    def box_side(self, told: Told) -> float | None:
         """How wide the box is to which a search is held; None for the whole space."""
-        d = len(self._problem.space.columns)
-        if d < self._recipe.trust_region_from or self._problem.n_objectives > 1:
-            return None
-        may_be_best = told.is_feasible & (told.fidelity == told.fidelity[told.is_known].max())
-        return side_length(np.where(may_be_best, told.costs[:, 0], np.inf).tolist(), patience=d)
+        return None
 
 
 def _chosen(told: Told, most: int) -> Ints:

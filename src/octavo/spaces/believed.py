@@ -7,7 +7,7 @@ the last data set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from octavo.errors import SpaceError
 from octavo.spaces.beliefs import ASSUMED_SPREAD, LEAST
-from octavo.spaces.protocol import Column, Config, Points, Space
+from octavo.spaces.protocol import Config, Points, Space
+from octavo.spaces.wrapped import Wrapped
 
 __all__ = ["Believed"]
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
-class Believed:
+class Believed(Wrapped):
     """The same space, with a joint belief: good configurations lie near some that are known.
 
     Sampling stays uniform; optimizers may weigh the belief, and begin with the first of the
@@ -68,56 +68,14 @@ class Believed:
                 "configurations good ones may lie, of the unit range. Leave it out for "
                 f"{ASSUMED_SPREAD}."
             )
-        self.space, self.spread = space, float(spread)
+        super().__init__(space)
+        self.spread = float(spread)
         self.good = [space.check(config) for config in good]
         self._centres = space.encode(self.good)
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """See `Space`."""
-        return self.space.columns
-
-    @property
-    def is_finite(self) -> bool:
-        """See `Space`."""
-        return self.space.is_finite
-
-    @property
-    def n_dims(self) -> int:
-        """See `Space`."""
-        return self.space.n_dims
-
-    def from_unit(self, u: Floats) -> tuple[Points, Bools]:
-        """See `Space`."""
-        return self.space.from_unit(u)
-
-    def sample(self, n: int, rng: np.random.Generator) -> Points:
-        """See `Space`."""
-        return self.space.sample(n, rng)
-
-    def mutate(self, points: Points, rng: np.random.Generator) -> Points:
-        """See `Space`."""
-        return self.space.mutate(points, rng)
-
-    def recombine(self, a: Points, b: Points, rng: np.random.Generator) -> Points:
-        """See `Space`."""
-        return self.space.recombine(a, b, rng)
-
-    def encode(self, configs: Sequence[Config]) -> Points:
-        """See `Space`."""
-        return self.space.encode(configs)
-
-    def decode(self, points: Points) -> list[dict[str, Any]]:
-        """See `Space`."""
-        return self.space.decode(points)
 
     def default(self) -> dict[str, Any]:
         """The first of the configurations believed to be good."""
         return dict(self.good[0])
-
-    def grid(self, resolution: int) -> Iterator[dict[str, Any]]:
-        """See `Space`."""
-        return self.space.grid(resolution)
 
     def log_belief(self, points: Points) -> Floats:
         """Shape (n,): log-density of an even mixture around the configurations."""
@@ -135,10 +93,6 @@ class Believed:
         )
         density = np.exp(np.minimum(kernels, 700.0)).mean(axis=1)
         return self.space.log_belief(points) + np.log(np.maximum(density, LEAST))
-
-    def check(self, config: Config) -> dict[str, Any]:
-        """See `Space`."""
-        return self.space.check(config)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able description of the space and the belief."""

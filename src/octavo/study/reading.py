@@ -7,22 +7,41 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from octavo.errors import SettingError
 from octavo.optimizers.protocol import Recipe
 from octavo.problem import Constraint, Limits, Objective, Problem, is_whole, seconds
+from octavo.spaces import Believed, BelievedBy, Config, Space
 
 __all__ = [
+    "Priors",
     "read_constraints",
     "read_folder",
     "read_limits",
     "read_objectives",
+    "read_priors",
     "read_seed",
     "wrapped",
 ]
+
+Priors = Sequence[Mapping[str, Any]] | Callable[[Config], float]
+"""Configurations believed to be good, or how likely each is."""
+
+
+def read_priors(space: Space, priors: Priors | None) -> Space:
+    """The space with the joint belief that somebody has stated, if any.
+
+    Raises
+    ------
+    SpaceError
+        If it is neither a function nor configurations of the space.
+    """
+    if priors is None:
+        return space
+    return BelievedBy(space, priors) if callable(priors) else Believed(space, priors)
 
 
 def read_folder(given: str | Path) -> Path:

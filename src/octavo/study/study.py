@@ -19,13 +19,15 @@ from octavo.optimizers import recipe as as_recipe
 from octavo.optimizers.protocol import Optimizer, Recipe, next_index, trial_seed
 from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole
-from octavo.spaces import Believed, as_space
+from octavo.spaces import as_space
 from octavo.storage import Intervention, Store, create_store, open_store
 from octavo.study.reading import (
+    Priors,
     read_constraints,
     read_folder,
     read_limits,
     read_objectives,
+    read_priors,
     read_seed,
     wrapped,
 )
@@ -61,8 +63,9 @@ class Study:
     optimizer
         A name from the catalog, or a recipe.
     priors
-        Configurations believed to be good: optimizers look near them first, see
-        `octavo.spaces.Believed`. Beliefs about single hyperparameters belong into the space.
+        Configurations believed to be good, or a function that says how likely one is: optimizers
+        look there first, see `octavo.spaces.Believed` and `octavo.spaces.BelievedBy`. Beliefs
+        about single hyperparameters belong into the space.
     first
         Configurations to try before the optimizer's own.
     limits
@@ -94,7 +97,7 @@ class Study:
         repeats: int = 1,
         optimizer: str | Recipe = "auto",
         first: Sequence[Mapping[str, Any]] = (),
-        priors: Sequence[Mapping[str, Any]] | None = None,
+        priors: Priors | None = None,
         limits: Limits | None = None,
         seed: int | None = None,
         storage: str | Path | None = None,
@@ -102,7 +105,7 @@ class Study:
     ) -> None:
         space = as_space(space)
         problem = Problem(
-            space=space if priors is None else Believed(space, priors),
+            space=read_priors(space, priors),
             objectives=read_objectives(objectives),
             constraints=read_constraints(constraints),
             fidelity=fidelity,
