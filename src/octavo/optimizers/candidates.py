@@ -80,9 +80,9 @@ class Search:
 
         Its sides are in the ratio of the length scales; `side` is their geometric mean.
         """
-        if not (self._cube.is_free and self._encoded.is_complete(centre)):
-            return None
         d = len(self._space.columns)
+        if not (d and self._cube.is_free and self._encoded.is_complete(centre)):
+            return None
         columns = self._layout.ordered[self._layout.ordered < d]
         row = self._encoded.matrix(centre)[0, :d]
         return Box.around(row, columns, self._processes.lengths[: len(columns)], side)

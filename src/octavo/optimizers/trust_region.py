@@ -90,7 +90,8 @@ class Box:
             In the unit cube.
         """
         low, high = np.full(len(centre), np.nan), np.full(len(centre), np.nan)
-        ratio = np.clip(lengths / np.exp(np.mean(np.log(lengths))), 0.2, 5.0)
+        middle = np.log(lengths).sum() / max(1, len(lengths))  # there may be choices only
+        ratio = np.clip(lengths / np.exp(middle), 0.2, 5.0)
         low[columns] = np.maximum(0.0, centre[columns] - side / 2.0 * ratio)
         high[columns] = np.minimum(1.0, centre[columns] + side / 2.0 * ratio)
         is_open = np.isnan(centre) & np.isin(np.arange(len(centre)), columns)

@@ -53,6 +53,7 @@ class _InABox(ProcessModel):
     intent = "expected improvement in a trust region"
 
     def box_side(self, told: Told) -> float:
+        """See `ProcessModel`."""
         may_be_best = told.is_feasible & (told.fidelity == told.fidelity[told.is_known].max())
         costs = np.where(may_be_best, told.costs[:, 0], np.inf).tolist()
         return side_length(costs, patience=max(4, len(told.problem.space.columns)))
