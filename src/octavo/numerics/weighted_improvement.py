@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
-from octavo.numerics.acquisition import log_expected_improvement, log_improvement_gradient
+from octavo.numerics.acquisition import log_expected_improvement, log_improvement_with_gradient
 
 __all__ = ["log_weighted_improvement", "log_weighted_improvement_gradient", "summands"]
 
@@ -99,7 +99,7 @@ def log_weighted_improvement_gradient(
         weighted = np.exp(np.log(weight) + log_ndtr(its.z) - its.log_f)
     by_mean = -(weighted - other * its.z * density) / its.std
     by_std = density * (weight + other * (1.0 + np.square(its.z))) / its.std
-    plain = log_improvement_gradient(mean, std, best)
+    _, *plain = log_improvement_with_gradient(mean, std, best)
     return np.where(its.is_least, plain[0], by_mean), np.where(its.is_least, plain[1], by_std)
 
 

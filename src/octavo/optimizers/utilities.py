@@ -16,7 +16,7 @@ from octavo.numerics.acquisition import (
     improvement_gradient,
     log_expected_improvement,
     log_hypervolume_improvement,
-    log_improvement_gradient,
+    log_improvement_with_gradient,
     log_probability_below,
     log_probability_gradient,
 )
@@ -81,12 +81,14 @@ class Improvement:
     def climbed(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats, Floats]:
         """See `Utility`."""
         by_mean, by_deviation = np.zeros_like(mean), np.zeros_like(mean)
+        value = _log_feasible(mean[1:], deviation[1:])
         if self._best is not None:
-            by_mean[0], by_deviation[0] = log_improvement_gradient(
+            gain, by_mean[0], by_deviation[0] = log_improvement_with_gradient(
                 mean[0], deviation[0], self._best
             )
+            value += gain
         _add_feasible_gradient(mean, deviation, by_mean, by_deviation, start=1)
-        return self.log_value(mean, deviation), by_mean, by_deviation
+        return value, by_mean, by_deviation
 
 
 class PlainImprovement:
