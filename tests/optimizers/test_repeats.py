@@ -60,10 +60,10 @@ def test_at_least_half_of_the_evaluations_go_to_new_configurations() -> None:
 
 
 def test_incumbents_that_survive_are_better_than_lucky_ones() -> None:
-    # True cost of the final incumbent, over 30 runs. Without repeats the winner is the
+    # True cost of the final incumbent, over 60 runs. Without repeats the winner is the
     # luckiest of 120 draws with noise as large as the differences.
     survived, lucky = [], []
-    for seed in range(30):
+    for seed in range(60):
         repeated, single = Problem(LINE, repeats=8), Problem(LINE)
         a = History(repeated, told(Repeats(RandomSearch()), repeated, seed)).incumbent
         b = History(single, told(RandomSearch(), single, seed)).incumbent
@@ -71,7 +71,7 @@ def test_incumbents_that_survive_are_better_than_lucky_ones() -> None:
         survived.append(a.config["x"])
         lucky.append(b.config["x"])
     difference = np.array(lucky) - np.array(survived)
-    standard_error = difference.std(ddof=1) / math.sqrt(30)
+    standard_error = difference.std(ddof=1) / math.sqrt(60)
     assert difference.mean() > 2.5 * standard_error
 
 
