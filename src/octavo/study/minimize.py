@@ -39,7 +39,7 @@ def minimize(
     repeats: int = 1,
     optimizer: str | Recipe = "auto",
     first: Sequence[Mapping[str, Any]] = (),
-    priors: Sequence[Mapping[str, Any]] | None = None,
+    priors: Sequence[Mapping[str, Any]] | Callable[[dict[str, Any]], float] | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     trial_time: str | float | None = None,
@@ -80,7 +80,8 @@ def minimize(
     first
         Configurations to try before the optimizer's own.
     priors
-        Configurations believed to be good: optimizers look near them first, see
+        Configurations believed to be good, or a function from a configuration to how probable
+        it is that it is (a density up to a factor): optimizers look there first, see
         `octavo.spaces.Believed`. Beliefs about single hyperparameters belong into the space.
     workers
         Trials run in so many processes of their own; None runs them in this process,
