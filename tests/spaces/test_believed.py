@@ -1,8 +1,12 @@
+import json
+import math
+import time
+
 import numpy as np
 import pytest
 
 import octavo
-from octavo.errors import SpaceError
+from octavo.errors import SettingError, SpaceError
 from octavo.spaces import Believed, Categorical, Float, Grammar, Integer, from_json, space
 
 INNER = space(
@@ -61,6 +65,12 @@ def test_trees_can_be_believed_in() -> None:
     [
         ([], 0.2, "at least one"),
         ({"x": 0.5}, 0.2, "Give a list"),
+        (lambda config: 1.0, 0.2, "is a function, which says that itself"),
+        (lambda config: math.nan, None, "is nan at {'kind'"),
+        (lambda config: -0.5 if config["kind"] == "net" else 1, None, r"is -0.5 at {'kind': 'net'"),
+        (lambda config: math.inf, None, "is inf at"),
+        (lambda config: "much", None, "is 'much' at"),
+        (lambda config: config["rate"], None, r"failed at .* with KeyError: 'rate'.*config.get"),
         ([{"x": 7.0, "kind": "net", "rate": 0.1}], 0.2, "x"),
         (GOOD, 0, "spread=0 must be a number between 0 and 1"),
         (GOOD, "wide", "spread='wide'"),
@@ -84,3 +94,118 @@ def test_a_study_begins_near_its_priors_and_keeps_them(tmp_path) -> None:
     study.close()
     with octavo.open_study(tmp_path / "run") as again:
         assert again.problem.space == Believed(INNER, [GOOD[0]])
+
+
+# Functions -----------------------------------------------------------------------------
+
+
+def near_the_diagonal(config) -> float:
+    return math.exp(-0.5 * ((config["x"] - config["y"]) / 0.1) ** 2)
+
+
+SQUARE = space(x=Float(0, 1), y=Float(0, 1))
+
+
+def test_a_function_is_a_density_up_to_a_factor() -> None:
+    one, other = (
+        Believed(SQUARE, lambda config, by=by: by * near_the_diagonal(config))
+        for by in (1.0, 1e-30)
+    )
+    points = SQUARE.sample(20_000, np.random.default_rng(0))
+    assert np.allclose(one.log_belief(points), other.log_belief(points))
+    density = np.exp(one.log_belief(points))
+    assert density.mean() == pytest.approx(1.0, abs=0.3)  # by 256 draws
+    on, off = one.log_belief(SQUARE.encode([{"x": 0.7, "y": 0.7}, {"x": 0.7, "y": 0.6}]))
+    assert on - off == pytest.approx(0.5)
+    assert abs(one.default()["x"] - one.default()["y"]) < 0.1
+
+
+def test_what_is_believed_impossible_stays_reachable() -> None:
+    believed = Believed(SQUARE, lambda config: config["x"] > 0.5)
+    low, high = believed.log_belief(SQUARE.encode([{"x": 0.1, "y": 0.5}, {"x": 0.9, "y": 0.5}]))
+    assert math.isfinite(low) and low < -20 and high == pytest.approx(math.log(2), abs=0.2)
+    nowhere = Believed(SQUARE, lambda config: 0.0)
+    assert np.isfinite(nowhere.log_belief(SQUARE.encode([{"x": 0.1, "y": 0.5}]))).all()
+
+
+def test_beliefs_of_the_space_and_a_function_count_together() -> None:
+    inner = space(x=Float(0, 1, prior=0.9), y=Float(0, 1))
+    points = inner.encode([{"x": 0.9, "y": 0.9}, {"x": 0.1, "y": 0.1}])
+    both = Believed(inner, near_the_diagonal).log_belief(points)
+    assert both[0] - both[1] == pytest.approx(np.diff(inner.log_belief(points)[::-1])[0])
+
+
+def test_a_function_is_asked_once_about_each_configuration() -> None:
+    asked = []
+
+    def weigh(config) -> float:
+        asked.append(tuple(config.values()))
+        return 1.0
+
+    believed = Believed(SQUARE, weigh)
+    points = SQUARE.sample(100, np.random.default_rng(1))
+    for _ in range(3):
+        believed.log_belief(points)
+    assert len(asked) == len(set(asked)) <= 357
+    began = time.process_time()
+    believed.log_belief(SQUARE.sample(5000, np.random.default_rng(2)))
+    assert time.process_time() - began < 1.0  # about 0.05 s
+
+
+def test_only_the_name_of_a_function_is_stored() -> None:
+    believed = Believed(SQUARE, near_the_diagonal)
+    stored = json.loads(json.dumps(believed.to_json()))
+    assert stored["function"] == f"{__name__}:near_the_diagonal"
+    back = from_json(stored)
+    assert back.forgotten == stored["function"] and believed.forgotten is None
+    assert back.to_json() == stored and back.default() == SQUARE.default()
+    with pytest.warns(UserWarning, match=r"without the belief '.*near_the_diagonal'.*priors="):
+        assert not back.log_belief(SQUARE.sample(5, np.random.default_rng(0))).any()
+
+
+def test_a_study_looks_where_a_function_says_and_is_given_it_again(tmp_path) -> None:
+    def cost(config) -> float:
+        return (config["x"] - 0.8) ** 2 + (config["y"] - 0.8) ** 2
+
+    def make(**more):
+        return octavo.Study(SQUARE, priors=near_the_diagonal, seed=0, **more)
+
+    whole = make()
+    for _ in range(14):
+        trial = whole.ask()
+        whole.tell(trial, cost(trial.config))
+    near = [abs(t.config["x"] - t.config["y"]) < 0.2 for t in whole.history]
+    assert sum(near) >= 10  # by chance, a third
+    with make(storage=tmp_path / "run") as study:
+        for _ in range(7):
+            trial = study.ask()
+            study.tell(trial, cost(trial.config))
+    with octavo.open_study(tmp_path / "run", priors=near_the_diagonal) as study:
+        for _ in range(7):
+            trial = study.ask()
+            study.tell(trial, cost(trial.config))
+        assert [t.config for t in study.history] == [t.config for t in whole.history]
+    with (
+        octavo.open_study(tmp_path / "run") as study,
+        pytest.warns(UserWarning, match="without the belief"),
+    ):
+        study.ask()
+    with pytest.raises(SettingError, match="Pass that function"):
+        octavo.open_study(tmp_path / "run", priors=[{"x": 0.5, "y": 0.5}])
+    octavo.Study(SQUARE, seed=0, storage=tmp_path / "plain").close()
+    with pytest.raises(SettingError, match="not made with a function"):
+        octavo.open_study(tmp_path / "plain", priors=near_the_diagonal)
+
+
+def test_workers_run_with_a_function_as_belief(tmp_path) -> None:
+    study = octavo.minimize(
+        near_the_diagonal,
+        SQUARE,
+        priors=lambda config: config["x"],
+        max_trials=4,
+        workers=2,
+        seed=0,
+        storage=tmp_path / "run",
+    )
+    assert len(study.history) == 4 and study.history.succeeded.all()
+    study.close()

@@ -1,7 +1,7 @@
-"""What a model-based optimizer tries before it has a model.
+"""What an optimizer tries before it has a model, or a population.
 
 First the default configuration, where beliefs are most probable; then points that fill the
-space evenly, or, with beliefs, draws weighted by them (Hvarfner 2022, section 4.1).
+space evenly, or, with beliefs, draws from them (Hvarfner 2022, section 4.1).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from octavo.optimizers.believed_draws import BelievedDraws
 from octavo.optimizers.sobol import SobolPoints
 from octavo.optimizers.told import Seen
 from octavo.optimizers.unseen import Unseen
@@ -18,7 +19,6 @@ from octavo.spaces.protocol import Points, Space
 
 __all__ = ["InitialDesign", "design_size", "has_conditions"]
 
-_CANDIDATES_PER_DRAW = 64
 _LOOKED_AT = 256  # configurations, to find out whether there are conditions
 
 
@@ -66,10 +66,15 @@ class InitialDesign:
         What is asked.
     seed
         Of the optimizer.
+    belief_share
+        How much of it follows beliefs, where the space has any. A model sees where they are
+        wrong; a population that lies where they are is better spread over the rest as well.
     """
 
-    def __init__(self, problem: Problem, seed: int) -> None:
+    def __init__(self, problem: Problem, seed: int, belief_share: float = 1.0) -> None:
         self._space = problem.space
+        self._belief_share = belief_share
+        self._believed = BelievedDraws(problem.space)
         self._sobol = SobolPoints(problem.space.n_dims, seed)
         self._default = problem.space.encode([problem.space.default()])
 
@@ -82,7 +87,7 @@ class InitialDesign:
         """
         if seen.first_unseen(self._default) is not None:
             return self._default, "default configuration"
-        believed = self._draw_by_belief(seen, rng)
+        believed = self._believed.draw(seen, rng, self._belief_share)
         if believed is not None:
             return believed, "initial design by belief"
         u = self._sobol.at(index)
@@ -91,15 +96,3 @@ class InitialDesign:
             if seen.first_unseen(points) is not None:
                 return points, "initial design"
         return unseen.draw(seen, rng), "initial design at random"
-
-    def _draw_by_belief(self, seen: Seen, rng: np.random.Generator) -> Points | None:
-        points = self._space.sample(_CANDIDATES_PER_DRAW, rng)
-        belief = self._space.log_belief(points)
-        if not belief.any():
-            return None
-        # Gumbel noise turns "the largest" into a draw with probability proportional to
-        # exp(belief): resampling a uniform sample by its weights.
-        order = np.argsort(-(belief + rng.gumbel(size=len(belief))))
-        ranked = points[order]
-        row = seen.first_unseen(ranked)
-        return None if row is None else ranked[row : row + 1]

@@ -35,7 +35,9 @@ from numpy.typing import NDArray
 
 from octavo.errors import SettingError
 from octavo.numerics.scalarization import chebyshev, random_weights, unit_costs
+from octavo.optimizers.believed_draws import BELIEF_SHARE, BelievedDraws
 from octavo.optimizers.choice_policy import ChoicePolicy
+from octavo.optimizers.initial_design import design_size
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import check_share
@@ -55,6 +57,7 @@ _WINDOW = 50  # trials among which a new one is ranked
 _STEEPNESS = 3  # of rewards over ranks: what counts is the best trial, not the mean one
 _BASELINE_DECAY = 0.95
 _LEAST_WEIGHT, _MOST_WEIGHT = 0.5, 2.0
+_MOST_LOG_BELIEF = 50.0
 _DRAWS = 24  # until one is new, hotter and hotter
 
 
@@ -114,6 +117,8 @@ class _PolicyGradient:
         self._unseen = Unseen(problem.space)
         self.policy = ChoicePolicy(problem.space)
         self._rewards = _Rewards(problem, seed)
+        self._believed = BelievedDraws(problem.space)
+        self._n_initial = design_size(problem)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         told = self._told
@@ -143,15 +148,22 @@ class _PolicyGradient:
         index = self._told.next_index(pending)
         rng = proposal_rng(self._seed, index)
         seen = self._told.seen(pending)
-        point, intent = None, "interleaved random draw"
-        if rng.random() >= self._recipe.random_share:
+        share = self._recipe.random_share
+        by_belief = self._belief_share(index)
+        lot = rng.random()
+        point, intent = None, ""
+        if lot < by_belief:
+            point, intent = self._believed.draw(seen, rng), "draw by belief"
+        elif lot >= by_belief + (1 - by_belief) * share:
             point, intent = self._draw(seen, rng), "drawn from the policy"
         if point is None:
-            point = self._unseen.draw(seen, rng)
+            point, intent = self._unseen.draw(seen, rng), "interleaved random draw"
         if point is None:
             return None
-        share = self._recipe.random_share
         density = (1 - share) * math.exp(float(self.policy.log_density(point)[0])) + share
+        if by_belief:
+            believed = min(float(self._problem.space.log_belief(point)[0]), _MOST_LOG_BELIEF)
+            density = (1 - by_belief) * density + by_belief * math.exp(believed)
         return new_proposal(
             self._problem,
             self._seed,
@@ -161,6 +173,11 @@ class _PolicyGradient:
             intent=intent,
             data={_DENSITY: math.log(density)},
         )
+
+    def _belief_share(self, index: int) -> float:
+        """The chance that a proposal is drawn from beliefs, until the policy has learned some."""
+        is_early = self._believed.has_any and index < self._n_initial
+        return BELIEF_SHARE if is_early else 0.0
 
     def _draw(self, seen: Seen, rng: np.random.Generator) -> Points | None:
         """A new configuration from the policy, flattened more and more until one is new."""

@@ -1,4 +1,6 @@
-"""Random search: every configuration drawn uniformly, whatever came before.
+"""Random search: every configuration drawn at random, whatever came before.
+
+Uniformly, or, where the space has beliefs, half of the time from them.
 
 Bergstra & Bengio (2012), Random search for hyper-parameter optimization, JMLR 13.
 """
@@ -8,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from octavo.optimizers.believed_draws import BELIEF_SHARE, BelievedDraws
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
+from octavo.optimizers.settings import check_share
 from octavo.optimizers.told import Told
 from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
@@ -20,7 +24,17 @@ __all__ = ["RandomSearch"]
 
 @dataclass(frozen=True)
 class RandomSearch:
-    """Random search; has no settings.
+    """Random search.
+
+    Parameters
+    ----------
+    belief_share
+        Share of the draws that follow beliefs, where the space has any; 0 for uniform draws.
+
+    Raises
+    ------
+    SettingError
+        If it is not a share.
 
     Examples
     --------
@@ -30,16 +44,22 @@ class RandomSearch:
     [0, 1]
     """
 
+    belief_share: float = BELIEF_SHARE
+
+    def __post_init__(self) -> None:
+        check_share(self, "belief_share", meaning="the share of draws that follow beliefs")
+
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""
-        return _RandomSearch(problem, seed)
+        return _RandomSearch(problem, seed, self)
 
 
 class _RandomSearch:
-    def __init__(self, problem: Problem, seed: int) -> None:
-        self._problem, self._seed = problem, seed
+    def __init__(self, problem: Problem, seed: int, recipe: RandomSearch) -> None:
+        self._problem, self._seed, self._recipe = problem, seed, recipe
         self._told = Told(problem)
         self._unseen = Unseen(problem.space)
+        self._believed = BelievedDraws(problem.space)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self._told.extend(trials)
@@ -50,10 +70,11 @@ class _RandomSearch:
     def _propose(self, pending: list[Proposal]) -> Proposal | None:
         index = self._told.next_index(pending)
         rng = proposal_rng(self._seed, index)
-        point = self._unseen.draw(self._told.seen(pending), rng)
+        seen = self._told.seen(pending)
+        point, intent = self._believed.draw(seen, rng, self._recipe.belief_share), "draw by belief"
+        if point is None:
+            point, intent = self._unseen.draw(seen, rng), "uniform draw"
         if point is None:
             return None
         config = self._problem.space.decode(point)[0]
-        return new_proposal(
-            self._problem, self._seed, index, config, by="random", intent="uniform draw"
-        )
+        return new_proposal(self._problem, self._seed, index, config, by="random", intent=intent)

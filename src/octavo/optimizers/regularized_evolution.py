@@ -3,7 +3,7 @@
 Real, Aggarwal, Huang & Le (2019), Regularized evolution for image classifier architecture
 search, AAAI. Ageing keeps a lucky evaluation from ruling for ever. It is asynchronous by
 nature: a child needs no more than the trials that happen to be completed, and replay needs
-no more than their order.
+no more than their order. Half of the first generation is drawn from beliefs, if there are any.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
+from octavo.optimizers.believed_draws import BELIEF_SHARE, BelievedDraws
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.targets import single_costs
@@ -74,6 +75,7 @@ class _RegularizedEvolution:
         self._problem, self._seed, self._recipe = problem, seed, recipe
         self._told = Told(problem)
         self._unseen = Unseen(problem.space)
+        self._believed = BelievedDraws(problem.space)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self._told.extend(trials)
@@ -93,6 +95,8 @@ class _RegularizedEvolution:
             parent = self._win(alive, rng)
             point, intent = self._child(told.points[[parent]], seen, rng), "mutation"
             parents = (int(told.index[parent]),)
+        else:
+            point = self._believed.draw(seen, rng, BELIEF_SHARE)
         if point is None:
             if parents:
                 parents, intent = (), "no new neighbour, uniform draw"

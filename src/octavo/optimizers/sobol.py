@@ -2,7 +2,8 @@
 
 Sobol (1967), On the distribution of points in a cube and the approximate evaluation of
 integrals; Owen (1998), Scrambling Sobol and Niederreiter-Xing points, J. Complexity 14.
-Proposal number i is point number i of the sequence, so a replay is exact.
+Proposal number i is point number i of the sequence, so a replay is exact. Where the space has
+beliefs, every second proposal is a draw from them, and the others go through the sequence.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.optimizers.believed_draws import BelievedDraws
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.told import Told
@@ -54,6 +56,7 @@ class _Sobol:
         self._told = Told(problem)
         self._unseen = Unseen(problem.space)
         self._points = SobolPoints(problem.space.n_dims, seed)
+        self._believed = BelievedDraws(problem.space)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self._told.extend(trials)
@@ -63,13 +66,19 @@ class _Sobol:
 
     def _propose(self, pending: list[Proposal]) -> Proposal | None:
         space, index = self._problem.space, self._told.next_index(pending)
-        seen = self._told.seen(pending)
-        u = self._points.at(index)
+        seen, rng = self._told.seen(pending), proposal_rng(self._seed, index)
+        number = index
+        if self._believed.has_any:
+            number, is_by_belief = divmod(index, 2)
+            drawn = self._believed.draw(seen, rng) if is_by_belief else None
+            if drawn is not None:
+                return self._proposal(index, space.decode(drawn)[0], "draw by belief")
+        u = self._points.at(number)
         if u is not None:
             points, _ = space.from_unit(u[None, :])
             if seen.first_unseen(points) is not None:
-                return self._proposal(index, space.decode(points)[0], f"point {index}")
-        drawn = self._unseen.draw(seen, proposal_rng(self._seed, index))
+                return self._proposal(index, space.decode(points)[0], f"point {number}")
+        drawn = self._unseen.draw(seen, rng)
         if drawn is None:
             return None
         return self._proposal(index, space.decode(drawn)[0], "uniform draw")

@@ -7,7 +7,6 @@ from typing import Any
 
 from octavo.errors import SpaceError, closest
 from octavo.spaces.believed import Believed
-from octavo.spaces.believed_by import BelievedBy
 from octavo.spaces.clauses import any_of, at_least, at_most, greater_than, less_than, other_than
 from octavo.spaces.configspace import HyperparameterSpace
 from octavo.spaces.grammar import Grammar
@@ -25,7 +24,6 @@ from octavo.spaces.protocol import Column, Config, Points, Space
 
 __all__ = [
     "Believed",
-    "BelievedBy",
     "Categorical",
     "Column",
     "Config",
@@ -72,7 +70,6 @@ def from_json(data: Mapping[str, Any]) -> Space:
         "grammar": Grammar,
         "product": Product,
         "believed": Believed,
-        "believed-by": BelievedBy,
     }
     kind = data.get("kind")
     if kind is None and "hyperparameters" in data:  # as ConfigSpace itself writes it

@@ -12,7 +12,7 @@ from octavo.problem import Constraint, Fidelity, Objective, TrialLimits, megabyt
 from octavo.spaces import as_space
 from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.loop import run_study
-from octavo.study.reading import Priors, read_limits
+from octavo.study.reading import read_limits
 from octavo.study.study import Study
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def minimize(
     repeats: int = 1,
     optimizer: str | Recipe = "auto",
     first: Sequence[Mapping[str, Any]] = (),
-    priors: Priors | None = None,
+    priors: Sequence[Mapping[str, Any]] | Callable[[dict[str, Any]], float] | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     trial_time: str | float | None = None,
@@ -80,9 +80,9 @@ def minimize(
     first
         Configurations to try before the optimizer's own.
     priors
-        Configurations believed to be good, or a function that says how likely one is: optimizers
-        look there first, see `octavo.spaces.Believed` and `octavo.spaces.BelievedBy`. Beliefs
-        about single hyperparameters belong into the space.
+        Configurations believed to be good, or a function from a configuration to how probable
+        it is that it is (a density up to a factor): optimizers look there first, see
+        `octavo.spaces.Believed`. Beliefs about single hyperparameters belong into the space.
     workers
         Trials run in so many processes of their own; None runs them in this process,
         unless a limit on trials needs a process.

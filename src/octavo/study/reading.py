@@ -8,40 +8,24 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from octavo.errors import SettingError
 from octavo.optimizers.protocol import Recipe
 from octavo.problem import Constraint, Limits, Objective, Problem, is_whole, seconds
-from octavo.spaces import Believed, BelievedBy, Config, Space
+from octavo.spaces import Believed
 
 __all__ = [
-    "Priors",
     "read_constraints",
     "read_folder",
     "read_limits",
     "read_objectives",
-    "read_priors",
     "read_seed",
+    "with_belief",
     "wrapped",
 ]
-
-Priors = Sequence[Mapping[str, Any]] | Callable[[Config], float]
-"""Configurations believed to be good, or how likely each is."""
-
-
-def read_priors(space: Space, priors: Priors | None) -> Space:
-    """The space with the joint belief that somebody has stated, if any.
-
-    Raises
-    ------
-    SpaceError
-        If it is neither a function nor configurations of the space.
-    """
-    if priors is None:
-        return space
-    return BelievedBy(space, priors) if callable(priors) else Believed(space, priors)
 
 
 def read_folder(given: str | Path) -> Path:
@@ -101,6 +85,22 @@ def read_constraints(
             )
         made.append(Constraint(name, low=bounds[0], high=bounds[1]))
     return tuple(made)
+
+
+def with_belief(problem: Problem, priors: Callable[[dict[str, Any]], float]) -> Problem:
+    """A stored problem, with the function that is believed in."""
+    space = problem.space
+    if not isinstance(space, Believed) or space.forgotten is None:
+        raise SettingError(
+            f"priors={priors!r} are given to a study that was not made with a function as its "
+            "priors; whatever else it was told to believe is stored with it. Leave them out."
+        )
+    if not callable(priors):
+        raise SettingError(
+            f"priors={priors!r} is of type {type(priors).__name__}, but this study was made with "
+            f"the function {space.forgotten!r} as its priors. Pass that function."
+        )
+    return replace(problem, space=Believed(space.space, priors))
 
 
 def wrapped(recipe: Recipe, problem: Problem, first: Sequence[Mapping[str, Any]]) -> Recipe:

@@ -19,16 +19,15 @@ from octavo.optimizers import recipe as as_recipe
 from octavo.optimizers.protocol import Optimizer, Recipe, next_index, trial_seed
 from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole
-from octavo.spaces import as_space
+from octavo.spaces import Believed, as_space
 from octavo.storage import Intervention, Store, create_store, open_store
 from octavo.study.reading import (
-    Priors,
     read_constraints,
     read_folder,
     read_limits,
     read_objectives,
-    read_priors,
     read_seed,
+    with_belief,
     wrapped,
 )
 from octavo.trial import Origin, Proposal, Status, Trial
@@ -63,8 +62,8 @@ class Study:
     optimizer
         A name from the catalog, or a recipe.
     priors
-        Configurations believed to be good, or a function that says how likely one is: optimizers
-        look there first, see `octavo.spaces.Believed` and `octavo.spaces.BelievedBy`. Beliefs
+        Configurations believed to be good, or a function from a configuration to how probable
+        it is that it is: optimizers look there first, see `octavo.spaces.Believed`. Beliefs
         about single hyperparameters belong into the space.
     first
         Configurations to try before the optimizer's own.
@@ -97,7 +96,7 @@ class Study:
         repeats: int = 1,
         optimizer: str | Recipe = "auto",
         first: Sequence[Mapping[str, Any]] = (),
-        priors: Priors | None = None,
+        priors: Sequence[Mapping[str, Any]] | Callable[[dict[str, Any]], float] | None = None,
         limits: Limits | None = None,
         seed: int | None = None,
         storage: str | Path | None = None,
@@ -105,7 +104,7 @@ class Study:
     ) -> None:
         space = as_space(space)
         problem = Problem(
-            space=read_priors(space, priors),
+            space=space if priors is None else Believed(space, priors),
             objectives=read_objectives(objectives),
             constraints=read_constraints(constraints),
             fidelity=fidelity,
@@ -129,7 +128,7 @@ class Study:
         self._attach(store)
 
     @classmethod
-    def _open(cls, store: Store) -> Study:
+    def _open(cls, store: Store, priors: Callable[[dict[str, Any]], float] | None) -> Study:
         study = cls.__new__(cls)
         if not store.problems():
             folder = store.folder
@@ -138,13 +137,17 @@ class Study:
                 f"the study in {folder} has no problem yet: it is being started at this moment, "
                 "or starting it was interrupted. Try again, or start it again in this folder."
             )
-        study._attach(store)
+        study._attach(store, priors)
         return study
 
-    def _attach(self, store: Store) -> None:
+    def _attach(
+        self, store: Store, priors: Callable[[dict[str, Any]], float] | None = None
+    ) -> None:
         self._store = store
         self._settings = store.settings()
         self._revision, _, self.problem = store.problems()[-1]
+        if priors is not None:
+            self.problem = with_belief(self.problem, priors)
         self.seed: int = self._settings["seed"]
         self.recipe: Recipe = recipe_from_json(self._settings["recipe"])
         self.stopped_because: str = self._settings.get("stopped_because", "")
@@ -564,7 +567,12 @@ class Study:
         return f"<Study {self.name!r}: {done} trials{found}>"
 
 
-def open_study(folder: str | Path, *, write: bool = True) -> Study:
+def open_study(
+    folder: str | Path,
+    *,
+    write: bool = True,
+    priors: Callable[[dict[str, Any]], float] | None = None,
+) -> Study:
     """Open a study that lies in a folder.
 
     Parameters
@@ -573,12 +581,22 @@ def open_study(folder: str | Path, *, write: bool = True) -> Study:
         As given as `storage` when it was made.
     write
         False only looks: it needs no lock and works while another process runs the study.
+    priors
+        The function that the study was made with as its `priors`, if it was one: functions are
+        not stored. Without it the search goes on without the belief, and says so.
 
     Raises
     ------
+    SettingError
+        If there are priors for a study that was not made with a function.
     StorageError
         If there is no study, or it cannot be read.
     StudyLockedError
         If another process is writing to it.
     """
-    return Study._open(open_store(read_folder(folder), write=write))
+    store = open_store(read_folder(folder), write=write)
+    try:
+        return Study._open(store, priors)
+    except BaseException:
+        store.close()
+        raise
