@@ -1,6 +1,6 @@
 """Noise: the true regret of the configuration that a system reports, on the noisy tables.
 
-    S=octavo:auto@5,octavo:auto,octavo:auto@5:best,octavo:auto@1:best,optuna:tpe,optuna:gp
+    S=octavo:auto@5,octavo:auto@1,octavo:auto@5:best,octavo:auto@1:best,optuna:tpe,optuna:gp
     python benchmarks/hpo/noise.py --systems $S
     python benchmarks/hpo/noise.py --show
 

@@ -130,7 +130,7 @@ def recipe(name_or_recipe: str | Recipe) -> Recipe:
     Examples
     --------
     >>> recipe("random")
-    RandomSearch()
+    RandomSearch(belief_share=0.5)
     """
     if isinstance(name_or_recipe, str):
         if name_or_recipe not in WHERE:

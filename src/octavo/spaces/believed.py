@@ -40,8 +40,8 @@ class Believed:
         Configurations of it near which good ones lie, the best first; at least one. Or a
         function from a configuration (a dict of the active hyperparameters) to how probable
         it is that it is good: a density, up to a factor, so at least 0, and twice as much
-        for what is twice as probable. It is called 256 times at once, and then about 1,000
-        times for each proposal of a model, so it should take microseconds. A stored study
+        for what is twice as probable. It is called 257 times at once, and then some hundred
+        times for each proposal, so it should take microseconds. A stored study
         keeps its name alone: give it again, `open_study(folder, priors=function)`.
     spread
         How far from the configurations good ones may lie: standard deviation of the unit
