@@ -118,7 +118,8 @@ def test_belief_leads_at_first_and_evidence_later(recipe) -> None:
     def far(problem, proposal) -> Trial:  # the belief, 0.1, is wrong: the optimum is at 0.8
         return Trial(proposal, Status.SUCCESS, (abs(proposal.config["x"] - 0.8),))
 
-    believed = Problem(space(x=Float(0, 1, prior=0.1), y=Float(0, 1)), limits=Limits(max_trials=60))
+    where = space(x=Float(0, 1, prior=(0.1, 0.15)), y=Float(0, 1))
+    believed = Problem(where, limits=Limits(max_trials=60))
     told = run(recipe, believed, n=60, respond=far)
     assert told[0].config["x"] == pytest.approx(0.1, abs=0.02)
     start = [trial.config["x"] for trial in told[:8]]
