@@ -31,6 +31,7 @@ Floats = NDArray[np.float64]
 # At an already evaluated point the deviation may be 0 and the gain is certain. The floor
 # keeps z finite there, and is far below any noise because costs are standardized.
 _LEAST_STD = 1e-12
+_MOST_LOG_RATIO = 80.0  # reached only where z has so many digits that differences have none
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _LOG_SQRT_HALF_PI = 0.5 * np.log(0.5 * np.pi)
 # Beyond this z three terms of the asymptotic series are exact to rounding error. Ament
@@ -160,8 +161,9 @@ def log_improvement_with_gradient(
     z = (best - mean) / std
     log_h = _log_h(z)
     # EI = std h(z) with h' = Phi, and h - z Phi = phi: both ratios stay exact in the tail.
-    by_mean = -np.exp(log_ndtr(z) - log_h) / std
-    by_std = np.exp(-0.5 * np.square(z) - _LOG_SQRT_2PI - log_h) / std
+    by_mean = -np.exp(np.minimum(log_ndtr(z) - log_h, _MOST_LOG_RATIO)) / std
+    log_ratio = -0.5 * np.square(z) - _LOG_SQRT_2PI - log_h
+    by_std = np.exp(np.minimum(log_ratio, _MOST_LOG_RATIO)) / std
     return log_h + np.log(std), by_mean, by_std
 
 

@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 _LEAST_STD = 1e-12  # as in `acquisition.py`
 _LEAST_SHARE = 1e-6
+_MOST_LOG_RATIO = 80.0  # reached only where z has so many digits that differences have none
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 
@@ -94,9 +95,10 @@ def log_weighted_improvement_gradient(
     # WEI = s f(z), f = weight h + other phi with h = phi + z Phi, so f' = weight Phi - other z phi
     # and f - z f' = phi (weight + other (1 + z^2)).
     other = 1.0 - 2.0 * weight
-    density = np.exp(its.log_density - its.log_f)
+    density = np.exp(np.minimum(its.log_density - its.log_f, _MOST_LOG_RATIO))
     with np.errstate(divide="ignore"):  # a weight of 0 takes its summand out
-        weighted = np.exp(np.log(weight) + log_ndtr(its.z) - its.log_f)
+        log_ratio = np.log(weight) + log_ndtr(its.z) - its.log_f
+    weighted = np.exp(np.minimum(log_ratio, _MOST_LOG_RATIO))
     by_mean = -(weighted - other * its.z * density) / its.std
     by_std = density * (weight + other * (1.0 + np.square(its.z))) / its.std
     _, *plain = log_improvement_with_gradient(mean, std, best)
