@@ -325,8 +325,9 @@ def test_a_keepers_death_is_one_crashed_trial(outcome_of: Any) -> None:
 
 
 def test_a_keepers_death_may_stay_unseen_for_a_while(executor: ProcessExecutor, run: Any) -> None:
-    # As when the study is busy: the pool meanwhile tries to replace the keeper. That nobody
-    # raises in a thread is what pytest's settings see to.
+    # As when the study is busy: the pool, which looks ten times a second, meanwhile tries to
+    # replace the keeper. That no thread dies of it is what pytest's settings see to; nothing
+    # tells when the pool has looked, so the test gives it time.
     executor.submit(Proposal(0, {"do": "kills_its_keeper"}))
     time.sleep(2.0)
     (event,) = executor.wait(10.0)

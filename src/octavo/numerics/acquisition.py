@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, ndtr
 
 __all__ = [
+    "LEAST_STD",
+    "LOG_SQRT_2PI",
+    "MOST_LOG_RATIO",
     "expected_improvement",
     "improvement_gradient",
     "log_expected_improvement",
@@ -30,9 +33,9 @@ Floats = NDArray[np.float64]
 
 # At an already evaluated point the deviation may be 0 and the gain is certain. The floor
 # keeps z finite there, and is far below any noise because costs are standardized.
-_LEAST_STD = 1e-12
-_MOST_LOG_RATIO = 80.0  # reached only where z has so many digits that differences have none
-_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+LEAST_STD = 1e-12
+MOST_LOG_RATIO = 80.0  # reached only where z has so many digits that differences have none
+LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _LOG_SQRT_HALF_PI = 0.5 * np.log(0.5 * np.pi)
 # Beyond this z three terms of the asymptotic series are exact to rounding error. Ament
 # changes over at -1/sqrt(eps) to one term; until there, 1 - ratio loses digits.
@@ -68,8 +71,8 @@ def expected_improvement(mean: Floats, std: Floats, best: float) -> Floats:
     """
     _check(std)
     gain = best - mean
-    z = gain / np.maximum(std, _LEAST_STD)
-    density = np.exp(-0.5 * np.square(np.clip(z, -40.0, 40.0)) - _LOG_SQRT_2PI)
+    z = gain / np.maximum(std, LEAST_STD)
+    density = np.exp(-0.5 * np.square(np.clip(z, -40.0, 40.0)) - LOG_SQRT_2PI)
     return np.asarray(np.maximum(gain * ndtr(z) + std * density, 0.0))
 
 
@@ -94,8 +97,8 @@ def improvement_gradient(mean: Floats, std: Floats, best: float) -> tuple[Floats
     (array([-0.5]), array([0.3989]))
     """
     _check(std)
-    z = (best - mean) / np.maximum(std, _LEAST_STD)
-    return -ndtr(z), np.exp(-0.5 * np.square(z) - _LOG_SQRT_2PI)
+    z = (best - mean) / np.maximum(std, LEAST_STD)
+    return -ndtr(z), np.exp(-0.5 * np.square(z) - LOG_SQRT_2PI)
 
 
 def log_expected_improvement(mean: Floats, std: Floats, best: float) -> Floats:
@@ -127,7 +130,7 @@ def log_expected_improvement(mean: Floats, std: Floats, best: float) -> Floats:
     array([-9.20000e-01, -1.25874e+03, -5.00000e+11])
     """
     _check(std)
-    std = np.maximum(std, _LEAST_STD)
+    std = np.maximum(std, LEAST_STD)
     return np.asarray(_log_h((best - mean) / std) + np.log(std))
 
 
@@ -157,13 +160,13 @@ def log_improvement_with_gradient(
     [-0.9189, -1.2533, 1.0]
     """
     _check(std)
-    std = np.maximum(std, _LEAST_STD)
+    std = np.maximum(std, LEAST_STD)
     z = (best - mean) / std
     log_h = _log_h(z)
     # EI = std h(z) with h' = Phi, and h - z Phi = phi: both ratios stay exact in the tail.
-    by_mean = -np.exp(np.minimum(log_ndtr(z) - log_h, _MOST_LOG_RATIO)) / std
-    log_ratio = -0.5 * np.square(z) - _LOG_SQRT_2PI - log_h
-    by_std = np.exp(np.minimum(log_ratio, _MOST_LOG_RATIO)) / std
+    by_mean = -np.exp(np.minimum(log_ndtr(z) - log_h, MOST_LOG_RATIO)) / std
+    log_ratio = -0.5 * np.square(z) - LOG_SQRT_2PI - log_h
+    by_std = np.exp(np.minimum(log_ratio, MOST_LOG_RATIO)) / std
     return log_h + np.log(std), by_mean, by_std
 
 
@@ -187,7 +190,7 @@ def log_probability_below(mean: Floats, std: Floats, bound: float) -> Floats:
     array([-0.6931])
     """
     _check(std)
-    return np.asarray(log_ndtr((bound - mean) / np.maximum(std, _LEAST_STD)))
+    return np.asarray(log_ndtr((bound - mean) / np.maximum(std, LEAST_STD)))
 
 
 def log_probability_gradient(mean: Floats, std: Floats, bound: float) -> tuple[Floats, Floats]:
@@ -211,10 +214,10 @@ def log_probability_gradient(mean: Floats, std: Floats, bound: float) -> tuple[F
     (array([-0.7979]), array([-0.]))
     """
     _check(std)
-    std = np.maximum(std, _LEAST_STD)
+    std = np.maximum(std, LEAST_STD)
     z = (bound - mean) / std
     # phi / Phi through logarithms: in the far tail both vanish, their ratio does not.
-    hazard = np.exp(-0.5 * np.square(z) - _LOG_SQRT_2PI - log_ndtr(z))
+    hazard = np.exp(-0.5 * np.square(z) - LOG_SQRT_2PI - log_ndtr(z))
     return -hazard / std, -hazard * z / std
 
 
@@ -251,7 +254,7 @@ def log_hypervolume_improvement(
     array([-0.92])
     """
     _check(std)
-    std = np.maximum(std, _LEAST_STD)
+    std = np.maximum(std, LEAST_STD)
     # Shape (b, m, n): standardized bounds, logarithms of expected improvements below them.
     high = (upper[:, :, None] - mean) / std
     low = (lower[:, :, None] - mean) / std
@@ -268,9 +271,9 @@ def log_hypervolume_improvement(
     shares = (shares / total)[:, None, :]
     log_sides = log_sides - np.log(std)
     below_low = np.exp(log_ndtr(low) - log_sides)
-    density_low = np.exp(-0.5 * low**2 - _LOG_SQRT_2PI - log_sides)
+    density_low = np.exp(-0.5 * low**2 - LOG_SQRT_2PI - log_sides)
     by_mean = -(np.exp(log_ndtr(high) - log_sides) - below_low) / std
-    by_std = (np.exp(-0.5 * high**2 - _LOG_SQRT_2PI - log_sides) - density_low) / std
+    by_std = (np.exp(-0.5 * high**2 - LOG_SQRT_2PI - log_sides) - density_low) / std
     return (
         np.asarray(top + np.log(total)),
         (shares * by_mean).sum(axis=0),
@@ -288,17 +291,17 @@ def _log_h(z: Floats) -> Floats:
     # A climb asks for a few values at a time, mostly of one kind: empty pieces would cost most.
     if near.any():
         x = z[near]
-        density = np.exp(-0.5 * np.square(np.minimum(x, 40.0)) - _LOG_SQRT_2PI)
+        density = np.exp(-0.5 * np.square(np.minimum(x, 40.0)) - LOG_SQRT_2PI)
         out[near] = np.log(density + x * ndtr(x))
     if between.any():
         x = z[between]
         # phi(z) + z Phi(z) = phi(z) (1 - |z| Phi(z) / phi(z)), and erfcx is that ratio, scaled.
         ratio = np.log(erfcx(-x / np.sqrt(2)) * -x) + _LOG_SQRT_HALF_PI
-        out[between] = -0.5 * np.square(x) - _LOG_SQRT_2PI + _log_one_minus_exp(ratio)
+        out[between] = -0.5 * np.square(x) - LOG_SQRT_2PI + _log_one_minus_exp(ratio)
     if far.any():
         x = z[far]
         tail = np.log1p(-3.0 / x**2 + 15.0 / x**4)
-        out[far] = -0.5 * np.square(x) - _LOG_SQRT_2PI - 2.0 * np.log(-x) + tail
+        out[far] = -0.5 * np.square(x) - LOG_SQRT_2PI - 2.0 * np.log(-x) + tail
     return out
 
 

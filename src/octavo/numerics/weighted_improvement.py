@@ -15,16 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
-from octavo.numerics.acquisition import log_expected_improvement, log_improvement_with_gradient
+from octavo.numerics.acquisition import (
+    LEAST_STD,
+    LOG_SQRT_2PI,
+    MOST_LOG_RATIO,
+    log_expected_improvement,
+    log_improvement_with_gradient,
+)
 
 __all__ = ["log_weighted_improvement", "log_weighted_improvement_gradient", "summands"]
 
 Floats = NDArray[np.float64]
 
-_LEAST_STD = 1e-12  # as in `acquisition.py`
 _LEAST_SHARE = 1e-6
-_MOST_LOG_RATIO = 80.0  # reached only where z has so many digits that differences have none
-_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 
 def log_weighted_improvement(mean: Floats, std: Floats, best: float, weight: float) -> Floats:
@@ -95,10 +98,10 @@ def log_weighted_improvement_gradient(
     # WEI = s f(z), f = weight h + other phi with h = phi + z Phi, so f' = weight Phi - other z phi
     # and f - z f' = phi (weight + other (1 + z^2)).
     other = 1.0 - 2.0 * weight
-    density = np.exp(np.minimum(its.log_density - its.log_f, _MOST_LOG_RATIO))
+    density = np.exp(np.minimum(its.log_density - its.log_f, MOST_LOG_RATIO))
     with np.errstate(divide="ignore"):  # a weight of 0 takes its summand out
         log_ratio = np.log(weight) + log_ndtr(its.z) - its.log_f
-    weighted = np.exp(np.minimum(log_ratio, _MOST_LOG_RATIO))
+    weighted = np.exp(np.minimum(log_ratio, MOST_LOG_RATIO))
     by_mean = -(weighted - other * its.z * density) / its.std
     by_std = density * (weight + other * (1.0 + np.square(its.z))) / its.std
     _, *plain = log_improvement_with_gradient(mean, std, best)
@@ -116,18 +119,18 @@ def summands(mean: float, std: float, best: float) -> tuple[float, float]:
     >>> round(exploits, 4), round(explores, 4)
     (0.4207, 0.121)
     """
-    std = max(std, _LEAST_STD)
+    std = max(std, LEAST_STD)
     z = (best - mean) / std
-    return float((best - mean) * ndtr(z)), float(std * np.exp(-0.5 * z * z - _LOG_SQRT_2PI))
+    return float((best - mean) * ndtr(z)), float(std * np.exp(-0.5 * z * z - LOG_SQRT_2PI))
 
 
 class _Parts:
     """z, log phi(z) and log f(z), where WEI = s f(z); and where the least f stands for it."""
 
     def __init__(self, mean: Floats, std: Floats, best: float, weight: float) -> None:
-        self.std = np.maximum(std, _LEAST_STD)
+        self.std = np.maximum(std, LEAST_STD)
         self.z = (best - mean) / self.std
-        self.log_density = -0.5 * np.square(self.z) - _LOG_SQRT_2PI
+        self.log_density = -0.5 * np.square(self.z) - LOG_SQRT_2PI
         log_h = log_expected_improvement(mean, std, best) - np.log(self.std)
         if weight <= 0.5:
             with np.errstate(divide="ignore"):
