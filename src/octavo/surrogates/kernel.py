@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from octavo.spaces.protocol import Column
 
-__all__ = ["Features", "Layout", "Scales", "covariance", "factors"]
+__all__ = ["Across", "Features", "Layout", "Scales", "covariance", "factors"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -134,7 +134,7 @@ class Layout:
 
     def features(self, values: Floats) -> Features:
         """Rows of the encoded matrix as features."""
-        places = values[:, self.ordered] - 0.5
+        places = self.placed(values[:, self.ordered])
         places[np.isnan(places)] = 0.0
         active = (~np.isnan(values[:, self._groups])).astype(np.float64)
         raw = values[:, self.unordered] * self._n_values
@@ -146,48 +146,78 @@ class Layout:
         one_hot[np.arange(len(values))[:, None], codes + self._starts] = 1.0
         return Features(np.concatenate([places, active], axis=1), one_hot, self.n_codes)
 
+    @staticmethod
+    def placed(values: Floats) -> Floats:
+        """Active ordered values of the matrix as numbers of the features."""
+        return values - 0.5
+
 
 def covariance(a: Features, b: Features, scales: Scales) -> Floats:
     """The kernel between rows of a and rows of b, shape (n, m)."""
-    r, decay = _distance_and_decay(a, b, scales)
-    decay *= (1.0 + r) + r * r / 3.0
-    return decay
+    return Across(a, b, scales).covariance(a.numbers)
 
 
 def factors(a: Features, b: Features, scales: Scales) -> tuple[Floats, Floats]:
-    """The kernel between rows of a and rows of b, and what its gradient needs.
+    """The kernel between rows of a and rows of b, and what its gradient needs; see `Across`."""
+    return Across(a, b, scales).factors(a.numbers)
 
-    Returns
-    -------
-    kernel : shape (n, m)
-    slope : shape (n, m)
-        Minus the derivative of the kernel with respect to the squared distance.
+
+class Across:
+    """The kernel between rows whose numbers move, while their categories stay, and others.
+
+    Parameters
+    ----------
+    a : n rows
+        What moves; of its numbers nothing is kept.
+    b : m rows
+        What stays where it is.
+    scales
+        How far apart things are.
     """
-    r, decay = _distance_and_decay(a, b, scales)
-    slope = 1.0 + r
-    kernel = (slope + r * r / 3.0) * decay
-    slope *= decay
-    slope *= 5.0 / 6.0
-    return kernel, slope
 
+    def __init__(self, a: Features, b: Features, scales: Scales) -> None:
+        self._length = scales.length
+        self._right = b.numbers / scales.length
+        self._right_squares = np.einsum("ij,ij->i", self._right, self._right)[None, :]
+        self._alike: Floats | None = None
+        if len(scales.weight):
+            # The weights of the categories that agree, less the weights of all.
+            self._alike = (a.one_hot * np.repeat(scales.weight, a.n_codes)) @ b.one_hot.T
+            self._alike -= scales.weight.sum()
+            np.minimum(self._alike, 0.0, out=self._alike)
 
-def _distance_and_decay(a: Features, b: Features, scales: Scales) -> tuple[Floats, Floats]:
-    """Root of five times the distance, and the exponential part of the kernel."""
-    left, right = a.numbers / scales.length, b.numbers / scales.length
-    r = left @ right.T
-    r *= -2.0
-    r += np.einsum("ij,ij->i", left, left)[:, None]
-    r += np.einsum("ij,ij->i", right, right)[None, :]
-    np.maximum(r, 0.0, out=r)
-    np.sqrt(r, out=r)
-    r *= _SQRT5
-    if not len(scales.weight):
-        decay = np.negative(r)
-    else:
-        # The weights of the categories that agree, less the weights of all.
-        decay = (a.one_hot * np.repeat(scales.weight, a.n_codes)) @ b.one_hot.T
-        decay -= scales.weight.sum()
-        np.minimum(decay, 0.0, out=decay)
-        decay -= r
-    np.exp(decay, out=decay)
-    return r, decay
+    def covariance(self, numbers: Floats) -> Floats:
+        """The kernel, shape (n, m), where the numbers of a, shape (n, p), are now."""
+        r, decay = self._distance_and_decay(numbers)
+        decay *= (1.0 + r) + r * r / 3.0
+        return decay
+
+    def factors(self, numbers: Floats) -> tuple[Floats, Floats]:
+        """The kernel, and what its gradient needs.
+
+        Returns
+        -------
+        kernel : shape (n, m)
+        slope : shape (n, m)
+            Minus the derivative of the kernel with respect to the squared distance.
+        """
+        r, decay = self._distance_and_decay(numbers)
+        slope = 1.0 + r
+        kernel = (slope + r * r / 3.0) * decay
+        slope *= decay
+        slope *= 5.0 / 6.0
+        return kernel, slope
+
+    def _distance_and_decay(self, numbers: Floats) -> tuple[Floats, Floats]:
+        """Root of five times the distance, and the exponential part of the kernel."""
+        left = numbers / self._length
+        r = left @ self._right.T
+        r *= -2.0
+        r += np.einsum("ij,ij->i", left, left)[:, None]
+        r += self._right_squares
+        np.maximum(r, 0.0, out=r)
+        np.sqrt(r, out=r)
+        r *= _SQRT5
+        decay = np.negative(r) if self._alike is None else self._alike - r
+        np.exp(decay, out=decay)
+        return r, decay
