@@ -58,7 +58,7 @@ def _exchanging(*exchanges: Exchange) -> Variant:
     return lambda whole: (whole, list(exchanges))
 
 
-_LOGARITHMIC, _WINSORIZED = gaussian_process._SCALES
+_WINSORIZED, _LOGARITHMIC = gaussian_process._SCALES
 _prior = parameters.prior
 
 
@@ -84,6 +84,8 @@ _VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "gaussian-process": {
         "log-costs-only": _exchanging((gaussian_process, "_SCALES", (_LOGARITHMIC,))),
         "winsorized-costs-only": _exchanging((gaussian_process, "_SCALES", (_WINSORIZED,))),
+        "two-scales-at-once": _exchanging((gaussian_process, "_FEW", 0)),
+        "input-warping": _with(input_warping=True),
         "no-climbs": _with(n_climbs=0),
         "plain-improvement": _with(acquisition="ei"),
         "no-activity": _exchanging((gaussian_process, "Layout", _Imputed)),

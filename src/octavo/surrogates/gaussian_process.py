@@ -15,6 +15,7 @@ from scipy.linalg import lapack
 from octavo.surrogates.cholesky import CONSTANT, Cholesky, bordered, factored, total_covariance
 from octavo.surrogates.kernel import Across, Features, covariance
 from octavo.surrogates.parameters import Parameters
+from octavo.surrogates.warping import bent_with_slopes
 
 __all__ = ["GaussianProcess", "Moving"]
 
@@ -95,8 +96,9 @@ class Moving:
         alpha: Floats,
         rows: Features,
     ) -> None:
-        self._scale, self._squared_length = parameters.scale, parameters.scales.length**2
-        self._known, self._lower, self._alpha = known.numbers, factor.lower, alpha
+        self._scale, self._scales = parameters.scale, parameters.scales
+        self._known = parameters.scales.placed(known.numbers)
+        self._lower, self._alpha = factor.lower, alpha
         self._across = Across(rows, known, parameters.scales)
 
     def predict(self, numbers: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -114,5 +116,12 @@ class Moving:
 
     def _pulled(self, numbers: Floats, pull: Floats) -> Floats:
         """Sum over the known of pull * d kernel / d numbers, less the factor in `pull`."""
-        away = numbers * pull.sum(axis=1)[:, None] - pull @ self._known
-        return -2.0 * away / self._squared_length
+        scales = self._scales
+        k = scales.warps.shape[1]
+        places, slopes = numbers, None
+        if k:
+            places, slopes, _, _ = bent_with_slopes(numbers, scales.warps)
+        away = places * pull.sum(axis=1)[:, None] - pull @ self._known
+        if slopes is not None:
+            away[:, :k] *= slopes
+        return -2.0 * away / scales.length**2

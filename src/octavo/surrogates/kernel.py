@@ -17,12 +17,13 @@ Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, section 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces.protocol import Column
+from octavo.surrogates.warping import bent
 
 __all__ = ["Across", "Features", "Layout", "Scales", "covariance", "factors"]
 
@@ -42,10 +43,17 @@ class Scales:
         Length scale of each number, in its unit interval.
     weight : shape (q,)
         What a difference in each category takes off the logarithm of the kernel.
+    warps : shape (2, k)
+        How the first k numbers are bent, see `warping.py`; by default none is.
     """
 
     length: Floats
     weight: Floats
+    warps: Floats = field(default_factory=lambda: np.empty((2, 0)))
+
+    def placed(self, numbers: Floats) -> Floats:
+        """The numbers between which distances are measured, shape (n, p)."""
+        return bent(numbers, self.warps) if self.warps.size else numbers
 
 
 class Features:
@@ -101,18 +109,24 @@ class Layout:
     seen : shape (n, d)
         Encoded configurations that tell which columns may be inactive, and together with
         which others.
+    is_warped
+        Whether ordered columns are bent, see `warping.py`.
 
     Attributes
     ----------
     number_names, category_names
         One for each feature; an activity is named after its first column.
+    warped_names
+        Those of the first numbers that are bent.
     n_codes : shape (q,)
         Codes of each category, "inactive" included.
     ordered, unordered
         Columns of the matrix behind the numbers (without the activities) and the categories.
     """
 
-    def __init__(self, columns: tuple[Column, ...], seen: Floats) -> None:
+    def __init__(
+        self, columns: tuple[Column, ...], seen: Floats, *, is_warped: bool = False
+    ) -> None:
         is_ordered = np.array([column.is_ordered for column in columns], dtype=bool)
         self.ordered: Ints = np.flatnonzero(is_ordered).astype(np.int64)
         self.unordered: Ints = np.flatnonzero(~is_ordered).astype(np.int64)
@@ -131,6 +145,7 @@ class Layout:
             f"{columns[column].name} is active" for column in self._groups.tolist()
         ]
         self.category_names = [columns[column].name for column in self.unordered.tolist()]
+        self.warped_names = self.number_names[: len(self.ordered)] if is_warped else []
 
     def features(self, values: Floats) -> Features:
         """Rows of the encoded matrix as features."""
@@ -176,8 +191,8 @@ class Across:
     """
 
     def __init__(self, a: Features, b: Features, scales: Scales) -> None:
-        self._length = scales.length
-        self._right = b.numbers / scales.length
+        self._scales = scales
+        self._right = scales.placed(b.numbers) / scales.length
         self._right_squares = np.einsum("ij,ij->i", self._right, self._right)[None, :]
         self._alike: Floats | None = None
         if len(scales.weight):
@@ -210,7 +225,7 @@ class Across:
 
     def _distance_and_decay(self, numbers: Floats) -> tuple[Floats, Floats]:
         """Root of five times the distance, and the exponential part of the kernel."""
-        left = numbers / self._length
+        left = self._scales.placed(numbers) / self._scales.length
         r = left @ self._right.T
         r *= -2.0
         r += np.einsum("ij,ij->i", left, left)[:, None]
