@@ -11,10 +11,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Literal
 
 from octavo.errors import SettingError, StorageError, StudyError, TrialStopped
+from octavo.executors import checkpoints
 from octavo.executors.calling import Call, settled
+from octavo.executors.checkpoints import Checkpoints
 from octavo.executors.protocol import Event, Finished, Reported, Work
 from octavo.executors.reporting import Reporter
 from octavo.problem import TrialLimits
@@ -157,15 +160,11 @@ class InlineExecutor:
                     return TrialStopped("the study failed while the trial ran")
             return self._halted
 
-        folder = work.folder / "trials" / str(proposal.index)
-        if "folder" in self._call.wanted:  # the only case in which files are touched
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StorageError(
-                    f"the folder {folder} of a trial cannot be made: {error}. "
-                    "Free some space or choose another folder for the study."
-                ) from error
+        folder = self._folder(work.folder, proposal)
+        from_zero = checkpoints.why_from_zero(
+            work.folder, proposal, is_wanted=self._call.takes_checkpoint
+        )
+        checkpoint = Checkpoints(folder, checkpoints.source_of(work.folder, proposal))
         started, wall, cpu = time.time(), time.perf_counter(), time.process_time()
         answer = self._call(
             proposal.config,
@@ -174,6 +173,7 @@ class InlineExecutor:
             instance=proposal.instance,
             time_limit=self._time_limit,
             report=Reporter(work.problem, keep),
+            checkpoint=checkpoint,
             folder=folder,
             data=work.data,
         )
@@ -196,5 +196,26 @@ class InlineExecutor:
             worker="inline",
             started=started,
             ended=started + wall_s,
-            extra=extra,
+            checkpoint=(
+                checkpoints.collected(work.folder, proposal.index)
+                if self._call.takes_checkpoint
+                else None
+            ),
+            extra={**extra, **checkpoints.resumption(proposal, from_zero, checkpoint.is_loaded)},
         )
+
+    def _folder(self, study: Path, proposal: Proposal) -> Path:
+        """The trial's own folder; only if the objective asks for it, files are touched."""
+        folder = study / "trials" / str(proposal.index)
+        assert self._call is not None
+        try:
+            if "folder" in self._call.wanted:
+                folder.mkdir(parents=True, exist_ok=True)
+            if self._call.takes_checkpoint:
+                checkpoints.clear(study, proposal.index)
+        except OSError as error:
+            raise StorageError(
+                f"the folder {folder} of a trial cannot be made: {error}. "
+                "Free some space or choose another folder for the study."
+            ) from error
+        return folder

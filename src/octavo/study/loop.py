@@ -31,12 +31,14 @@ from octavo.callbacks import (
 )
 from octavo.errors import SpaceError, StudyError
 from octavo.executors import fingerprint
+from octavo.executors.calling import check_signature
 from octavo.executors.protocol import Executor, Finished, Reported, Work
 from octavo.problem import Limits, TrialLimits
 from octavo.schedulers.stopping import Stopper
 from octavo.storage import Command, Inbox
 from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
+from octavo.study.keeping import Keeping
 from octavo.study.objective import load_objective, refer_to
 from octavo.study.stopping import (
     Stopping,
@@ -74,6 +76,7 @@ class _Run:
     began: float
     queue: deque[Proposal]
     stopping: Stopping
+    keeping: Keeping | None
     running: dict[int, Proposal] = field(default_factory=dict)
     leased: float = 0.0
     polled: float = float("-inf")
@@ -96,6 +99,7 @@ def run_study(
     data: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
     stoppers: Sequence[Stopper] = (),
+    checkpoint_mb: float | None = None,
     progress: bool | None = None,
     accept: Accept | None = None,
     hasty: bool = False,
@@ -107,6 +111,8 @@ def run_study(
     ----------
     study, objective, limits, workers, executor, trial_limits, data, callbacks, stoppers, progress
         As in `Study.run`.
+    checkpoint_mb
+        How much the checkpoints may take together, in MiB; None: any amount.
     accept
         Asked before each trial whether it may run, and for how long.
     hasty
@@ -127,7 +133,7 @@ def run_study(
     limits = _or_planned(limits, study)
     executor = executor or make_executor(workers, trial_limits)
     data = dict(data or {})
-    _remember_run(study, objective, workers, trial_limits, data, stoppers)
+    _remember_run(study, objective, workers, trial_limits, data, stoppers, checkpoint_mb)
     with ExitStack() as stack:
         folder = study.folder
         if folder is None:
@@ -154,6 +160,11 @@ def run_study(
             began=began,
             queue=deque(study.pending),
             stopping=Stopping(stoppers),
+            keeping=(
+                Keeping(folder, study.history, checkpoint_mb)
+                if "checkpoint" in check_signature(objective, data)
+                else None
+            ),
         )
         try:
             _loop(run)
@@ -174,6 +185,7 @@ def resume_study(
     data: Mapping[str, Any] | None,
     callbacks: Sequence[Callback],
     stoppers: Sequence[Stopper] | None,
+    checkpoint_mb: float | None,
     progress: bool | None,
 ) -> None:
     """Run a study with what it remembers of its last run."""
@@ -195,6 +207,7 @@ def resume_study(
         data=data,
         callbacks=callbacks,
         stoppers=stoppers,
+        checkpoint_mb=last.get("checkpoint_mb") if checkpoint_mb is None else checkpoint_mb,
         progress=progress,
         began=began,
     )
@@ -239,6 +252,7 @@ def _remember_run(
     trial_limits: TrialLimits,
     data: Mapping[str, Any],
     stoppers: Sequence[Stopper],
+    checkpoint_mb: float | None,
 ) -> None:
     prints = fingerprint(data) if data else {}
     before = study.settings.get("run", {}).get("data", {})
@@ -256,6 +270,7 @@ def _remember_run(
             "trial_limits": asdict(trial_limits),
             "data": prints,
             "stoppers": stoppers_to_json(stoppers),
+            "checkpoint_mb": checkpoint_mb,
         },
         stopped_because="",
     )
@@ -408,6 +423,10 @@ def _complete(run: _Run, trial: Trial) -> None:
     run.stopping.end(trial.index)
     run.cpu_s += trial.resources.cpu_s or 0.0
     run.study.complete(trial)
+    if run.keeping is not None:
+        run.keeping.add(trial)
+        needed = {p.resume_from for p in run.study.pending if p.resume_from is not None}
+        run.keeping.tidy(run.study.history, run.study.resumable(), needed)
     _announce(run, Completed(trial, run.study.history))
 
 
