@@ -201,7 +201,10 @@ def discard(study: Path, index: int) -> None:
 
 
 def sizes(study: Path) -> dict[int, int]:
-    """Bytes of every checkpoint of a study, by the index of the trial that left it."""
+    """Bytes of every checkpoint of a study, by the index of the trial that left it.
+
+    What was being deleted when the study was killed goes on being deleted.
+    """
     found: dict[int, int] = {}
     try:
         with os.scandir(study / "trials") as entries:
@@ -210,8 +213,12 @@ def sizes(study: Path) -> dict[int, int]:
         return found
     for index in sorted(numbers):
         path = _home(study, index) / _NAME
-        if os.path.lexists(path):  # what is on its way there may be somebody else's
-            found[index] = _size(path)
+        try:
+            _remove(path.with_name(_DELETED))
+            if os.path.lexists(path):  # what is on its way there may be another process's
+                found[index] = _size(path)
+        except OSError as error:
+            logger.warning("the checkpoint of trial %d cannot be used: %s", index, error)
     return found
 
 
