@@ -103,7 +103,7 @@ def normal_form(tree: Tree, outer: Literal["and", "or"]) -> list[list[Test]]:
             f"a formula with {len(parts)} parts is nested too deeply to be written out in fewer "
             f"than {_MOST_PARTS} pieces. Split it into several lines."
         )
-    return [sum(chosen, []) for chosen in itertools.product(*parts)]
+    return [list(itertools.chain(*chosen)) for chosen in itertools.product(*parts)]
 
 
 class _Reader:

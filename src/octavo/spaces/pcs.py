@@ -31,7 +31,7 @@ _HEADINGS = ("conditionals:", "conditions:", "forbidden:")
 
 
 def read_pcs(path: Path, text: str) -> HyperparameterSpace:
-    """The space of a PCS file; values of choices are strings, as they are written.
+    r"""The space of a PCS file; values of choices are strings, as they are written.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def read_pcs(path: Path, text: str) -> HyperparameterSpace:
 
     Examples
     --------
-    >>> read_pcs(Path("x.pcs"), "solver {glue, luby} [luby]\\nbase [1,1000] [100]il").default()
+    >>> read_pcs(Path("x.pcs"), "solver {glue, luby} [luby]\nbase [1,1000] [100]il").default()
     {'solver': 'luby', 'base': 100}
     """
     draft = Draft(path)
