@@ -140,11 +140,9 @@ class Reading:
         pattern = re.compile(self.regex, re.MULTILINE)
         sources = [text] if self.file is not None else [text, printed.err]
         for source in sources:
-            found = None
-            for found in pattern.finditer(source):
-                pass  # the last match counts
-            if found is not None:
-                return str(found[1] if pattern.groups else found[0])
+            matches = list(pattern.finditer(source))
+            if matches:
+                return str(matches[-1][1] if pattern.groups else matches[-1][0])
         raise ObjectiveError(
             f"the regular expression {self.regex!r} matches nothing in {where}. Mend the "
             "expression, or have the command print it." + _ending(text, where, printed)
@@ -169,7 +167,7 @@ class Reading:
 
 
 def read_protocol(protocol: str, printed: Printed) -> tuple[str, dict[str, Any]]:
-    """What a wrapper reports: "success", "timeout", "crashed" or "abort"; and numbers by name.
+    r"""What a wrapper reports: "success", "timeout", "crashed" or "abort"; and numbers by name.
 
     Parameters
     ----------
@@ -185,7 +183,7 @@ def read_protocol(protocol: str, printed: Printed) -> tuple[str, dict[str, Any]]
 
     Examples
     --------
-    >>> printed = Printed(0, "Result for ParamILS: SAT, 1.5, 0, 3, 42\\n", "")
+    >>> printed = Printed(0, "Result for ParamILS: SAT, 1.5, 0, 3, 42\n", "")
     >>> read_protocol("paramils", printed)
     ('success', {'runtime': 1.5, 'runlength': 0.0, 'quality': 3.0})
     """

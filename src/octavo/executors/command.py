@@ -314,9 +314,8 @@ class Command:
         if style is None:
             style = "-{name} " if self.protocol in ("aclib", "paramils") else "--{name} "
         values = dict(config)
-        if self.fidelity is not None and fidelity is not None:
-            if not self.placeholders & {"fidelity", self.fidelity}:
-                values[self.fidelity] = fidelity
+        if self.fidelity is not None and fidelity is not None and self.fidelity in self.untold:
+            values[self.fidelity] = fidelity
         return [
             part
             for name, value in values.items()

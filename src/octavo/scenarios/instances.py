@@ -128,14 +128,12 @@ def _listed(table: Table, folder: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _features(
-    table: Table, folder: Path, names: Sequence[str]
-) -> dict[str, tuple[float, ...]]:
+def _features(table: Table, folder: Path, names: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """A CSV file with a heading: first the instance, then its numbers."""
     path = folder / table.get("features", str)
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.reader(file)]
+            rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         table.refuse("features", f"the features {str(path)!r} cannot be read: {why}.")

@@ -15,6 +15,7 @@ from octavo.optimizers import CATALOG, WHERE, recipe as as_recipe
 from octavo.optimizers.protocol import Recipe
 from octavo.optimizers.recipes import recipe_from_json
 from octavo.problem import (
+    MEASURED,
     Constraint,
     Fidelity,
     Limits,
@@ -32,10 +33,7 @@ from octavo.scenarios.space_table import names_of, read_space
 from octavo.study.arguments import check_ends
 from octavo.study.reading import read_seed
 
-__all__ = ["MEASURED", "read_scenario"]
-
-MEASURED = ("wall_time", "cpu_time", "memory", "energy", "co2")
-"""Quantities that Octavo measures itself."""
+__all__ = ["read_scenario"]
 
 _KEYS = (
     "command", "protocol", "parameters", "bound", "run_in", "success", "environment", "report",
@@ -242,12 +240,16 @@ def _constraints(
 
 def _readings(table: Table, name: str, protocol: str | None) -> dict[str, Reading]:
     """How a quantity is read; nothing if it is measured or reported."""
-    given = {how: table.get(how, bool if how == "exit_code" else str) for how in _HOW if how in table}
+    given = {
+        how: table.get(how, bool if how == "exit_code" else str) for how in _HOW if how in table
+    }
     if not given:
         reported = PROTOCOLS.get(protocol or "", ())
         if name in (*MEASURED, *reported):
             return {}
-        is_wrapper = f" The protocol {protocol!r} reports {', '.join(reported)}." if reported else ""
+        is_wrapper = (
+            f" The protocol {protocol!r} reports {', '.join(reported)}." if reported else ""
+        )
         table.source.refuse(
             table.key,
             f"it is not said how {name!r} is read.{closest(name, (*MEASURED, *reported))} Add "

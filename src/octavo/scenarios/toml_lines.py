@@ -26,7 +26,7 @@ _STRINGS = (
 
 
 def lines_of(text: str) -> dict[Key, int]:
-    """The line, from 1, of each key, table and element of an array.
+    r"""The line, from 1, of each key, table and element of an array.
 
     Parameters
     ----------
@@ -35,8 +35,9 @@ def lines_of(text: str) -> dict[Key, int]:
 
     Examples
     --------
-    >>> lines_of('a = 1\\n[b]\\nc = [1,\\n  {d = 2}]')
-    {('a',): 1, ('b',): 2, ('b', 'c'): 3, ('b', 'c', 0): 3, ('b', 'c', 1): 4, ('b', 'c', 1, 'd'): 4}
+    >>> lines_of('a = 1\n[b]\nc = [1,\n  {d = 2}]')
+    {('a',): 1, ('b',): 2, ('b', 'c'): 3, ('b', 'c', 0): 3, ('b', 'c', 1): 4,
+     ('b', 'c', 1, 'd'): 4}
     """
     return _Scanner(text).scan()
 
