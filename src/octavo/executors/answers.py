@@ -90,12 +90,12 @@ class Reading:
                 groups = re.compile(self.regex).groups
             except re.error as error:
                 raise SettingError(
-                    f"the regular expression {self.regex!r} does not compile: {error}. In TOML, "
+                    f"the regular expression '{self.regex}' does not compile: {error}. In TOML, "
                     r"write it in single quotes, such as 'loss = (\S+)'."
                 ) from error
             if groups > 1:
                 raise SettingError(
-                    f"the regular expression {self.regex!r} has {groups} groups, where the one "
+                    f"the regular expression '{self.regex}' has {groups} groups, where the one "
                     "around the number is expected. Write (?:...) for the others."
                 )
 
@@ -144,7 +144,7 @@ class Reading:
             if matches:
                 return str(matches[-1][1] if pattern.groups else matches[-1][0])
         raise ObjectiveError(
-            f"the regular expression {self.regex!r} matches nothing in {where}. Mend the "
+            f"the regular expression '{self.regex}' matches nothing in {where}. Mend the "
             "expression, or have the command print it." + _ending(text, where, printed)
         )
 

@@ -170,9 +170,14 @@ class Command:
         if self.is_wrapper or PARAMETERS in used:
             return ()
         if "config" in used:
-            names: tuple[str, ...] = ()
-        else:
-            names = tuple(name for name in self.hyperparameters if name not in used)
+            return tuple(name for name in self.untold if name == self.fidelity)
+        return self.untold
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Hyperparameters, and the fidelity, that have no placeholder of their own."""
+        used = self.placeholders
+        names = tuple(name for name in self.hyperparameters if name not in used)
         if self.fidelity is not None and not used & {"fidelity", self.fidelity}:
             names += (self.fidelity,)
         return names
@@ -377,12 +382,12 @@ def _check_report(regex: str) -> None:
         groups = set(re.compile(regex).groupindex)
     except re.error as error:
         raise SettingError(
-            f"the regular expression {regex!r} of the report does not compile: {error}. Write it "
+            f"the regular expression '{regex}' of the report does not compile: {error}. Write it "
             r"in single quotes, such as 'epoch (?P<step>\d+) loss (?P<loss>\S+)'."
         ) from error
     if "step" not in groups or len(groups) < 2:
         raise SettingError(
-            f"the regular expression {regex!r} of the report has the named groups "
+            f"the regular expression '{regex}' of the report has the named groups "
             f"{sorted(groups)}. Name one 'step' and each other one after what it reports, such as "
             r"'epoch (?P<step>\d+) loss (?P<loss>\S+)'."
         )

@@ -89,7 +89,7 @@ def _how(scenario: Scenario, name: str) -> str:
         return "its exit code"
     if reading.json is not None:
         return f"key {reading.json!r} of a JSON line of {where}"
-    return f"by the regular expression {reading.regex!r} in {where}"
+    return f"by the regular expression '{reading.regex}' in {where}"
 
 
 def _bounds(low: float | None, name: str, high: float | None) -> str:

@@ -254,7 +254,7 @@ def _readings(table: Table, name: str, protocol: str | None) -> dict[str, Readin
             table.key,
             f"it is not said how {name!r} is read.{closest(name, (*MEASURED, *reported))} Add "
             r"regex = 'loss = (\S+)', json = 'loss' or exit_code = true; Octavo measures "
-            f"{', '.join(MEASURED)} itself.{is_wrapper}",
+            f"{', '.join(MEASURED)} itself.{wrapper}",
         )
     place = next(iter(given))
     with table.at("regex" if "regex" in given else place):
