@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from octavo.errors import ObjectiveError, SettingError, closest
+from octavo.errors import CutoffError, ObjectiveError, SettingError, closest
 from octavo.executors.answers import PROTOCOLS, Printed, Reading, last_lines, read_protocol
 from octavo.executors.arguments import PARAMETERS, Argument, fill, placeholders, styled
 from octavo.executors.programs import how_it_ended, run_program
@@ -364,7 +364,7 @@ def _reported(protocol: str, printed: Printed, is_failed: bool) -> tuple[str, di
             return "", {}  # the exit code says more
         raise
     if status == "timeout":
-        raise ObjectiveError("the wrapper reported TIMEOUT: it ended the run at its cutoff.")
+        raise CutoffError("the wrapper reported TIMEOUT: it ended the run at its cutoff.")
     if status != "success":
         raise ObjectiveError(
             f"the wrapper reported {status.upper()}. Its output says why." + last_lines(printed)
@@ -393,6 +393,16 @@ def _check_report(regex: str) -> None:
         )
 
 
+def _reported_number(name: str, text: str | None) -> float:
+    try:
+        return float(text or "")
+    except ValueError:
+        raise ObjectiveError(
+            f"the report's regular expression found {text!r} for {name!r}, which is not a number. "
+            "Mend the expression, so that it matches numbers only."
+        ) from None
+
+
 def _reporter(
     regex: str | None, report: Callable[..., None] | None
 ) -> Callable[[str], None] | None:
@@ -404,7 +414,7 @@ def _reporter(
     def on_line(line: str) -> None:
         match = pattern.search(line)
         if match is not None:
-            found = {name: float(text) for name, text in match.groupdict().items() if text}
+            found = {name: _reported_number(name, text) for name, text in match.groupdict().items()}
             report(found.pop("step"), found)
 
     return on_line
