@@ -93,9 +93,8 @@ def _how(scenario: Scenario, name: str) -> str:
 
 
 def _bounds(low: float | None, name: str, high: float | None) -> str:
-    return (
-        ("" if low is None else f"{low:g} <= ") + name + ("" if high is None else f" <= {high:g}")
-    )
+    least = "" if low is None else f"{low:g} <= "
+    return least + name + ("" if high is None else f" <= {high:g}")
 
 
 def _fidelity(fidelity: Fidelity | None) -> str:

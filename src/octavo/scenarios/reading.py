@@ -247,9 +247,7 @@ def _readings(table: Table, name: str, protocol: str | None) -> dict[str, Readin
         reported = PROTOCOLS.get(protocol or "", ())
         if name in (*MEASURED, *reported):
             return {}
-        is_wrapper = (
-            f" The protocol {protocol!r} reports {', '.join(reported)}." if reported else ""
-        )
+        wrapper = f" The protocol {protocol!r} reports {', '.join(reported)}." if reported else ""
         table.source.refuse(
             table.key,
             f"it is not said how {name!r} is read.{closest(name, (*MEASURED, *reported))} Add "
