@@ -371,7 +371,7 @@ def test_the_call_of_irace():
 
 def test_the_calls_of_aclib_and_paramils():
     given_ = {"hyperparameters": ("alpha", "algorithm"), "cutoff_s": 5.0}
-    aclib = Command(("python", "wrap.py"), protocol="aclib", **given_)
+    aclib = Command(("./wrap.py",), protocol="aclib", **given_)
     call = (
         "python wrap.py --instance x.cnf --cutoff 2.5 --seed 3 --config -alpha 0.5 -algorithm acs"
     )
