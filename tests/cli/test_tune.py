@@ -23,7 +23,7 @@ def octavo_command(*arguments, cwd, timeout=120):
     return subprocess.run(
         [sys.executable, "-m", "octavo", *map(str, arguments)],
         capture_output=True, text=True, timeout=timeout, cwd=cwd, stdin=subprocess.DEVNULL,
-        env={**os.environ, "COLUMNS": "100", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env={**os.environ, "COLUMNS": "100"},
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from octavo.scenarios import read_scenario
 from octavo.scenarios.explaining import explain_scenario
 
 GOOD = """\
-command = ["python3", "train.py", "{rate}", "{kind}", ["--m", "{momentum}"], "{instance}", "{epochs}"]
+command = "python3 train.py {rate} {kind} --m {momentum} {instance} {epochs}"
 seed = 1
 workers = 2
 storage = "runs/good"
@@ -107,7 +107,7 @@ def test_a_scenario_is_explained_without_running_it(folder):
     found = read(folder, GOOD)
     said = explain_scenario(found, "runs/x")
     json.dumps(said)
-    assert said["runs"][0] == "python3 train.py 0.1 sgd --m 0.5 data/a.csv 27.0"
+    assert said["runs"][0] == "python3 train.py 0.1 sgd --m 0.5 data/a.csv 27"
     assert said["objectives"][0] == (
         r"minimize loss, by the regular expression 'loss (\S+)' in what it prints"
     )
@@ -182,6 +182,7 @@ def added(text):
     return SMALL + text
 
 
+SPACELESS = changed("[space]\nrate = {float = [0, 1]}", "")
 WRONG = {
     "no TOML": (changed("trials = 10", "trials = ten"), 10, "this is not TOML: invalid value"),
     "unknown key": (f"optimiser = 'tpe'\n{SMALL}", 1, "Did you mean 'optimizer'?"),
@@ -221,10 +222,12 @@ WRONG = {
     "priors": (f"priors = [{{rate = 3}}]\n{SMALL}", 1, "outside of its range"),
     "first": (f"first = [{{rate = 0.1}},\n{{}}]\n{SMALL}", 2, "'rate'"),
     "file of the space": (
-        changed("[space]\nrate = {float = [0, 1]}", "").replace(COMMAND, f"space = 'x.pcs'\n{COMMAND}"),
+        f"space = 'x.pcs'\n{SPACELESS}",
         1, "'x.pcs' of the space is not there",
     ),
-    "no objective": (changed("[objectives.loss]\nregex = 'loss (\\S+)'\n", ""), None, "an objective"),
+    "no objective": (
+        changed("[objectives.loss]\nregex = 'loss (\\S+)'\n", ""), None, "an objective",
+    ),
     "not read": (changed("regex = 'loss (\\S+)'", ""), 6, "not said how 'loss' is read"),
     "misspelt measured": (
         changed("[objectives.loss]\nregex = 'loss (\\S+)'", "[objectives.cpu_tme]"),
@@ -277,7 +280,7 @@ def test_a_wrong_scenario_is_refused_with_its_line(folder, name):
 
 OTHERS = {
     "space": (
-        changed("[space]\nrate = {float = [0, 1]}", "").replace(COMMAND, f"space='space.pcs'\n{COMMAND}"),
+        f"space = 'space.pcs'\n{SPACELESS}",
         "space.pcs:3: the default of 'kind'",
     ),
     "list": (added("[instances]\nlist = 'train.txt'"), "train.txt:1: the instance 'a.csv'"),

@@ -35,7 +35,7 @@ def explain_scenario(scenario: Scenario, storage: str | Path) -> dict[str, Any]:
     drawn = problem.space.decode(problem.space.sample(1, np.random.default_rng(0)))[0]
     first = Path(storage) / "trials" / "0"
     about: dict[str, Any] = {
-        "fidelity": None if problem.fidelity is None else problem.fidelity.high,
+        "fidelity": _full(problem.fidelity),
         "instance": problem.instances[0] if problem.instances else None,
         "folder": first if "://" not in str(storage) else "trials/0",
     }
@@ -65,6 +65,13 @@ def explain_scenario(scenario: Scenario, storage: str | Path) -> dict[str, Any]:
         "storage": str(storage),
         "warnings": list(scenario.warnings),
     }
+
+
+def _full(fidelity: Fidelity | None) -> float | None:
+    """The full budget, as a program gets it."""
+    if fidelity is None:
+        return None
+    return int(fidelity.high) if fidelity.integer else fidelity.high
 
 
 def _space(space: Any) -> list[str]:
