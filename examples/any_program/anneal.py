@@ -22,7 +22,9 @@ luck = random.Random(given.seed)
 
 
 def length(tour):
-    return sum(math.dist(cities[a], cities[b]) for a, b in zip(tour, tour[1:] + tour[:1]))
+    return sum(
+        math.dist(cities[a], cities[b]) for a, b in zip(tour, tour[1:] + tour[:1], strict=True)
+    )
 
 
 def neighbour(tour):

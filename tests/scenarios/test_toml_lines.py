@@ -49,7 +49,8 @@ def test_every_key_is_found_in_its_line():
 
 
 SCALARS = ["1", "-2.5e3", "true", '"a\\"]}#"', "'x = [1'", "1979-05-27T07:32:00Z",
-           '"""a\nb = 2\n"""', "[1, [2, 3]]", "[\n 1, # ]\n {a = 1}\n]", "{a = {b = '}'}, c = 1}"]  # fmt: skip
+           '"""a\nb = 2\n"""', "[1, [2, 3]]", "[\n 1, # ]\n {a = 1}\n]",
+           "{a = {b = '}'}, c = 1}"]  # fmt: skip
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(SCALARS), st.booleans()), max_size=8))
