@@ -393,11 +393,15 @@ class History(Sequence[Trial]):
                 "fidelity": trial.proposal.fidelity,
                 "instance": trial.proposal.instance,
                 "origin": trial.proposal.origin.by,
+                "resume_from": trial.proposal.resume_from,
+                "cutoff_s": trial.proposal.cutoff_s,
                 "started": trial.started,
                 "ended": trial.ended,
                 "wall_s": trial.resources.wall_s,
                 "cpu_s": trial.resources.cpu_s,
                 "memory_mb": trial.resources.memory_mb,
+                "energy_kwh": trial.resources.energy_kwh,
+                "co2_kg": trial.resources.co2_kg,
                 "cause": trial.cause,
             }
             rows.append(row)
