@@ -66,6 +66,8 @@ class ProcessExecutor:
         If a number is out of range.
     """
 
+    how = _HOW
+
     def __init__(
         self,
         workers: int = 2,

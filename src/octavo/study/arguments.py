@@ -12,11 +12,14 @@ from typing import Any
 from octavo.errors import SettingError
 from octavo.executors import InlineExecutor
 from octavo.executors.calling import check_signature
+from octavo.executors.energy import Energy
 from octavo.executors.protocol import Executor
-from octavo.problem import Limits, TrialLimits
+from octavo.history import History
+from octavo.measured import FIELDS, RETURNED, measured_names, methods_of
+from octavo.problem import Limits, Problem, TrialLimits
 from octavo.spaces import Space
 
-__all__ = ["check_ends", "check_run", "make_executor"]
+__all__ = ["check_ends", "check_measured", "check_run", "make_executor"]
 
 
 def check_run(
@@ -26,12 +29,13 @@ def check_run(
     trial_limits: object,
     data: object,
     callbacks: object,
+    energy: object = None,
 ) -> None:
     """Refuse what `run` could not work with.
 
     Parameters
     ----------
-    objective, executor, trial_limits, data, callbacks
+    objective, executor, trial_limits, data, callbacks, energy
         As in `minimize`; None where nothing was given.
 
     Raises
@@ -48,6 +52,11 @@ def check_run(
         raise SettingError(
             f"trial_limits={trial_limits!r} is of type {type(trial_limits).__name__}. Write "
             "octavo.problem.TrialLimits(wall_s=30, memory_mb=2048)."
+        )
+    if energy is not None and not isinstance(energy, Energy):
+        raise SettingError(
+            f"energy={energy!r:.200} is of type {type(energy).__name__}. Say how it is found: "
+            "octavo.Energy(watts_per_core=12), or leave it out."
         )
     names = _names(data)
     check_signature(objective, names)
@@ -71,9 +80,38 @@ def check_ends(limits: Limits, space: Space) -> None:
         )
 
 
-def make_executor(workers: int | None, trial_limits: TrialLimits) -> Executor:
-    """In this process, unless workers or limits on trials ask for processes of their own."""
-    if workers is None and trial_limits == TrialLimits():
+def check_measured(problem: Problem, history: History, how: Mapping[str, str]) -> None:
+    """Refuse a run whose measurements could not be compared with those of earlier trials.
+
+    Parameters
+    ----------
+    problem, history
+        Of the study.
+    how
+        How this run measures each field of `Resources`, as far as is known.
+
+    Raises
+    ------
+    SettingError
+        Naming the quantity and both methods.
+    """
+    for name, before in methods_of(problem, history).items():
+        now = how.get(FIELDS[name])
+        if now is not None and before != RETURNED and before != now:
+            raise SettingError(
+                f"{name!r} was measured so in this study's earlier trials: {before}. This run would "
+                f"measure it otherwise: {now}. Numbers of different methods do not compare: run "
+                "with the same energy=octavo.Energy(...) and executor as before, or start a new "
+                "study."
+            )
+
+
+def make_executor(
+    workers: int | None, trial_limits: TrialLimits, problem: Problem | None = None
+) -> Executor:
+    """In this process, unless workers, limits on trials, or their memory ask for their own."""
+    wanted = () if problem is None else measured_names(problem)
+    if workers is None and trial_limits == TrialLimits() and "memory" not in wanted:
         return InlineExecutor()
     from octavo.executors import ProcessExecutor  # pebble and psutil are loaded when needed
 

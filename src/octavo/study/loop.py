@@ -31,10 +31,12 @@ from octavo.callbacks import (
 )
 from octavo.errors import SpaceError, StudyError
 from octavo.executors import fingerprint
+from octavo.executors.energy import Energy, Meter, meter
 from octavo.executors.protocol import Executor, Finished, Work
+from octavo.measured import Methods, filled, methods_of
 from octavo.problem import Limits, TrialLimits
 from octavo.storage import Command, Inbox
-from octavo.study.arguments import check_ends, check_run, make_executor
+from octavo.study.arguments import check_ends, check_measured, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
 from octavo.study.objective import load_objective, refer_to
 from octavo.study.study import Study
@@ -60,6 +62,7 @@ class _Run:
 
     study: Study
     executor: Executor
+    meter: Meter
     limits: Limits
     callbacks: tuple[Callback, ...]
     accept: Accept | None
@@ -67,6 +70,7 @@ class _Run:
     hasty: bool
     began: float
     queue: deque[Proposal]
+    methods: Methods
     running: dict[int, Proposal] = field(default_factory=dict)
     leased: float = 0.0
     polled: float = float("-inf")
@@ -87,6 +91,7 @@ def run_study(
     executor: Executor | None = None,
     trial_limits: TrialLimits | None = None,
     data: Mapping[str, Any] | None = None,
+    energy: Energy | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool | None = None,
     accept: Accept | None = None,
@@ -97,7 +102,7 @@ def run_study(
 
     Parameters
     ----------
-    study, objective, limits, workers, executor, trial_limits, data, callbacks, progress
+    study, objective, limits, workers, executor, trial_limits, data, energy, callbacks, progress
         As in `Study.run`.
     accept
         Asked before each trial whether it may run, and for how long.
@@ -108,14 +113,21 @@ def run_study(
     """
     began = time.monotonic() if began is None else began
     check_run(
-        objective, executor=executor, trial_limits=trial_limits, data=data, callbacks=callbacks
+        objective,
+        executor=executor,
+        trial_limits=trial_limits,
+        data=data,
+        callbacks=callbacks,
+        energy=energy,
     )
     trial_limits = trial_limits or TrialLimits()
     limits = _or_planned(limits, study)
-    executor = executor or make_executor(workers, trial_limits)
+    executor = executor or make_executor(workers, trial_limits, study.problem)
     data = dict(data or {})
-    _remember_run(study, objective, workers, trial_limits, data)
     with ExitStack() as stack:
+        its_meter = _meter(study, executor, energy)
+        stack.callback(its_meter.close)
+        _remember_run(study, objective, workers, trial_limits, data, energy)
         folder = study.folder
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="octavo-")))
@@ -132,6 +144,7 @@ def run_study(
         run = _Run(
             study=study,
             executor=executor,
+            meter=its_meter,
             limits=limits,
             callbacks=_watching(callbacks, progress),
             accept=accept,
@@ -139,6 +152,7 @@ def run_study(
             hasty=hasty,
             began=began,
             queue=deque(study.pending),
+            methods=methods_of(study.problem, study.history),
             cpu_s=0.0,
         )
         try:
@@ -158,6 +172,7 @@ def resume_study(
     executor: Executor | None,
     trial_limits: TrialLimits | None,
     data: Mapping[str, Any] | None,
+    energy: Energy | None,
     callbacks: Sequence[Callback],
     progress: bool | None,
 ) -> None:
@@ -168,6 +183,8 @@ def resume_study(
         limits = _left(study)
     if data is None and last.get("data"):
         data = _stored_data(study, last["data"])
+    if energy is None and last.get("energy"):
+        energy = Energy(**last["energy"])
     run_study(
         study,
         load_objective(study.settings.get("objective"), objective),
@@ -176,6 +193,7 @@ def resume_study(
         executor=executor,
         trial_limits=trial_limits or TrialLimits(**last.get("trial_limits", {})),
         data=data,
+        energy=energy,
         callbacks=callbacks,
         progress=progress,
         began=began,
@@ -220,6 +238,7 @@ def _remember_run(
     workers: int | None,
     trial_limits: TrialLimits,
     data: Mapping[str, Any],
+    energy: Energy | None,
 ) -> None:
     prints = fingerprint(data) if data else {}
     before = study.settings.get("run", {}).get("data", {})
@@ -232,9 +251,30 @@ def _remember_run(
         )
     study.update_settings(
         objective=refer_to(objective).to_json(),
-        run={"workers": workers, "trial_limits": asdict(trial_limits), "data": prints},
+        run={
+            "workers": workers,
+            "trial_limits": asdict(trial_limits),
+            "data": prints,
+            "energy": None if energy is None else asdict(energy),
+        },
         stopped_because="",
     )
+
+
+def _meter(study: Study, executor: Executor, energy: Energy | None) -> Meter:
+    """What reads energy; counters only where somebody asks for energy, as they take a second."""
+    names = {one.name for one in (*study.problem.objectives, *study.problem.constraints)}
+    if energy is None:
+        energy = Energy() if names & {"energy", "co2"} else Energy(method="estimate")
+    how: Mapping[str, str] | None = getattr(executor, "how", None)
+    # An executor that says nothing of how it measures may run trials anywhere.
+    its_meter = meter(energy, is_local=how is not None)
+    try:
+        check_measured(study.problem, study.history, {**(how or {}), **its_meter.how})
+    except BaseException:
+        its_meter.close()
+        raise
+    return its_meter
 
 
 def _stored_data(study: Study, names: Mapping[str, str]) -> dict[str, Any]:
@@ -312,6 +352,7 @@ def _fill(run: _Run) -> None:
         study.store.take_lease(proposal.index, f"pid {os.getpid()}", expires_s=LEASE_S)
         run.running[proposal.index] = proposal
         _announce(run, Submitted(proposal))
+        run.meter.begin(proposal.index)
         run.executor.submit(proposal, wall_s=wall_s)
 
 
@@ -359,6 +400,8 @@ def _complete(run: _Run, trial: Trial) -> None:
         own = run.study.settings["run"]["trial_limits"]["wall_s"]
         if own is None or (trial.resources.wall_s or 0.0) < own:
             return  # the study's time was over, not the trial's: it stays pending
+    trial = filled(run.study.problem, run.meter.read(trial), run.methods)
+    run.methods = run.methods or methods_of(run.study.problem, (trial,))
     run.running.pop(trial.index, None)
     run.cpu_s += trial.resources.cpu_s or 0.0
     run.study.complete(trial)
