@@ -12,6 +12,7 @@ from . import (
     testing as testing,
 )
 from .ensemble import Metric as Metric, metric_names as metric_names
+from .executors.energy import Energy as Energy
 from .problem import (
     Constraint as Constraint,
     Fidelity as Fidelity,
@@ -52,6 +53,7 @@ from .tabular.tasks import (
     TabularClassificationTask as TabularClassificationTask,
     TabularRegressionTask as TabularRegressionTask,
 )
+from .trial import Resources as Resources
 
 __version__: str
 __all__: list[str]

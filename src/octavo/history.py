@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import ProblemError
+from octavo.measured import Methods, is_comparable, measured_names, methods_of
 from octavo.numerics.hypervolume import hypervolume_gains
 from octavo.numerics.pareto import nondominated
-from octavo.measured import Methods, is_comparable, measured_names, methods_of
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
 from octavo.trial import Status, Trial

@@ -166,10 +166,10 @@ class Meter:
     """
 
     def __init__(self, energy: Energy, watts: Watts) -> None:
-        self._watts, self._grams, self._intensity = watts, energy.grams, energy.intensity
+        self._watts, self._grams = watts, energy.grams
         self.how: Mapping[str, str] = {
             "energy_kwh": watts.how,
-            "co2_kg": f"{watts.how}; {self._intensity}",
+            "co2_kg": f"energy x {energy.intensity}",
         }
 
     def begin(self, index: int) -> None:
@@ -183,11 +183,10 @@ class Meter:
         if its.energy_kwh is None:
             its = self._with_energy(its, watts)
         if its.co2_kg is None and its.energy_kwh is not None:
-            how = f"{its.how.get('energy_kwh', 'energy of unknown origin')}; {self._intensity}"
             its = replace(
                 its,
                 co2_kg=its.energy_kwh * self._grams / 1000.0,
-                how={**its.how, "co2_kg": how},
+                how={**its.how, "co2_kg": self.how["co2_kg"]},
             )
         return replace(trial, resources=its)
 

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 _HOW = {
     "wall_s": "monotonic clock, from the call of the objective to its return",
     "cpu_s": "the study's own process, all its threads, and children that ended meanwhile",
-    "memory_mb": "not measured: trials inside of the study's own process share its memory",
+    "memory_mb": "not measured: the study's own process holds more than the trial; use workers=1",
 }
 
 

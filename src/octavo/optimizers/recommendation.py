@@ -92,7 +92,7 @@ def recommend(history: History) -> Recommendation | None:
         return None
     value = history.problem.objectives[0].value
     told = Told(history.problem)
-    trials = told.extend(list(history))
+    trials = told.extend([history[int(row)] for row in np.flatnonzero(history.comparable)])
     found = None
     candidates = _candidates(told)
     if len(candidates):

@@ -6,7 +6,7 @@ A refused call leaves nothing behind: no folder, no process, no row.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from octavo.errors import SettingError
@@ -15,8 +15,8 @@ from octavo.executors.calling import check_signature
 from octavo.executors.energy import Energy
 from octavo.executors.protocol import Executor
 from octavo.history import History
-from octavo.measured import FIELDS, RETURNED, measured_names, methods_of
-from octavo.problem import Limits, Problem, TrialLimits
+from octavo.measured import RETURNED, method, methods_of
+from octavo.problem import Constraint, Limits, Objective, Problem, TrialLimits
 from octavo.spaces import Space
 
 __all__ = ["check_ends", "check_measured", "check_run", "make_executor"]
@@ -96,22 +96,26 @@ def check_measured(problem: Problem, history: History, how: Mapping[str, str]) -
         Naming the quantity and both methods.
     """
     for name, before in methods_of(problem, history).items():
-        now = how.get(FIELDS[name])
-        if now is not None and before != RETURNED and before != now:
+        now = method(how, name)
+        if now and before not in (now, RETURNED):
             raise SettingError(
-                f"{name!r} was measured so in this study's earlier trials: {before}. This run would "
-                f"measure it otherwise: {now}. Numbers of different methods do not compare: run "
-                "with the same energy=octavo.Energy(...) and executor as before, or start a new "
+                f"{name!r} was measured in this study's earlier trials as {before!r}; this run "
+                f"would measure it as {now!r}. Numbers of different methods do not compare: run "
+                "with the same executor and energy=octavo.Energy(...) as before, or start a new "
                 "study."
             )
 
 
 def make_executor(
-    workers: int | None, trial_limits: TrialLimits, problem: Problem | None = None
+    workers: int | None, trial_limits: TrialLimits, quantities: Iterable[Objective | Constraint]
 ) -> Executor:
-    """In this process, unless workers, limits on trials, or their memory ask for their own."""
-    wanted = () if problem is None else measured_names(problem)
-    if workers is None and trial_limits == TrialLimits() and "memory" not in wanted:
+    """In this process, unless something asks for processes of their own.
+
+    So do workers, limits on trials, and memory as an objective or a constraint, which cannot be
+    told apart from the study's own in one process.
+    """
+    has_memory = any(quantity.name == "memory" for quantity in quantities)
+    if workers is None and trial_limits == TrialLimits() and not has_memory:
         return InlineExecutor()
     from octavo.executors import ProcessExecutor  # pebble and psutil are loaded when needed
 

@@ -122,7 +122,10 @@ def run_study(
     )
     trial_limits = trial_limits or TrialLimits()
     limits = _or_planned(limits, study)
-    executor = executor or make_executor(workers, trial_limits, study.problem)
+    problem = study.problem
+    executor = executor or make_executor(
+        workers, trial_limits, (*problem.objectives, *problem.constraints)
+    )
     data = dict(data or {})
     with ExitStack() as stack:
         its_meter = _meter(study, executor, energy)
