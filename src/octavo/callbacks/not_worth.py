@@ -143,8 +143,8 @@ class StopWhenNotWorth:
         problem = event.history.problem
         if problem.n_objectives > 1:
             raise SettingError(
-                f"StopWhenNotWorth(gain={self.gain:g}) says what an improvement of one objective is "
-                f"worth, but this study has {problem.n_objectives}: "
+                f"StopWhenNotWorth(gain={self.gain:g}) says what improving one objective is worth, "
+                f"but this study has {problem.n_objectives}: "
                 f"{[objective.name for objective in problem.objectives]}. Make one of them the "
                 "objective and constrain the others, or leave the callback out."
             )

@@ -18,6 +18,7 @@ from octavo.history import History
 from octavo.measured import RETURNED, method, methods_of
 from octavo.problem import Constraint, Limits, Objective, Problem, TrialLimits
 from octavo.spaces import Space
+from octavo.study.stopping import check_stoppers
 
 __all__ = ["check_ends", "check_measured", "check_run", "make_executor"]
 
@@ -30,12 +31,13 @@ def check_run(
     data: object,
     callbacks: object,
     energy: object = None,
+    stoppers: object = (),
 ) -> None:
     """Refuse what `run` could not work with.
 
     Parameters
     ----------
-    objective, executor, trial_limits, data, callbacks, energy
+    objective, executor, trial_limits, data, energy, callbacks, stoppers
         As in `minimize`; None where nothing was given.
 
     Raises
@@ -61,6 +63,7 @@ def check_run(
     names = _names(data)
     check_signature(objective, names)
     _check_callbacks(callbacks)
+    check_stoppers(stoppers, executor)
     if executor is not None:
         _check_executor(executor, trial_limits or TrialLimits())
 

@@ -32,13 +32,19 @@ from octavo.callbacks import (
 from octavo.errors import SpaceError, StudyError
 from octavo.executors import fingerprint
 from octavo.executors.energy import Energy, Meter, meter
-from octavo.executors.protocol import Executor, Finished, Work
+from octavo.executors.protocol import Executor, Finished, Reported, Work
 from octavo.measured import Methods, filled, methods_of
 from octavo.problem import Limits, TrialLimits
+from octavo.schedulers.stopping import Stopper
 from octavo.storage import Command, Inbox
 from octavo.study.arguments import check_ends, check_measured, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
 from octavo.study.objective import load_objective, refer_to
+from octavo.study.stopping import (
+    Stopping,
+    stoppers_from_json,
+    stoppers_to_json,
+)
 from octavo.study.study import Study
 from octavo.trial import Proposal, Resources, Status, Trial
 
@@ -71,6 +77,7 @@ class _Run:
     began: float
     queue: deque[Proposal]
     methods: Methods
+    stopping: Stopping
     running: dict[int, Proposal] = field(default_factory=dict)
     leased: float = 0.0
     polled: float = float("-inf")
@@ -93,6 +100,7 @@ def run_study(
     data: Mapping[str, Any] | None = None,
     energy: Energy | None = None,
     callbacks: Sequence[Callback] = (),
+    stoppers: Sequence[Stopper] = (),
     progress: bool | None = None,
     accept: Accept | None = None,
     hasty: bool = False,
@@ -103,6 +111,8 @@ def run_study(
     Parameters
     ----------
     study, objective, limits, workers, executor, trial_limits, data, energy, callbacks, progress
+        As in `Study.run`.
+    stoppers
         As in `Study.run`.
     accept
         Asked before each trial whether it may run, and for how long.
@@ -119,6 +129,7 @@ def run_study(
         data=data,
         callbacks=callbacks,
         energy=energy,
+        stoppers=stoppers,
     )
     trial_limits = trial_limits or TrialLimits()
     limits = _or_planned(limits, study)
@@ -130,7 +141,7 @@ def run_study(
     with ExitStack() as stack:
         its_meter = _meter(study, executor, energy)
         stack.callback(its_meter.close)
-        _remember_run(study, objective, workers, trial_limits, data, energy)
+        _remember_run(study, objective, workers, trial_limits, data, energy, stoppers)
         folder = study.folder
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="octavo-")))
@@ -142,6 +153,7 @@ def run_study(
                 folder=folder,
                 limits=trial_limits,
                 data=data,
+                listen=(lambda event: _listen(run, event)) if stoppers else None,
             )
         )
         run = _Run(
@@ -156,7 +168,7 @@ def run_study(
             began=began,
             queue=deque(study.pending),
             methods=methods_of(study.problem, study.history),
-            cpu_s=0.0,
+            stopping=Stopping(stoppers),
         )
         try:
             _loop(run)
@@ -177,6 +189,7 @@ def resume_study(
     data: Mapping[str, Any] | None,
     energy: Energy | None,
     callbacks: Sequence[Callback],
+    stoppers: Sequence[Stopper] | None,
     progress: bool | None,
 ) -> None:
     """Run a study with what it remembers of its last run."""
@@ -188,6 +201,8 @@ def resume_study(
         data = _stored_data(study, last["data"])
     if energy is None and last.get("energy"):
         energy = Energy(**last["energy"])
+    if stoppers is None:
+        stoppers = stoppers_from_json(last.get("stoppers", ()))
     run_study(
         study,
         load_objective(study.settings.get("objective"), objective),
@@ -198,6 +213,7 @@ def resume_study(
         data=data,
         energy=energy,
         callbacks=callbacks,
+        stoppers=stoppers,
         progress=progress,
         began=began,
     )
@@ -242,6 +258,7 @@ def _remember_run(
     trial_limits: TrialLimits,
     data: Mapping[str, Any],
     energy: Energy | None,
+    stoppers: Sequence[Stopper],
 ) -> None:
     prints = fingerprint(data) if data else {}
     before = study.settings.get("run", {}).get("data", {})
@@ -259,6 +276,7 @@ def _remember_run(
             "trial_limits": asdict(trial_limits),
             "data": prints,
             "energy": None if energy is None else asdict(energy),
+            "stoppers": stoppers_to_json(stoppers),
         },
         stopped_because="",
     )
@@ -328,10 +346,30 @@ def _loop(run: _Run) -> None:
         for event in run.executor.wait(min(POLL_S, _left_s(run))):
             if isinstance(event, Finished):
                 _complete(run, event.trial)
-            elif event.index in run.running:
-                study.store.add_reports(event.index, [event.report])
-                _announce(run, ReportedEvent(event.index, event.report))
+            else:
+                _hear(run, event)
+        _halt(run, at_leisure=True)
     _abandon(run)
+
+
+def _hear(run: _Run, event: Reported) -> None:
+    if event.index in run.running:
+        run.study.store.add_reports(event.index, [event.report])
+        run.stopping.hear(event.index, event.report)
+        _announce(run, ReportedEvent(event.index, event.report))
+
+
+def _halt(run: _Run, *, at_leisure: bool) -> None:
+    """End the trials that the stoppers do not let go on."""
+    for verdict in run.stopping.decide(run.study.history, at_leisure=at_leisure):
+        logger.info("trial %d is %s", verdict.index, verdict.cause)
+        run.executor.halt(verdict.index, verdict.decision, verdict.cause)
+
+
+def _listen(run: _Run, event: Reported) -> None:
+    """A report of a trial that waits for what comes of it."""
+    _hear(run, event)
+    _halt(run, at_leisure=False)
 
 
 def _fill(run: _Run) -> None:
@@ -354,6 +392,7 @@ def _fill(run: _Run) -> None:
             wall_s = verdict if wall_s is None else min(wall_s, verdict)
         study.store.take_lease(proposal.index, f"pid {os.getpid()}", expires_s=LEASE_S)
         run.running[proposal.index] = proposal
+        run.stopping.begin(proposal)
         _announce(run, Submitted(proposal))
         run.meter.begin(proposal.index)
         run.executor.submit(proposal, wall_s=wall_s)
@@ -406,6 +445,7 @@ def _complete(run: _Run, trial: Trial) -> None:
     trial = filled(run.study.problem, run.meter.read(trial), run.methods)
     run.methods = run.methods or methods_of(run.study.problem, (trial,))
     run.running.pop(trial.index, None)
+    run.stopping.end(trial.index)
     run.cpu_s += trial.resources.cpu_s or 0.0
     run.study.complete(trial)
     _announce(run, Completed(trial, run.study.history))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from octavo.executors.energy import Energy
     from octavo.executors.protocol import Executor
     from octavo.optimizers.protocol import Recipe
+    from octavo.schedulers.stopping import Stopper
 
 __all__ = ["minimize"]
 
@@ -52,6 +53,7 @@ def minimize(
     storage: str | Path | None = None,
     name: str | None = None,
     callbacks: Sequence[Callback] = (),
+    stoppers: Sequence[Stopper] = (),
     progress: bool | None = None,
 ) -> Study:
     """Find the configuration with the lowest cost.
@@ -110,6 +112,9 @@ def minimize(
         For people.
     callbacks
         Called with each event of the study's life.
+    stoppers
+        Asked when trials `report` whether they go on, see `octavo.schedulers.Stopper`; where
+        several disagree the strictest wins.
     progress
         Whether to show progress; by default, if somebody watches.
 
@@ -151,6 +156,7 @@ def minimize(
         data=data,
         callbacks=callbacks,
         energy=energy,
+        stoppers=stoppers,
     )
     check_ends(limits, space)
     quantities = read_objectives(objectives), read_constraints(constraints)
@@ -180,6 +186,7 @@ def minimize(
             data=data,
             energy=energy,
             callbacks=callbacks,
+            stoppers=stoppers,
             progress=progress,
             began=began,
         )

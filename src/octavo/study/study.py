@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from octavo.executors.protocol import Executor
     from octavo.optimizers.recommendation import Recommendation
     from octavo.problem import TrialLimits
+    from octavo.schedulers.stopping import Stopper
 
 __all__ = ["Study", "open_study"]
 
@@ -490,6 +491,7 @@ class Study:
         data: Mapping[str, Any] | None = None,
         energy: Energy | None = None,
         callbacks: Sequence[Callback] = (),
+        stoppers: Sequence[Stopper] = (),
         progress: bool | None = None,
     ) -> Study:
         """Evaluate proposals until a limit is reached; see `minimize` for the arguments.
@@ -510,6 +512,7 @@ class Study:
             data=data,
             energy=energy,
             callbacks=callbacks,
+            stoppers=stoppers,
             progress=progress,
         )
         return self
@@ -528,6 +531,7 @@ class Study:
         data: Mapping[str, Any] | None = None,
         energy: Energy | None = None,
         callbacks: Sequence[Callback] = (),
+        stoppers: Sequence[Stopper] | None = None,
         progress: bool | None = None,
     ) -> Study:
         """Go on where the study was left, by default with its own objective and limits.
@@ -539,13 +543,16 @@ class Study:
             functions of `__main__`).
         max_trials, time_limit, cpu_limit, target
             If none is given, what is left of the limits that the study was planned with.
-        workers, executor, trial_limits, data, energy, callbacks, progress
-            As in `minimize`; workers, limits, data and energy of the last run by default.
+        workers, executor, trial_limits, data, energy, callbacks, stoppers, progress
+            As in `minimize`; workers, limits, data, energy and stoppers of the last run by
+            default.
 
         Raises
         ------
         StudyError
             If the objective cannot be imported, or the stored data are gone.
+        SettingError
+            If the stoppers of the last run could not be stored: pass them again.
         """
         from octavo.study.loop import resume_study
 
@@ -559,6 +566,7 @@ class Study:
             data=data,
             energy=energy,
             callbacks=callbacks,
+            stoppers=stoppers,
             progress=progress,
         )
         return self
