@@ -14,6 +14,7 @@ from . import (
 )
 from .ensemble import Metric as Metric, metric_names as metric_names
 from .errors import TrialStopped as TrialStopped
+from .executors.energy import Energy as Energy
 from .problem import (
     Constraint as Constraint,
     Fidelity as Fidelity,
@@ -54,6 +55,7 @@ from .tabular.tasks import (
     TabularClassificationTask as TabularClassificationTask,
     TabularRegressionTask as TabularRegressionTask,
 )
+from .trial import Resources as Resources
 
 __version__: str
 __all__: list[str]

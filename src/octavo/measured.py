@@ -36,8 +36,8 @@ FIELDS: Mapping[str, str] = {
 }
 """Which field of `Resources` each name of `octavo.problem.MEASURED` stands for."""
 
-RETURNED = "returned by the objective"
-"""How a number was measured that the objective function, or whoever told it, gave."""
+RETURNED = "given by the objective, or by who told it"
+"""How a number was measured that Octavo was given."""
 
 Methods = Mapping[str, str]
 """How each quantity was measured, by its name as an objective."""
@@ -56,17 +56,26 @@ def measured_names(problem: Problem) -> tuple[str, ...]:
     return tuple(name for name in names if name in MEASURED)
 
 
-def method(resources: Resources, name: str) -> str:
+def method(how: Mapping[str, str], name: str) -> str:
     """How the number of a trial under one of the names was measured; empty if nobody says.
 
     Parameters
     ----------
-    resources
-        Of the trial.
+    how
+        `Resources.how` of the trial.
     name
         One of `octavo.problem.MEASURED`.
+
+    Examples
+    --------
+    >>> method({"energy_kwh": "power meter", "co2_kg": "energy x 30 g/kWh"}, "co2")
+    'energy x 30 g/kWh; power meter'
     """
-    return resources.how.get(name) or resources.how.get(FIELDS[name], "")
+    if name in how:
+        return how[name]
+    its = how.get(FIELDS[name], "")
+    # CO2 follows from energy, so it can be no more alike than that.
+    return f"{its}; {how['energy_kwh']}" if name == "co2" and "energy_kwh" in how else its
 
 
 def filled(problem: Problem, trial: Trial, methods: Methods) -> Trial:
@@ -126,13 +135,13 @@ def methods_of(problem: Problem, trials: Iterable[Trial]) -> Methods:
     if names:
         for trial in trials:
             if trial.succeeded:
-                return {name: method(trial.resources, name) for name in names}
+                return {name: method(trial.resources.how, name) for name in names}
     return {}
 
 
 def is_comparable(trial: Trial, methods: Methods) -> bool:
     """Whether a trial was measured in these ways, so that its numbers may be compared."""
-    return all(method(trial.resources, name) == how for name, how in methods.items())
+    return all(method(trial.resources.how, name) == how for name, how in methods.items())
 
 
 def _measured(resources: Resources, name: str) -> float:
@@ -143,22 +152,21 @@ def _measured(resources: Resources, name: str) -> float:
 def _missing(resources: Resources, numbers: Mapping[str, float], names: tuple[str, ...]) -> str:
     for name in names:
         if math.isnan(numbers[name]):
-            why = method(resources, name)
+            why = method(resources.how, name)
             return (
                 f"{name!r} was neither returned by the objective nor measured"
                 + (f" ({why})" if why else "")
-                + ". Run trials in processes of their own (workers=1), or return it."
+                + "."
             )
     return ""
 
 
 def _other(resources: Resources, methods: Methods, names: tuple[str, ...]) -> str:
     for name in names:
-        have, want = method(resources, name), methods.get(name)
+        have, want = method(resources.how, name), methods.get(name)
         if want is not None and have != want:
             return (
                 f"{name!r} was measured in another way ({have}) than in this study's earlier "
-                f"trials ({want}), and numbers of different methods do not compare. Run it as "
-                "before, or start a new study."
+                f"trials ({want}), and numbers of different methods do not compare."
             )
     return ""

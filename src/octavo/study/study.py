@@ -30,10 +30,12 @@ from octavo.study.reading import (
     with_belief,
     wrapped,
 )
-from octavo.trial import Origin, Proposal, Status, Trial
+from octavo.study.telling import check_resources, is_measured, read_told
+from octavo.trial import Origin, Proposal, Resources, Status, Trial
 
 if TYPE_CHECKING:
     from octavo.callbacks import Callback
+    from octavo.executors.energy import Energy
     from octavo.executors.protocol import Executor
     from octavo.optimizers.recommendation import Recommendation
     from octavo.problem import TrialLimits
@@ -312,6 +314,7 @@ class Study:
         values: float | Mapping[str, float] | None = None,
         *,
         failed: str | None = None,
+        resources: Resources | None = None,
     ) -> Trial:
         """Say what came of a proposal, or of any configuration of your own.
 
@@ -323,6 +326,9 @@ class Study:
             The cost, or a dict with a number for each objective and constraint.
         failed
             In words, why there is no value.
+        resources
+            What it consumed, as you measured it, and how: also the value of an objective such as
+            "energy", which only `run` can measure by itself.
 
         Returns
         -------
@@ -334,10 +340,13 @@ class Study:
         StudyError
             If the index is unknown, or was told already.
         ObjectiveError
-            If the values cannot be read.
+            If the values cannot be read, or one is missing that only `run` could measure.
         SpaceError
             If the configuration is not in the space.
         """
+        its = check_resources(resources)
+        if values is failed is None and resources is not None and is_measured(self.problem):
+            values = {}  # what was measured is all there is to tell
         if (values is None) == (failed is None):
             given = "neither" if values is None else "both"
             raise SettingError(
@@ -349,7 +358,8 @@ class Study:
                 f"failed={failed!r} must be the reason in words, not of type "
                 f'{type(failed).__name__}. Write such as failed="out of memory".'
             )
-        read = None if values is None else self.problem.read(values)  # before anything is stored
+        # Before anything is stored:
+        read = None if values is None else read_told(self.problem, self._history, values, its)
         proposal = self._known(trial)
         now = time.time()
         nan = float("nan")
@@ -359,6 +369,7 @@ class Study:
             costs=read[0] if read else (nan,) * self.problem.n_objectives,
             constraints=read[1] if read else (nan,) * len(self.problem.constraints),
             cause=failed or "",
+            resources=read[3] if read else its,
             ended=now,
             worker="told",
             extra=read[2] if read else {},
@@ -478,6 +489,7 @@ class Study:
         executor: Executor | None = None,
         trial_limits: TrialLimits | None = None,
         data: Mapping[str, Any] | None = None,
+        energy: Energy | None = None,
         callbacks: Sequence[Callback] = (),
         stoppers: Sequence[Stopper] = (),
         progress: bool | None = None,
@@ -498,6 +510,7 @@ class Study:
             executor=executor,
             trial_limits=trial_limits,
             data=data,
+            energy=energy,
             callbacks=callbacks,
             stoppers=stoppers,
             progress=progress,
@@ -516,6 +529,7 @@ class Study:
         executor: Executor | None = None,
         trial_limits: TrialLimits | None = None,
         data: Mapping[str, Any] | None = None,
+        energy: Energy | None = None,
         callbacks: Sequence[Callback] = (),
         stoppers: Sequence[Stopper] | None = None,
         progress: bool | None = None,
@@ -529,8 +543,9 @@ class Study:
             functions of `__main__`).
         max_trials, time_limit, cpu_limit, target
             If none is given, what is left of the limits that the study was planned with.
-        workers, executor, trial_limits, data, callbacks, stoppers, progress
-            As in `minimize`; workers, limits, data and stoppers of the last run by default.
+        workers, executor, trial_limits, data, energy, callbacks, stoppers, progress
+            As in `minimize`; workers, limits, data, energy and stoppers of the last run by
+            default.
 
         Raises
         ------
@@ -549,6 +564,7 @@ class Study:
             executor=executor,
             trial_limits=trial_limits,
             data=data,
+            energy=energy,
             callbacks=callbacks,
             stoppers=stoppers,
             progress=progress,
