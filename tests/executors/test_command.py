@@ -372,9 +372,7 @@ def test_the_call_of_irace():
 def test_the_calls_of_aclib_and_paramils():
     given_ = {"hyperparameters": ("alpha", "algorithm"), "cutoff_s": 5.0}
     aclib = Command(("./wrap.py",), protocol="aclib", **given_)
-    call = (
-        "python wrap.py --instance x.cnf --cutoff 2.5 --seed 3 --config -alpha 0.5 -algorithm acs"
-    )
+    call = "./wrap.py --instance x.cnf --cutoff 2.5 --seed 3 --config -alpha 0.5 -algorithm acs"
     assert " ".join(aclib.line(CONFIG, seed=3, instance="x.cnf", cutoff_s=2.5)) == call
     paramils = Command(("./wrap.rb",), protocol="paramils", **given_)
     call = "./wrap.rb no_instance 0 5 2147483647 3 -alpha 0.5 -algorithm acs"
