@@ -125,7 +125,7 @@ def test_a_program_is_tried_once_and_what_does_not_match_is_shown(home):
     text = SCENARIO.replace(
         '[objectives.cost]\njson = "cost"', "[objectives.cost]\nregex = 'loss (.+)'"
     )
-    (home / "bowl.toml").write_text(text)
+    (home / "bowl.toml").write_text(text.replace(', "fail"]', "]"))
     failed = octavo_command("tune", "bowl.toml", "--try", cwd=home)
     assert failed.returncode == 1
     assert "'loss (.+)' matches nothing" in failed.stderr

@@ -167,7 +167,7 @@ def process_start() -> float:
     """When this process was started, on the clock of `time.monotonic()`."""
     import psutil
 
-    age_s = time.time() - psutil.Process().create_time()
+    age_s: float = time.time() - psutil.Process().create_time()
     return time.monotonic() - max(age_s, 0.0)
 
 

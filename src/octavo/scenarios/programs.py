@@ -51,11 +51,12 @@ def check_program(
             f"{hint if (folder / program).exists() else ''} Install it, or give its path."
         )
     script = arguments[1] if len(arguments) > 1 else ""
-    is_script = isinstance(script, str) and Path(script).suffix.lower() in _SCRIPTS
-    if is_script and "{" not in script and not (folder / script).is_file():
-        siblings = [path.name for path in folder.glob(f"*{Path(str(script)).suffix}")]
+    if not isinstance(script, str) or Path(script).suffix.lower() not in _SCRIPTS:
+        return
+    if "{" not in script and not (folder / script).is_file():
+        siblings = [path.name for path in folder.glob(f"*{Path(script).suffix}")]
         raise SettingError(
-            f"the script {script!r} of the command does not exist.{closest(str(script), siblings)} "
+            f"the script {script!r} of the command does not exist.{closest(script, siblings)} "
             f"Give its path from the scenario's folder ({folder}) on."
         )
 

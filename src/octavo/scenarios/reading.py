@@ -200,18 +200,20 @@ def _objectives(
     if not table.values:
         if protocol == "irace":
             return (Objective("cost"),), {}
+        reported = PROTOCOLS.get(protocol or "", ())
         scenario.refuse(
             "objectives",
             "a scenario needs an objective. "
             + (
-                f"The protocol {protocol!r} reports {', '.join(PROTOCOLS[protocol])}: add a table "
-                f"such as [objectives.{PROTOCOLS[protocol][0]}]."
-                if protocol in PROTOCOLS
+                f"The protocol {protocol!r} reports {', '.join(reported)}: add a table such as "
+                f"[objectives.{reported[0]}]."
+                if reported
                 else r"Add such as [objectives.loss] and regex = 'loss = (\S+)', or one that is "
                 "measured, [objectives.wall_time]."
             ),
         )
-    objectives, readings = [], {}
+    objectives: list[Objective] = []
+    readings: dict[str, Reading] = {}
     for name in table.values:
         one = table.table(name)
         one.only("maximize", "unit", *_HOW)
@@ -226,7 +228,8 @@ def _constraints(
     scenario: Table, protocol: str | None
 ) -> tuple[tuple[Constraint, ...], dict[str, Reading]]:
     table = scenario.table("constraints")
-    constraints, readings = [], {}
+    constraints: list[Constraint] = []
+    readings: dict[str, Reading] = {}
     for name in table.values:
         one = table.table(name)
         one.only("low", "high", *_HOW)

@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
 from octavo.errors import SpaceError
 
@@ -122,7 +122,7 @@ class _Reader:
             self.tokens.append(("symbol" if kind == "symbol" else kind, match[kind]))
         self.at = 0
 
-    def refuse(self, where: str) -> None:
+    def refuse(self, where: str) -> NoReturn:
         near = f"near {where[:30]!r}" if where else "at its end"
         raise SpaceError(
             f"the formula {self.text!r} cannot be read {near}. Write comparisons with ==, !=, <, "

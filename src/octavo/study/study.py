@@ -263,8 +263,9 @@ class Study:
         if len(failed) == len(self._history):
             causes = [trial.cause for trial in failed if trial.cause]
             last = f" The last one: {causes[-1]}" if causes else ""
+            last += "\n" if "\n" in last else " "
             raise StudyError(
-                f"none of the {len(failed)} completed trials succeeded.{last} Mend the objective, "
+                f"none of the {len(failed)} completed trials succeeded.{last}Mend the objective, "
                 "then run again; study.history has the cause of each."
             )
         raise StudyError(
