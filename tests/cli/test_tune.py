@@ -15,6 +15,7 @@ import pytest
 
 import octavo
 from octavo.cli import main
+from octavo.trial import Status
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -183,6 +184,30 @@ def test_a_killed_run_is_resumed_and_leaves_no_program(home):
     assert json.loads(resumed.stdout)["trials"] == more, resumed.stderr
     with octavo.open_study(home / "run", write=False) as study:
         assert repr([(t.index, t.costs) for t in study.history][: len(before)]) == repr(before)
+
+
+def test_what_octavo_measures_is_an_objective_and_limits_on_cpu_time_hold(tmp_path):
+    (tmp_path / "s.toml").write_text("""\
+command = ["awk", "-v", "n={n}", "BEGIN {{ for (i = 0; i < n * 1e6; i++) s += i }}"]
+seed = 0
+[space]
+n = {ord = [1, 4, 40]}
+[objectives.cpu_time]
+[constraints.memory]
+high = 1000
+[limits]
+trials = 3
+trial_cpu = "2s"
+""")
+    done = octavo_command("tune", "s.toml", "--out", "run", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["config"] == {"n": 1}
+    with octavo.open_study(tmp_path / "run", write=False) as study:
+        by_n = {trial.config["n"]: trial for trial in study.history}
+    assert by_n[1].costs == (by_n[1].resources.cpu_s,)
+    assert 0 < by_n[1].costs[0] < by_n[4].costs[0] < 2
+    assert by_n[1].constraints == (by_n[1].resources.memory_mb,)
+    assert by_n[40].status is Status.TIMEOUT
 
 
 WRAPPERS = {

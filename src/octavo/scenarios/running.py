@@ -41,14 +41,13 @@ def make_study(scenario: Scenario, storage: str | Path | None) -> Study:
         Folder (or URL) of the study; None keeps it in memory.
     """
     problem = scenario.problem
-    over: dict[str, Any] = {}
-    if problem.instances:
-        over = {"instances": problem.instances, "instance_features": problem.instance_features}
     return Study(
         problem.space,
         objectives=problem.objectives,
         constraints=problem.constraints,
         fidelity=problem.fidelity,
+        instances=problem.instances,
+        instance_features=problem.instance_features,
         repeats=problem.repeats,
         optimizer=scenario.optimizer,
         first=scenario.first,
@@ -56,7 +55,6 @@ def make_study(scenario: Scenario, storage: str | Path | None) -> Study:
         seed=scenario.seed,
         storage=storage,
         name=scenario.name,
-        **over,
     )
 
 

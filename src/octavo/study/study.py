@@ -60,6 +60,9 @@ class Study:
         Bounds on further returned quantities: `Constraint`s, or `{"latency": (None, 0.1)}`.
     fidelity
         A budget that trials may spend less of.
+    instances, instance_features
+        Names of the instances over which a configuration is to be good, and what is known of
+        each, as in `octavo.Problem`.
     repeats
         With how many seeds a configuration is evaluated before it may be the incumbent.
     optimizer
@@ -96,6 +99,8 @@ class Study:
         | Sequence[Constraint]
         | None = None,
         fidelity: Fidelity | None = None,
+        instances: Sequence[str] = (),
+        instance_features: Mapping[str, Sequence[float]] | None = None,
         repeats: int = 1,
         optimizer: str | Recipe = "auto",
         first: Sequence[Mapping[str, Any]] = (),
@@ -111,6 +116,8 @@ class Study:
             objectives=read_objectives(objectives),
             constraints=read_constraints(constraints),
             fidelity=fidelity,
+            instances=instances,  # type: ignore[arg-type]  # made a tuple there
+            instance_features=instance_features or {},  # type: ignore[arg-type]
             repeats=repeats,
             limits=Limits() if limits is None else limits,
         )
