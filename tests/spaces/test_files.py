@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from octavo.errors import SpaceError
 from octavo.spaces.files import read_space_file
-from octavo.spaces.formulas import Formula, Test as Comparison, normal_form, read_formula
+from octavo.spaces.formulas import Claim, Formula, normal_form, read_formula
 from octavo.spaces.irace import read_irace
 from octavo.spaces.pcs import read_pcs
 
@@ -198,7 +198,7 @@ def test_a_file_that_holds_no_space_is_refused_by_name(tmp_path, name, content, 
 
 names = st.sampled_from("abcd")
 trees = st.recursive(
-    st.builds(lambda name, value: Comparison(name, "==", (value,)), names, st.sampled_from("01")),
+    st.builds(lambda name, value: Claim(name, "==", (value,)), names, st.sampled_from("01")),
     lambda inner: st.builds(
         lambda word, parts: Formula(word, tuple(parts)),
         st.sampled_from(["and", "or"]),
@@ -209,14 +209,14 @@ trees = st.recursive(
 
 
 def written(tree):
-    if isinstance(tree, Comparison):
+    if isinstance(tree, Claim):
         return f"{tree.name} == {tree.values[0]}"
     joined = {"and": " && ", "or": " || "}[tree.word].join(map(written, tree.parts))
     return f"({joined})"
 
 
 def holds(tree, values):
-    if isinstance(tree, Comparison):
+    if isinstance(tree, Claim):
         return values[tree.name] == tree.values[0]
     return (all if tree.word == "and" else any)(holds(part, values) for part in tree.parts)
 

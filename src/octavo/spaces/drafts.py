@@ -12,7 +12,7 @@ from octavo.errors import SpaceError, closest
 from octavo.spaces.clauses import AnyOf, Compare, any_of, condition_json, forbidden_json
 from octavo.spaces.configspace import HyperparameterSpace
 from octavo.spaces.domains import Domain
-from octavo.spaces.formulas import Test, Tree, normal_form
+from octavo.spaces.formulas import Claim, Tree, normal_form
 from octavo.spaces.hyperparameters import Hyperparameter, space
 
 __all__ = ["Draft", "at_line", "number"]
@@ -124,7 +124,7 @@ class Draft:
             self.hyperparameters[child] = self.hyperparameters[child].when(one)
 
 
-def _wanted(test: Test, domains: Mapping[str, Domain]) -> Any:
+def _wanted(test: Claim, domains: Mapping[str, Domain]) -> Any:
     """The right side of a test as the short form has it."""
     domain = domains.get(test.name)
     if domain is None:
@@ -149,7 +149,7 @@ def _odd(text: str) -> bool:
         return False
 
 
-def _clause(tests: list[Test], domains: Mapping[str, Domain]) -> Mapping[str, Any] | str:
+def _clause(tests: list[Claim], domains: Mapping[str, Domain]) -> Mapping[str, Any] | str:
     """Tests that must not all hold, as the short form has it."""
     relations = [
         test

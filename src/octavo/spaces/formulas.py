@@ -13,7 +13,7 @@ from typing import Literal, NoReturn
 
 from octavo.errors import SpaceError
 
-__all__ = ["Formula", "Test", "Tree", "normal_form", "read_formula"]
+__all__ = ["Claim", "Formula", "Tree", "normal_form", "read_formula"]
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<symbol>%in%|&&|\|\||==|!=|<=|>=|[&|<>=(){},!])
@@ -25,7 +25,7 @@ _MOST_PARTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Claim:
     """A hyperparameter compared with a value, or with several of which one must be met.
 
     Parameters
@@ -51,7 +51,7 @@ class Formula:
     parts: tuple[Tree, ...]
 
 
-Tree = Test | Formula
+Tree = Claim | Formula
 
 
 def read_formula(text: str) -> Tree:
@@ -71,13 +71,13 @@ def read_formula(text: str) -> Tree:
     Examples
     --------
     >>> read_formula("kernel in {rbf, poly} && C > 3")
-    Formula(word='and', parts=(Test(name='kernel', symbol='in', values=('rbf', 'poly')),
-                               Test(name='C', symbol='>', values=('3',))))
+    Formula(word='and', parts=(Claim(name='kernel', symbol='in', values=('rbf', 'poly')),
+                               Claim(name='C', symbol='>', values=('3',))))
     """
     return _Reader(text).whole()
 
 
-def normal_form(tree: Tree, outer: Literal["and", "or"]) -> list[list[Test]]:
+def normal_form(tree: Tree, outer: Literal["and", "or"]) -> list[list[Claim]]:
     """A formula as a list of lists of tests: the outer joined by one word, the inner by the other.
 
     Raises
@@ -93,7 +93,7 @@ def normal_form(tree: Tree, outer: Literal["and", "or"]) -> list[list[Test]]:
     >>> [[test.name for test in tests] for tests in normal_form(tree, "or")]
     [['a', 'c'], ['b', 'c']]
     """
-    if isinstance(tree, Test):
+    if isinstance(tree, Claim):
         return [[tree]]
     parts = [normal_form(part, outer) for part in tree.parts]
     if tree.word == outer:
@@ -158,12 +158,12 @@ class _Reader:
         name = self.word()
         if self.peek() == "%in%" or self.tokens[self.at : self.at + 1] == [("word", "in")]:
             self.at += 1
-            return Test(name, "in", self.values())
+            return Claim(name, "in", self.values())
         symbol = self.peek()
         if symbol not in _COMPARISONS:
             self.refuse(self.rest())
         self.at += 1
-        return Test(name, "==" if symbol == "=" else str(symbol), (self.word(),))
+        return Claim(name, "==" if symbol == "=" else str(symbol), (self.word(),))
 
     def values(self) -> tuple[str, ...]:
         if self.tokens[self.at : self.at + 2] == [("word", "c"), ("symbol", "(")]:
