@@ -7,6 +7,7 @@ from . import (
     executors as executors,
     optimizers as optimizers,
     schedulers as schedulers,
+    scenarios as scenarios,
     spaces as spaces,
     storage as storage,
     tabular as tabular,

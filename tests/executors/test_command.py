@@ -11,6 +11,7 @@ import psutil
 import pytest
 from hypothesis import given, strategies as st
 
+import octavo
 from octavo.errors import ObjectiveError, SettingError
 from octavo.executors import ProcessExecutor, Work
 from octavo.executors.answers import Printed, Reading, read_protocol
@@ -313,6 +314,34 @@ def test_a_configuration_can_be_passed_as_a_file(tmp_path):
     assert command.unused == ()
     [trial] = tried(command, {"x": 0.5}, folder=tmp_path)
     assert trial.costs == (0.5,)
+
+
+def test_an_instance_is_told_as_a_path_that_is_right_where_the_program_runs(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "easy.txt").write_text("cost 3")
+    for own in (False, True):
+        command = Command(
+            ("cat", "{instance}"), (), COST, str(home), in_trial_folder=own,
+            instances=("easy.txt",), instances_are_files=True,
+        )  # fmt: skip
+        [trial] = tried(command, {}, folder=tmp_path / str(own), instance="easy.txt")
+        assert trial.costs == (3.0,), trial.cause
+    [trial] = tried(command, {}, folder=tmp_path / "none")
+    assert "the optimizer proposes none" in trial.cause
+
+
+def test_another_program_is_noticed(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("print('cost 1')")
+    command = Command((sys.executable, "train.py", "{x}"), ("x",), COST, scenario=str(tmp_path))
+    space = {"x": octavo.Float(0, 1)}
+    octavo.minimize(command, space, max_trials=1, workers=1, storage=tmp_path / "run").close()
+    script.write_text("print('cost 2')")
+    with octavo.open_study(tmp_path / "run") as study:
+        with pytest.warns(UserWarning, match="has changed since the study began"):
+            study.resume(max_trials=2)
+        assert [trial.costs for trial in study.history] == [(1.0,), (2.0,)]
 
 
 def test_lines_of_output_are_reported_while_it_runs(tmp_path):

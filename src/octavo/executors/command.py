@@ -184,9 +184,9 @@ class Command:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the files that its arguments name: another one is another program."""
+        """SHA-256 of the program, or of the script that it runs, where they have a path."""
         found = hashlib.sha256()
-        for argument in self.arguments:
+        for argument in self.arguments[:2]:
             path = Path(self.scenario, argument) if isinstance(argument, str) else None
             if path is not None and path.is_file():
                 found.update(path.read_bytes())
