@@ -14,10 +14,11 @@ from hypothesis import given, strategies as st
 import octavo
 from octavo.errors import ObjectiveError, SettingError
 from octavo.executors import ProcessExecutor, Work
-from octavo.executors.answers import Printed, Reading, read_protocol
+from octavo.executors.answers import Printed, Reading
 from octavo.executors.arguments import fill, split, styled
 from octavo.executors.command import Command
 from octavo.executors.programs import KEPT, run_program
+from octavo.executors.wrappers import read_protocol
 from octavo.problem import Objective, Problem, TrialLimits
 from octavo.trial import Proposal, Status
 

@@ -1,31 +1,17 @@
-"""What a program's output says: numbers by regular expression, JSON line, exit code or protocol."""
+"""What a program's output says: numbers by regular expression, JSON line or exit code."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from octavo.errors import ObjectiveError, SettingError
 
-__all__ = ["PROTOCOLS", "Printed", "Reading", "last_lines", "read_protocol"]
-
-PROTOCOLS: Mapping[str, tuple[str, ...]] = {
-    "irace": ("cost", "time"),
-    "aclib": ("cost", "runtime"),
-    "paramils": ("runtime", "runlength", "quality"),
-}
-"""The wrapper protocols, and the numbers that each of them reports."""
-
-_SUCCESS = ("SAT", "UNSAT", "SUCCESS", "SUCCESSFUL")
-_TIMEOUT = ("TIMEOUT", "TIMEDOUT")
-_RESULT = re.compile(
-    r"^.*?Result (?:for (?:ParamILS|SMAC|HAL)|of (?:this )?algorithm run)\s*:(.*)$",
-    re.IGNORECASE | re.MULTILINE,
-)
+__all__ = ["Printed", "Reading", "last_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,52 +152,6 @@ class Reading:
         )
 
 
-def read_protocol(protocol: str, printed: Printed) -> tuple[str, dict[str, Any]]:
-    r"""What a wrapper reports: "success", "timeout", "crashed" or "abort"; and numbers by name.
-
-    Parameters
-    ----------
-    protocol
-        A key of `PROTOCOLS`.
-    printed
-        What the wrapper left.
-
-    Raises
-    ------
-    ObjectiveError
-        If it reported nothing that can be read.
-
-    Examples
-    --------
-    >>> printed = Printed(0, "Result for ParamILS: SAT, 1.5, 0, 3, 42\n", "")
-    >>> read_protocol("paramils", printed)
-    ('success', {'runtime': 1.5, 'runlength': 0.0, 'quality': 3.0})
-    """
-    if protocol == "irace":
-        return "success", _irace(printed)
-    found = _RESULT.findall(printed.out)
-    if not found:
-        line = "Result for ParamILS: SAT, 1.5, 0, 3, 42"
-        if protocol == "aclib":
-            line = 'Result of this algorithm run: {"status": "SUCCESS", "cost": 3, "runtime": 1.5}'
-        raise ObjectiveError(
-            f"the wrapper printed no result. By the protocol {protocol!r} it prints a line such "
-            f"as '{line}'." + last_lines(printed)
-        )
-    text = found[-1].strip()
-    status, numbers = _object(text) if text.startswith("{") else _commas(text)
-    if status in _SUCCESS:
-        return "success", numbers
-    if status in _TIMEOUT:
-        return "timeout", numbers
-    if status in ("CRASHED", "ABORT", "MEMOUT", "KILLED"):
-        return status.lower(), numbers
-    raise ObjectiveError(
-        f"the wrapper's result has the status {status!r}, which means nothing. Print SUCCESS (or "
-        f"SAT, UNSAT), TIMEOUT, CRASHED or ABORT." + last_lines(printed)
-    )
-
-
 def last_lines(printed: Printed, n: int = 8) -> str:
     """The end of what was printed, to stand after a sentence."""
     text = printed.out if printed.out.strip() else printed.err
@@ -241,49 +181,3 @@ def _number(found: Any, name: str, where: str) -> float:
         f"{name!r} is {str(found)[:80]!r} in {where}, which is not a number. Have the command "
         "print one, such as 0.25, or read another part of its output."
     )
-
-
-def _irace(printed: Printed) -> dict[str, float]:
-    lines = printed.out.split("\n")
-    words = next((line.split() for line in reversed(lines) if line.strip()), [])
-    numbers = list(_floats(words))
-    if not 1 <= len(words) <= 2 or len(numbers) != len(words):
-        raise ObjectiveError(
-            "by the protocol 'irace' the last line is the cost, and the time after it if wished, "
-            "such as '0.25 1.5'. Print nothing else on it." + last_lines(printed)
-        )
-    if numbers[0] == float("inf"):
-        raise ObjectiveError("the target runner refused the configuration: it printed Inf.")
-    return dict(zip(PROTOCOLS["irace"], numbers, strict=False))
-
-
-def _object(text: str) -> tuple[str, dict[str, Any]]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise ObjectiveError(
-            f"the wrapper's result {text[:200]!r} is not JSON: {error}. Print such as "
-            '{"status": "SUCCESS", "cost": 3, "runtime": 1.5}.'
-        ) from error
-    status = str(found.pop("status", "missing")).upper()
-    return status, {str(name): value for name, value in found.items() if value is not None}
-
-
-def _commas(text: str) -> tuple[str, dict[str, Any]]:
-    status, *rest = [part.strip() for part in text.split(",")]
-    numbers = list(_floats(rest[:3]))
-    if len(numbers) < 3:
-        raise ObjectiveError(
-            f"the wrapper's result {text[:200]!r} has {len(numbers)} numbers after its status. "
-            "Print status, runtime, runlength, quality, seed, such as SAT, 1.5, 0, 3, 42."
-        )
-    return status.upper(), dict(zip(PROTOCOLS["paramils"], numbers, strict=True))
-
-
-def _floats(words: list[str]) -> Iterator[float]:
-    """The words as numbers, up to the first that is none."""
-    for word in words:
-        try:
-            yield float(word)
-        except ValueError:
-            return

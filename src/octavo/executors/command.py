@@ -9,27 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from octavo.errors import CutoffError, ObjectiveError, SettingError, closest
-from octavo.executors.answers import PROTOCOLS, Printed, Reading, last_lines, read_protocol
+from octavo.errors import ObjectiveError, SettingError, closest
+from octavo.executors.answers import Printed, Reading, last_lines
 from octavo.executors.arguments import PARAMETERS, Argument, fill, placeholders, styled
+from octavo.executors.printed_reports import check_report, reporter
 from octavo.executors.programs import how_it_ended, run_program
+from octavo.executors.wrappers import PROTOCOLS, Asked, call_of, reported
 
 __all__ = ["OFFERED", "Command"]
 
 OFFERED = ("seed", "instance", "fidelity", "folder", "scenario", "cutoff", "config", PARAMETERS)
 """Placeholders besides the hyperparameters and the name of the fidelity."""
-
-NO_INSTANCE = "no_instance"
-"""What a wrapper gets as its instance where there are none, as from SMAC v2."""
-
-_NO_RUNLENGTH = "2147483647"  # what configurators pass to ParamILS wrappers as no limit
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ class Command:
                 "or a trial_cpu."
             )
         if self.report is not None:
-            _check_report(self.report)
+            check_report(self.report)
 
     def _check_placeholders(self, used: frozenset[str]) -> None:
         fidelity = () if self.fidelity is None else (self.fidelity,)
@@ -230,11 +225,12 @@ class Command:
             Seconds that this trial may take, if not those of all.
         """
         cutoff_s = self.cutoff_s if cutoff_s is None else cutoff_s
-        instance = self._path_of(instance)
+        path = self._path_of(instance)
         parameters = self._parameters(config, fidelity)
         if self.is_wrapper:
-            call = self._wrapper_call(config, seed, instance, cutoff_s)
-            return [*map(str, self.arguments), *call, *parameters]
+            number = self.instances.index(instance) + 1 if instance in self.instances else 1
+            asked = Asked(dict(config), seed, path, number, cutoff_s, self.bound)
+            return [*fill(self.arguments, {}, ()), *call_of(str(self.protocol), asked), *parameters]
         values = {
             **config,
             "seed": seed,
@@ -242,7 +238,7 @@ class Command:
             "scenario": self.scenario,
             "config": str(Path(folder) / "config.json"),
         }
-        for name, value in (("instance", instance), ("cutoff", cutoff_s), ("fidelity", fidelity)):
+        for name, value in (("instance", path), ("cutoff", cutoff_s), ("fidelity", fidelity)):
             if value is not None:
                 values[name] = value
         if self.fidelity is not None and fidelity is not None:
@@ -297,7 +293,7 @@ class Command:
             line,
             folder=folder if self.in_trial_folder else Path(self.scenario),
             environment=self.environment,
-            on_line=_reporter(self.report, report),
+            on_line=reporter(self.report, report),
         )
         return self._read(printed, folder)
 
@@ -327,94 +323,15 @@ class Command:
             for part in styled(self.switches.get(name, style), name, value)
         ]
 
-    def _wrapper_call(
-        self, config: Mapping[str, Any], seed: int, instance: str | None, cutoff_s: float | None
-    ) -> list[str]:
-        """What a wrapper gets before the parameters."""
-        where = NO_INSTANCE if instance is None else instance
-        cutoff = "" if cutoff_s is None else f"{cutoff_s:g}"
-        if self.protocol == "irace":
-            number = self.instances.index(instance) + 1 if instance in self.instances else 1
-            bound = [cutoff] if self.bound else []
-            return [_id_of(config), str(number), str(seed), where, *bound]
-        if self.protocol == "aclib":
-            return ["--instance", where, "--cutoff", cutoff, "--seed", str(seed), "--config"]
-        return [where, "0", cutoff, _NO_RUNLENGTH, str(seed)]
-
     def _read(self, printed: Printed, folder: Path) -> dict[str, Any]:
         reads_code = any(reading.exit_code for reading in self.readings.values())
         is_failed = printed.code not in self.success and not (reads_code and printed.code >= 0)
         found: dict[str, Any] = {}
         if self.protocol is not None and not (is_failed and self.protocol == "irace"):
-            status, found = _reported(self.protocol, printed, is_failed)
+            status, found = reported(self.protocol, printed, is_failed)
             is_failed = is_failed and not status
         if is_failed:
             raise ObjectiveError(how_it_ended(printed.code) + last_lines(printed))
         for name, reading in self.readings.items():
             found[name] = reading.read(name, printed, folder)
         return found
-
-
-def _reported(protocol: str, printed: Printed, is_failed: bool) -> tuple[str, dict[str, Any]]:
-    """What a wrapper reported; nothing if it failed before it could."""
-    try:
-        status, numbers = read_protocol(protocol, printed)
-    except ObjectiveError:
-        if is_failed:
-            return "", {}  # the exit code says more
-        raise
-    if status == "timeout":
-        raise CutoffError("the wrapper reported TIMEOUT: it ended the run at its cutoff.")
-    if status != "success":
-        raise ObjectiveError(
-            f"the wrapper reported {status.upper()}. Its output says why." + last_lines(printed)
-        )
-    return status, numbers
-
-
-def _id_of(config: Mapping[str, Any]) -> str:
-    """A number for a configuration, the same one whenever it is run."""
-    return str(zlib.crc32(json.dumps(dict(config), sort_keys=True).encode()))
-
-
-def _check_report(regex: str) -> None:
-    try:
-        groups = set(re.compile(regex).groupindex)
-    except re.error as error:
-        raise SettingError(
-            f"the regular expression '{regex}' of the report does not compile: {error}. Write it "
-            r"in single quotes, such as 'epoch (?P<step>\d+) loss (?P<loss>\S+)'."
-        ) from error
-    if "step" not in groups or len(groups) < 2:
-        raise SettingError(
-            f"the regular expression '{regex}' of the report has the named groups "
-            f"{sorted(groups)}. Name one 'step' and each other one after what it reports, such as "
-            r"'epoch (?P<step>\d+) loss (?P<loss>\S+)'."
-        )
-
-
-def _reported_number(name: str, text: str | None) -> float:
-    try:
-        return float(text or "")
-    except ValueError:
-        raise ObjectiveError(
-            f"the report's regular expression found {text!r} for {name!r}, which is not a number. "
-            "Mend the expression, so that it matches numbers only."
-        ) from None
-
-
-def _reporter(
-    regex: str | None, report: Callable[..., None] | None
-) -> Callable[[str], None] | None:
-    """What sends a line of output as a report, if it is one."""
-    if regex is None or report is None:
-        return None
-    pattern = re.compile(regex)
-
-    def on_line(line: str) -> None:
-        match = pattern.search(line)
-        if match is not None:
-            found = {name: _reported_number(name, text) for name, text in match.groupdict().items()}
-            report(found.pop("step"), found)
-
-    return on_line

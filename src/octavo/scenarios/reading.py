@@ -8,25 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from octavo.errors import closest
-from octavo.executors.answers import PROTOCOLS, Reading
 from octavo.executors.arguments import Argument, placeholders, split
 from octavo.executors.command import Command
 from octavo.optimizers import CATALOG, WHERE, recipe as as_recipe
 from octavo.optimizers.protocol import Recipe
 from octavo.optimizers.recipes import recipe_from_json
 from octavo.problem import (
-    MEASURED,
-    Constraint,
-    Fidelity,
-    Limits,
-    Objective,
     Problem,
-    TrialLimits,
-    megabytes,
-    seconds,
 )
 from octavo.scenarios.instances import Instances, read_instances
 from octavo.scenarios.programs import check_program
+from octavo.scenarios.questions import (
+    cutoff_of,
+    read_constraints,
+    read_fidelity,
+    read_first,
+    read_limits,
+    read_objectives,
+)
 from octavo.scenarios.scenario import Scenario
 from octavo.scenarios.source import Table, read_source
 from octavo.scenarios.space_table import names_of, read_space
@@ -40,8 +39,6 @@ _KEYS = (
     "space", "forbidden", "priors", "first", "objectives", "constraints", "fidelity", "instances",
     "limits", "repeats", "optimizer", "workers", "seed", "storage", "name",
 )  # fmt: skip
-_HOW = ("regex", "json", "exit_code", "file")
-_LIMITS = ("trials", "time", "cpu", "target", "trial_time", "trial_cpu", "trial_memory")
 
 
 def read_scenario(path: str | Path) -> Scenario:
@@ -63,11 +60,11 @@ def read_scenario(path: str | Path) -> Scenario:
     arguments, environment = _program(scenario, folder)
     found = read_space(scenario, folder)
     instances = read_instances(scenario, folder)
-    limits, trial_limits = _limits(scenario)
+    limits, trial_limits = read_limits(scenario)
     protocol = scenario.get("protocol", str)
-    objectives, readings = _objectives(scenario, protocol)
-    constraints, more = _constraints(scenario, protocol)
-    fidelity = _fidelity(scenario)
+    objectives, readings = read_objectives(scenario, protocol)
+    constraints, more = read_constraints(scenario, protocol)
+    fidelity = read_fidelity(scenario)
     with scenario.at("objectives" if "objectives" in scenario else "constraints"):
         problem = Problem(
             space=found.space,
@@ -94,7 +91,7 @@ def read_scenario(path: str | Path) -> Scenario:
             fidelity=None if fidelity is None else fidelity.name,
             instances=instances.names,
             instances_are_files=instances.are_files,
-            cutoff_s=_cutoff_s(trial_limits),
+            cutoff_s=cutoff_of(trial_limits),
             bound=scenario.get("bound", bool, default=False),
             success=_success(scenario),
             environment=environment,
@@ -113,7 +110,7 @@ def read_scenario(path: str | Path) -> Scenario:
         problem=problem,
         trial_limits=trial_limits,
         optimizer=recipe,
-        first=_first(scenario, problem),
+        first=read_first(scenario, problem),
         workers=_workers(scenario),
         seed=seed,
         storage=None if storage is None else folder / storage,
@@ -188,131 +185,6 @@ def _report(scenario: Table) -> str | None:
     table.only("regex")
     found: str | None = table.get("regex", str)
     return found
-
-
-# The problem -----------------------------------------------------------------------------
-
-
-def _objectives(
-    scenario: Table, protocol: str | None
-) -> tuple[tuple[Objective, ...], dict[str, Reading]]:
-    table = scenario.table("objectives")
-    if not table.values:
-        if protocol == "irace":
-            return (Objective("cost"),), {}
-        reported = PROTOCOLS.get(protocol or "", ())
-        scenario.refuse(
-            "objectives",
-            "a scenario needs an objective. "
-            + (
-                f"The protocol {protocol!r} reports {', '.join(reported)}: add a table such as "
-                f"[objectives.{reported[0]}]."
-                if reported
-                else r"Add such as [objectives.loss] and regex = 'loss = (\S+)', or one that is "
-                "measured, [objectives.wall_time]."
-            ),
-        )
-    objectives: list[Objective] = []
-    readings: dict[str, Reading] = {}
-    for name in table.values:
-        one = table.table(name)
-        one.only("maximize", "unit", *_HOW)
-        with table.at(name):
-            maximize = one.get("maximize", bool, default=False)
-            objectives.append(Objective(name, maximize, one.get("unit", str, default="")))
-        readings |= _readings(one, name, protocol)
-    return tuple(objectives), readings
-
-
-def _constraints(
-    scenario: Table, protocol: str | None
-) -> tuple[tuple[Constraint, ...], dict[str, Reading]]:
-    table = scenario.table("constraints")
-    constraints: list[Constraint] = []
-    readings: dict[str, Reading] = {}
-    for name in table.values:
-        one = table.table(name)
-        one.only("low", "high", *_HOW)
-        with table.at(name):
-            constraints.append(
-                Constraint(name, one.get("low", int, float), one.get("high", int, float))
-            )
-        readings |= _readings(one, name, protocol)
-    return tuple(constraints), readings
-
-
-def _readings(table: Table, name: str, protocol: str | None) -> dict[str, Reading]:
-    """How a quantity is read; nothing if it is measured or reported."""
-    given = {
-        how: table.get(how, bool if how == "exit_code" else str) for how in _HOW if how in table
-    }
-    if not given:
-        reported = PROTOCOLS.get(protocol or "", ())
-        if name in (*MEASURED, *reported):
-            return {}
-        wrapper = f" The protocol {protocol!r} reports {', '.join(reported)}." if reported else ""
-        table.source.refuse(
-            table.key,
-            f"it is not said how {name!r} is read.{closest(name, (*MEASURED, *reported))} Add "
-            r"regex = 'loss = (\S+)', json = 'loss' or exit_code = true; Octavo measures "
-            f"{', '.join(MEASURED)} itself.{wrapper}",
-        )
-    place = next(iter(given))
-    with table.at("regex" if "regex" in given else place):
-        return {name: Reading(**given)}
-
-
-def _fidelity(scenario: Table) -> Fidelity | None:
-    if "fidelity" not in scenario:
-        return None
-    table = scenario.table("fidelity")
-    table.only("name", "low", "high", "log", "integer")
-    for name in ("low", "high"):
-        if name not in table:
-            scenario.refuse(
-                "fidelity",
-                f"[fidelity] has no {name}. Give the cheapest budget that still tells something, "
-                "and the full one: low = 1 and high = 81.",
-            )
-    with table.at("low"):
-        return Fidelity(
-            table.get("name", str, default="fidelity"),
-            table.get("low", int, float),
-            table.get("high", int, float),
-            log=table.get("log", bool, default=True),
-            integer=table.get("integer", bool),
-        )
-
-
-def _limits(scenario: Table) -> tuple[Limits, TrialLimits]:
-    table = scenario.table("limits")
-    table.only(*_LIMITS)
-    times = {}
-    for name in ("time", "cpu", "trial_time", "trial_cpu"):
-        with table.at(name):
-            times[name] = seconds(table.get(name, str, int, float), name)
-    with table.at("trial_memory"):
-        memory_mb = megabytes(table.get("trial_memory", str, int, float), "trial_memory")
-    with table.at("trials"):
-        limits = Limits(
-            max_trials=table.get("trials", int),
-            wall_s=times["time"],
-            cpu_s=times["cpu"],
-            target=table.get("target", int, float),
-        )
-    return limits, TrialLimits(times["trial_time"], memory_mb, times["trial_cpu"])
-
-
-def _cutoff_s(limits: TrialLimits) -> float | None:
-    return min((s for s in (limits.wall_s, limits.cpu_s) if s is not None), default=None)
-
-
-def _first(scenario: Table, problem: Problem) -> tuple[dict[str, Any], ...]:
-    found = []
-    for number, table in enumerate(scenario.tables("first")):
-        with scenario.source.at(("first", number)):
-            found.append(problem.space.check(table.values))
-    return tuple(found)
 
 
 # The search ------------------------------------------------------------------------------
