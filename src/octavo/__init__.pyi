@@ -6,6 +6,7 @@ from . import (
     errors as errors,
     executors as executors,
     optimizers as optimizers,
+    scenarios as scenarios,
     schedulers as schedulers,
     spaces as spaces,
     storage as storage,
@@ -14,6 +15,7 @@ from . import (
 )
 from .ensemble import Metric as Metric, metric_names as metric_names
 from .errors import TrialStopped as TrialStopped
+from .executors.energy import Energy as Energy
 from .problem import (
     Constraint as Constraint,
     Fidelity as Fidelity,
@@ -54,6 +56,7 @@ from .tabular.tasks import (
     TabularClassificationTask as TabularClassificationTask,
     TabularRegressionTask as TabularRegressionTask,
 )
+from .trial import Resources as Resources
 
 __version__: str
 __all__: list[str]

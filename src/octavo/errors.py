@@ -6,6 +6,7 @@ OctavoError
 ├── SettingError (ValueError)      an argument of a public function has no meaning here
 ├── DataError (ValueError)         a table, target or weight column cannot be used
 ├── ObjectiveError (ValueError)    what the user's function returned cannot be read as costs
+│   └── CutoffError                an objective ended its own run at its cutoff: a timeout
 ├── StudyError (RuntimeError)      the study cannot do what was asked of it now
 │   └── StudyLockedError           another process is writing to it
 ├── OutOfTimeError (TimeoutError)  a deadline left no time for anything usable
@@ -24,6 +25,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = [
+    "CutoffError",
     "DataError",
     "MissingExtra",
     "ObjectiveError",
@@ -62,6 +64,10 @@ class DataError(OctavoError, ValueError):
 
 class ObjectiveError(OctavoError, ValueError):
     """What the objective function returned cannot be read as costs."""
+
+
+class CutoffError(ObjectiveError):
+    """Raised inside an objective that ended its own run at its cutoff: its trial is a timeout."""
 
 
 class StudyError(OctavoError, RuntimeError):

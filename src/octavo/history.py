@@ -8,6 +8,7 @@ storage hands over columns at once and builds a `Trial` only when somebody looks
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import ProblemError
+from octavo.measured import Methods, is_comparable, measured_names, methods_of
 from octavo.numerics.hypervolume import hypervolume_gains
 from octavo.numerics.pareto import nondominated
 from octavo.problem import Problem
@@ -122,6 +124,8 @@ class History(Sequence[Trial]):
         self._build: Callable[[int], Trial] | None = None
         self._buffer = Columns.of(problem, ())
         self._points: Points | None = None
+        self._methods: Methods = {}
+        self._alike = np.empty(0, dtype=bool)
         self.extend(trials)
 
     @classmethod
@@ -241,6 +245,30 @@ class History(Sequence[Trial]):
         return met
 
     @property
+    def comparable(self) -> Bools:
+        """Shape (n,): whether each trial was measured in the same way as the first success.
+
+        All were, unless the problem names what Octavo measures (`octavo.measured`) and trials of
+        several methods came together, as by importing. Those of another method are
+        kept, and never become the incumbent or part of the front.
+        """
+        if not measured_names(self.problem):
+            return np.ones(len(self), dtype=bool)
+        new = self[len(self._alike) :]
+        if new:
+            self._methods = self._methods or methods_of(self.problem, new)
+            alike = [not trial.succeeded or is_comparable(trial, self._methods) for trial in new]
+            if not all(alike):
+                warnings.warn(
+                    f"{alike.count(False)} of {len(new)} trials are left out of comparisons, "
+                    "because they were measured in another way than the first: "
+                    f"{self._methods}. Look at trial.resources.how, and measure all alike.",
+                    stacklevel=2,
+                )
+            self._alike = np.concatenate([self._alike, alike])
+        return self._alike
+
+    @property
     def points(self) -> Points:
         """The configurations as an encoded matrix, one row per trial."""
         done = 0 if self._points is None else len(self._points)
@@ -270,7 +298,7 @@ class History(Sequence[Trial]):
         return float("nan") if best is None else best[1]
 
     def _eligible(self) -> NDArray[np.int64]:
-        rows = np.flatnonzero(self.feasible)
+        rows = np.flatnonzero(self.feasible & self.comparable)
         if self.problem.fidelity is not None and len(rows):
             fidelity = np.nan_to_num(self.fidelity[rows], nan=self.problem.fidelity.high)
             rows = rows[fidelity == fidelity.max()]
@@ -400,6 +428,8 @@ class History(Sequence[Trial]):
                 "wall_s": trial.resources.wall_s,
                 "cpu_s": trial.resources.cpu_s,
                 "memory_mb": trial.resources.memory_mb,
+                "energy_kwh": trial.resources.energy_kwh,
+                "co2_kg": trial.resources.co2_kg,
                 "cause": trial.cause,
             }
             rows.append(row)

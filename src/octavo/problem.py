@@ -17,6 +17,7 @@ from octavo.errors import ObjectiveError, ProblemError, closest
 from octavo.spaces.protocol import Space
 
 __all__ = [
+    "MEASURED",
     "Constraint",
     "Fidelity",
     "Limits",
@@ -28,6 +29,16 @@ __all__ = [
     "seconds",
 ]
 
+MEASURED: Mapping[str, str] = {
+    "wall_time": "s",
+    "cpu_time": "s",
+    "memory": "MiB",
+    "energy": "kWh",
+    "co2": "kg",
+}
+"""Names of what Octavo measures by itself where an objective does not return it, and its units;
+see `octavo.measured`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -36,11 +47,12 @@ class Objective:
     Parameters
     ----------
     name
-        Key under which the objective function returns it.
+        Key under which the objective function returns it; what is named as in `MEASURED` it
+        need not return.
     maximize
         Whether larger is better.
     unit
-        For people: "s", "MiB", "kWh".
+        For people: "s", "MiB", "kWh"; known of what is measured.
     """
 
     name: str = "cost"
@@ -58,6 +70,8 @@ class Objective:
                 f"objective {self.name!r} has maximize={self.maximize!r}, of type "
                 f"{type(self.maximize).__name__}. Say True if larger is better, else False."
             )
+        if not self.unit:
+            object.__setattr__(self, "unit", MEASURED.get(self.name, ""))
 
     def cost(self, value: float) -> float:
         """The user's value as a cost: smaller is better."""
@@ -304,27 +318,26 @@ class Problem:
         Parameters
         ----------
         result
-            A number (only with a single objective and no constraint), or a mapping with one
-            number per objective and constraint; further keys are kept as extra data.
+            A number (only where a single quantity is to be returned), or a mapping with one
+            number per objective and constraint; further keys are kept as extra data. What
+            Octavo measures (`MEASURED`) may be left out; None where all of it is.
 
         Returns
         -------
         costs, constraints, extra
-            Costs are minimized, whatever the user's direction.
+            Costs are minimized, whatever the user's direction; NaN for what is yet to be
+            filled in from what was measured.
 
         Raises
         ------
         ObjectiveError
             If a number is missing, is not a number, or an objective is not finite.
         """
-        expected = [o.name for o in self.objectives] + [c.name for c in self.constraints]
+        names = [o.name for o in self.objectives] + [c.name for c in self.constraints]
+        expected = [name for name in names if name not in MEASURED]
         if not isinstance(result, Mapping):
-            if len(expected) > 1:
-                raise ObjectiveError(
-                    f"the objective returned {_shown(result)}, but {len(expected)} quantities "
-                    f"are expected. Return a dict with the keys {expected}."
-                )
-            result = {expected[0]: result}
+            result = _named(result, names, expected)
+        given = {**dict.fromkeys(MEASURED, math.nan), **result}
         for name in expected:
             if name not in result:
                 raise ObjectiveError(
@@ -332,9 +345,12 @@ class Problem:
                     f"{sorted(map(str, result))}). Return a number for each of {expected}."
                     + closest(name, map(str, result))
                 )
-        costs = tuple(o.cost(_finite(result[o.name], o.name)) for o in self.objectives)
-        constraints = tuple(_number(result[c.name], c.name) for c in self.constraints)
-        extra = {str(k): v for k, v in result.items() if k not in expected}
+        costs = tuple(
+            o.cost(_finite(given[o.name], o.name) if o.name in result else math.nan)
+            for o in self.objectives
+        )
+        constraints = tuple(_number(given[c.name], c.name) for c in self.constraints)
+        extra = {str(k): v for k, v in result.items() if k not in names}
         return costs, constraints, extra
 
     def to_json(self) -> dict[str, Any]:
@@ -369,6 +385,19 @@ class Problem:
     def is_feasible(self, constraints: Sequence[float]) -> bool:
         """Whether measured constraint values meet all constraints."""
         return all(c.is_met(v) for c, v in zip(self.constraints, constraints, strict=True))
+
+
+def _named(result: object, names: list[str], expected: list[str]) -> Mapping[str, object]:
+    """A bare result under its name; nothing is as good as any where all of it is measured."""
+    if result is None and not expected:
+        return {}
+    candidates = expected or names
+    if len(candidates) > 1:
+        raise ObjectiveError(
+            f"the objective returned {_shown(result)}, but {len(candidates)} quantities "
+            f"are expected. Return a dict with the keys {candidates}."
+        )
+    return {candidates[0]: result}
 
 
 def _read_instances(names: object) -> tuple[str, ...]:

@@ -100,7 +100,9 @@ class Resources:
     memory_mb
         Peak resident memory minus shared mapped pages, in MiB.
     energy_kwh
-        Energy in kilowatt hours.
+        Energy in kilowatt hours, measured or estimated: `how` says which.
+    co2_kg
+        What generating that energy emitted, in kg of CO2 equivalent.
     how
         How each was measured: {"memory_mb": "process tree, polled every 50 ms"}.
     """
@@ -109,6 +111,7 @@ class Resources:
     cpu_s: float | None = None
     memory_mb: float | None = None
     energy_kwh: float | None = None
+    co2_kg: float | None = None
     how: Mapping[str, str] = field(default_factory=dict)
 
 

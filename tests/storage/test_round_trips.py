@@ -72,6 +72,7 @@ def trials(draw: st.DrawFn, index: int) -> Trial:
             draw(maybe),
             draw(maybe),
             draw(maybe),
+            draw(maybe),
             draw(st.dictionaries(texts, texts, max_size=2)),
         ),
         reports=tuple(draw(st.lists(reports, max_size=3))),

@@ -15,8 +15,10 @@ from octavo.callbacks.events import (
     Submitted,
 )
 from octavo.callbacks.hopeless import StopWhenHopeless
+from octavo.callbacks.not_worth import Appraisal, StopWhenNotWorth
 
 __all__ = [
+    "Appraisal",
     "Callback",
     "Completed",
     "Ended",
@@ -24,5 +26,6 @@ __all__ = [
     "Reported",
     "Started",
     "StopWhenHopeless",
+    "StopWhenNotWorth",
     "Submitted",
 ]

@@ -66,6 +66,7 @@ class StopWhenHopeless:
     def _count(self, trial: Trial) -> None:
         if self._hopeful or trial.status is Status.CANCELLED:
             return
-        self._cause = self._cause or trial.cause
-        self._hopeful = trial.status is not Status.CRASHED or trial.cause != self._cause
+        cause = trial.cause.partition("\n")[0]  # below may stand what it printed
+        self._cause = self._cause or cause
+        self._hopeful = trial.status is not Status.CRASHED or cause != self._cause
         self._n_crashed += 1

@@ -212,6 +212,85 @@ def resume(
 
 
 @app.command()
+def tune(
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO", help="TOML file: the command, its space, ...", show_default=False
+        ),
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Explain what would be run; run nothing.")
+    ] = False,
+    probe: Annotated[
+        bool, typer.Option("--try", help="Run the command once, with the defaults.")
+    ] = False,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help="Folder of the run, instead of the scenario's storage."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", help="Wall clock, instead of the scenario's: 90s, 5m.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, help="Trials, instead of the scenario's.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", min=1, help="Trials at the same time.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the search.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tune any program, in any language, as a scenario file says."""
+    from octavo.cli.tuning import tune_command
+
+    tune_command(
+        scenario,
+        check=check,
+        probe=probe,
+        out=out,
+        time_limit=time,
+        trials=trials,
+        workers=workers,
+        seed=seed,
+        as_json=json,
+        quiet=quiet,
+    )
+
+
+@app.command()
+def watch(
+    run: Run,
+    every: Annotated[str, typer.Option("--every", help="How often to look: 2s, 1m.")] = "2s",
+    once: Annotated[bool, typer.Option("--once", help="Look once.")] = False,
+    json: Json = False,
+) -> None:
+    """Watch a run while another process works on it."""
+    from octavo.cli.watching import watch_command
+
+    watch_command(run, every=every, once=once, as_json=json)
+
+
+@app.command()
+def export(
+    run: Run,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help="File: .csv, .parquet, .jsonl; else CSV is printed."),
+    ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="Only the best configuration, as JSON.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Export the trials of a run as a table, or its best configuration."""
+    from octavo.cli.exporting import export_command
+
+    export_command(run, out=out, best=best, as_json=json)
+
+
+@app.command()
 def ask(
     run: Run,
     n: Annotated[int, typer.Option("--number", "-n", min=1, help="How many.")] = 1,

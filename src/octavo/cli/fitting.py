@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, show_warnings, stderr, stdout, table_of
-from octavo.cli.looking import print_recommended, recommended
 from octavo.errors import DataError, SettingError, closest
 from octavo.problem import megabytes, seconds
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from octavo.tabular.search import SearchResult
 
-__all__ = ["fit_command", "resume_command"]
+__all__ = ["fit_command", "free_folder", "process_start", "resume_command"]
 
 KINDS = ("number", "category", "text", "date", "boolean", "drop")
 
@@ -53,7 +52,7 @@ def fit_command(
     )
     limit_s = seconds(time_limit, "--time")
     memory_mb = megabytes(memory, "--memory")
-    folder = Path(out) if out is not None else _free_folder(Path("runs") / _stem(train))
+    folder = Path(out) if out is not None else free_folder(Path("runs") / _stem(train))
     _refuse_taken(folder)
     given_kinds = _kinds(kinds)
 
@@ -144,31 +143,21 @@ def _resume_study(
     as_json: bool,
     quiet: bool,
 ) -> None:
+    from octavo.cli.tuning import tell_study
+    from octavo.scenarios import stored_command
+    from octavo.scenarios.running import watchers
     from octavo.study import open_study
 
+    show_warnings(silent=quiet or as_json)
     with open_study(folder) as study:
         study.resume(
             max_trials=trials,
             time_limit=time_limit,
             workers=workers,
+            callbacks=() if stored_command(study.settings) is None else watchers(),
             progress=False if quiet or as_json else None,
         )
-        incumbent = study.history.incumbent
-        summary = {
-            "study": study.name,
-            "trials": len(study.history),
-            "best": None if incumbent is None else study.best_value,
-            "config": None if incumbent is None else study.best_config,
-            "stopped_because": study.stopped_because,
-            **recommended(study),
-        }
-    if as_json:
-        print_json(summary)
-        return
-    console = stdout()
-    console.print(f"{summary['trials']} trials; {summary['stopped_because']}.", markup=False)
-    console.print(f"best {number(summary['best'])}: {summary['config']}", markup=False)
-    print_recommended(summary)
+        tell_study(study, as_json=as_json)
 
 
 # Parts ----------------------------------------------------------------------------------
@@ -178,7 +167,7 @@ def process_start() -> float:
     """When this process was started, on the clock of `time.monotonic()`."""
     import psutil
 
-    age_s = time.time() - psutil.Process().create_time()
+    age_s: float = time.time() - psutil.Process().create_time()
     return time.monotonic() - max(age_s, 0.0)
 
 
@@ -255,7 +244,7 @@ def _stem(path: str) -> str:
     return name.split(".")[0] or "run"
 
 
-def _free_folder(wanted: Path) -> Path:
+def free_folder(wanted: Path) -> Path:
     """The folder, or the first of `folder-2`, `folder-3`, ... that is not there yet."""
     folder, n = wanted, 1
     while folder.exists():

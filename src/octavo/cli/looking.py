@@ -19,6 +19,7 @@ __all__ = [
     "recommended",
     "report_command",
     "studies_command",
+    "trials_frame",
 ]
 
 WIDE = 100  # letters per line, from which on more columns are shown
@@ -37,7 +38,7 @@ def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> No
         if is_run(folder):
             board = leaderboard(study.history, model, all_trials=every).head(top)
         else:
-            board = _trials(study.history, every=every).head(top)
+            board = trials_frame(study.history, every=every).head(top)
     if as_json:
         print_json(board.to_dict(orient="records"))
         return
@@ -49,7 +50,8 @@ def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> No
     console.print(table_of(board, console.width, wide=("cause", "config")))
 
 
-def _trials(history: Any, *, every: bool) -> Any:
+def trials_frame(history: Any, *, every: bool) -> Any:
+    """The trials of a history as a data frame, best first."""
     import pandas as pd
 
     names = [objective.name for objective in history.problem.objectives]

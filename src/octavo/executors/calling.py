@@ -18,7 +18,7 @@ from traceback import format_exception
 from types import TracebackType
 from typing import Any
 
-from octavo.errors import ObjectiveError, SettingError, TrialStopped, closest
+from octavo.errors import CutoffError, ObjectiveError, SettingError, TrialStopped, closest
 from octavo.executors.checkpoints import Checkpoints
 from octavo.executors.reporting import Reporter, stopped_numbers
 from octavo.problem import Problem
@@ -45,7 +45,7 @@ class Answer:
         The exception in full, for the output of the trial.
     halted
         "stop" or "pause" if the objective was told to end early, and did; then without costs,
-        unless it returned some all the same.
+        unless it returned some all the same. "timeout" if it ended itself at its cutoff.
     """
 
     costs: tuple[float, ...] = ()
@@ -158,6 +158,8 @@ def settled(
 
     One that ended early has the values that it reported last, unless it returned some.
     """
+    if answer.halted == "timeout":
+        return Status.TIMEOUT, (float("nan"),) * problem.n_objectives, (), answer.extra
     if answer.halted:
         costs, constraints = answer.costs, answer.constraints
         if not costs:
@@ -232,8 +234,9 @@ def check_signature(objective: Callable[..., Any], data: Iterable[str] = ()) -> 
 
 def failure(error: BaseException, objective: Callable[..., Any] | None = None) -> Answer:
     """An exception as a cause in words: its type, its message and the line of the user's code."""
+    halted = "timeout" if isinstance(error, CutoffError) else ""
     if isinstance(error, ObjectiveError) and not _user_frames(error.__traceback__):
-        return Answer(cause=str(error))  # from reading the result: it says all there is to say
+        return Answer(cause=str(error), halted=halted)  # it says all there is to say
     try:
         message = str(error)
     except BaseException as second:  # exceptions are user code as well
@@ -250,7 +253,9 @@ def failure(error: BaseException, objective: Callable[..., Any] | None = None) -
     elif isinstance(error, MemoryError):
         advice = " There was not enough memory: use fewer workers or a smaller configuration."
     return Answer(
-        cause=f"{cause}{where}{'.' if advice else ''}{advice}", traceback=_traceback(error)
+        cause=f"{cause}{where}{'.' if advice else ''}{advice}",
+        traceback=_traceback(error),
+        halted=halted,
     )
 
 

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 _HOW = {
     "wall_s": "monotonic clock, from the call of the objective to its return",
-    "cpu_s": "process tree, user and system time",
+    "cpu_s": "process tree, user and system time in hundredths of a second",
     "memory_mb": f"process tree, resident minus shared mapped pages, polled every "
     f"{POLL_S * 1000:.0f} ms",
 }
@@ -68,6 +68,8 @@ class ProcessExecutor:
     SettingError
         If a number is out of range.
     """
+
+    how = _HOW
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["log_scaled", "signed_log_scaled", "winsorized"]
+__all__ = ["linear_map", "log_scaled", "signed_log_scaled", "winsorized"]
 
 Floats = NDArray[np.float64]
 
@@ -94,6 +94,35 @@ def winsorized(costs: Floats, reach: float = 3.0) -> Floats:
     if middle > 0:
         unit = np.minimum(unit, (1.0 + reach) * middle)
     return _standardized(unit)
+
+
+def linear_map(costs: Floats, y: Floats) -> tuple[float, float]:
+    """The way back from `winsorized`: cost = zero + unit * y, where nothing was cut off.
+
+    Parameters
+    ----------
+    costs : shape (n,)
+        Finite, not all equal.
+    y : shape (n,)
+        What `winsorized` made of them.
+
+    Returns
+    -------
+    zero, unit
+
+    Examples
+    --------
+    >>> costs = np.array([1.0, 2.0, 3.0, 100.0])
+    >>> zero, unit = linear_map(costs, winsorized(costs))
+    >>> (zero + unit * winsorized(costs)).round(6)[:3]
+    array([1., 2., 3.])
+    """
+    whole = y < y.max()
+    if np.ptp(costs[whole]) == 0:
+        whole[:] = True
+    unit = float(np.ptp(costs[whole]) / np.ptp(y[whole]))
+    at = int(np.argmin(costs))
+    return float(costs[at] - unit * y[at]), unit
 
 
 def _unit(costs: Floats) -> Floats:

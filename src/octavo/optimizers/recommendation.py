@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.history import History
-from octavo.numerics.cost_scale import winsorized
+from octavo.numerics.cost_scale import linear_map, winsorized
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.threads import one_thread
 from octavo.optimizers.told import Told
@@ -92,7 +92,7 @@ def recommend(history: History) -> Recommendation | None:
         return None
     value = history.problem.objectives[0].value
     told = Told(history.problem)
-    trials = told.extend(list(history))
+    trials = told.extend([history[int(row)] for row in np.flatnonzero(history.comparable)])
     found = None
     candidates = _candidates(told)
     if len(candidates):
@@ -151,7 +151,7 @@ def _lowest_mean(told: Told, seeds: Ints, candidates: Ints) -> _Found | None:
     for round_ in range(_ROUNDS if len(set(seed.tolist())) < len(seed) else 1):
         # What is due to seeds is neither noise nor, where there is much of it, an outlier.
         y = winsorized(costs - by_seed)
-        zero, unit = _linear(costs - by_seed, y)
+        zero, unit = linear_map(costs - by_seed, y)
         if round_:
             parameters = fit_parameters(layout, features[some], y[some], parameters, n_steps=_STEPS)
         parts = taken_apart(features, y + by_seed / unit, parameters, configuration, seed)
@@ -208,13 +208,3 @@ def _numbered(values: Iterable[Hashable]) -> Ints:
     """Equal values as equal numbers, from 0 in order of appearance."""
     numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
-
-
-def _linear(costs: Floats, y: Floats) -> tuple[float, float]:
-    """The cost where y is 0, and the cost of a unit of y; those that were cut off say nothing."""
-    whole = y < y.max()
-    if np.ptp(costs[whole]) == 0:
-        whole[:] = True
-    unit = float(np.ptp(costs[whole]) / np.ptp(y[whole]))
-    at = int(np.argmin(costs))
-    return float(costs[at] - unit * y[at]), unit

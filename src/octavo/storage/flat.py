@@ -37,6 +37,7 @@ FIELDS: Mapping[str, Kind] = {
     "cpu_s": "float",
     "memory_mb": "float",
     "energy_kwh": "float",
+    "co2_kg": "float",
     "measured_how": "json",
     "reports": "json",
     "checkpoint.path": "text",
@@ -92,6 +93,7 @@ def flat_row(trial: Trial, problem: Problem) -> dict[str, Any]:
         "cpu_s": _float(resources.cpu_s),
         "memory_mb": _float(resources.memory_mb),
         "energy_kwh": _float(resources.energy_kwh),
+        "co2_kg": _float(resources.co2_kg),
         "measured_how": dict(resources.how),
         "reports": [
             {"step": float(r.step), "at_s": float(r.at_s), "values": dict(r.values)}
@@ -145,6 +147,7 @@ def trial_from_flat(
             cpu_s=row.get("cpu_s"),
             memory_mb=row.get("memory_mb"),
             energy_kwh=row.get("energy_kwh"),
+            co2_kg=row.get("co2_kg"),
             how=given("measured_how", {}),
         ),
         reports=tuple(

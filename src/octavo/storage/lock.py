@@ -18,7 +18,7 @@ from pathlib import Path
 
 from octavo.errors import StorageError, StudyLockedError
 
-__all__ = ["WriterLock"]
+__all__ = ["WriterLock", "is_written"]
 
 FILE = "writer.lock"
 
@@ -97,6 +97,20 @@ class WriterLock:
             _held.discard(self._key)
             os.close(self._file)
             self._file = -1
+
+
+def is_written(folder: Path | str) -> bool:
+    """Whether a process of this machine, as far as it can be told, has the study open to write."""
+    try:
+        note = json.loads((Path(folder) / FILE).read_text())
+        os.kill(note["pid"], 0)
+    except PermissionError:
+        return True  # it lives, and belongs to somebody else
+    except ProcessLookupError:
+        return bool(note.get("host") != socket.gethostname())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

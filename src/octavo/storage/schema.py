@@ -135,6 +135,7 @@ trials = Table(
     Column("started", Double),
     Column("ended", Double),
     Column("extra", Text, nullable=False),  # JSON object
+    Column("co2_kg", Double),
 )
 
 reports = Table(

@@ -6,18 +6,21 @@ A refused call leaves nothing behind: no folder, no process, no row.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from octavo.errors import SettingError
 from octavo.executors import InlineExecutor
 from octavo.executors.calling import check_signature
+from octavo.executors.energy import Energy
 from octavo.executors.protocol import Executor
-from octavo.problem import Limits, TrialLimits
+from octavo.history import History
+from octavo.measured import RETURNED, method, methods_of
+from octavo.problem import Constraint, Limits, Objective, Problem, TrialLimits
 from octavo.spaces import Space
 from octavo.study.stopping import check_stoppers
 
-__all__ = ["check_ends", "check_run", "make_executor"]
+__all__ = ["check_ends", "check_measured", "check_run", "make_executor"]
 
 
 def check_run(
@@ -27,13 +30,14 @@ def check_run(
     trial_limits: object,
     data: object,
     callbacks: object,
+    energy: object = None,
     stoppers: object = (),
 ) -> None:
     """Refuse what `run` could not work with.
 
     Parameters
     ----------
-    objective, executor, trial_limits, data, callbacks, stoppers
+    objective, executor, trial_limits, data, energy, callbacks, stoppers
         As in `minimize`; None where nothing was given.
 
     Raises
@@ -50,6 +54,11 @@ def check_run(
         raise SettingError(
             f"trial_limits={trial_limits!r} is of type {type(trial_limits).__name__}. Write "
             "octavo.problem.TrialLimits(wall_s=30, memory_mb=2048)."
+        )
+    if energy is not None and not isinstance(energy, Energy):
+        raise SettingError(
+            f"energy={energy!r:.200} is of type {type(energy).__name__}. Say how it is found: "
+            "octavo.Energy(watts_per_core=12), or leave it out."
         )
     names = _names(data)
     check_signature(objective, names)
@@ -74,9 +83,42 @@ def check_ends(limits: Limits, space: Space) -> None:
         )
 
 
-def make_executor(workers: int | None, trial_limits: TrialLimits) -> Executor:
-    """In this process, unless workers or limits on trials ask for processes of their own."""
-    if workers is None and trial_limits == TrialLimits():
+def check_measured(problem: Problem, history: History, how: Mapping[str, str]) -> None:
+    """Refuse a run whose measurements could not be compared with those of earlier trials.
+
+    Parameters
+    ----------
+    problem, history
+        Of the study.
+    how
+        How this run measures each field of `Resources`, as far as is known.
+
+    Raises
+    ------
+    SettingError
+        Naming the quantity and both methods.
+    """
+    for name, before in methods_of(problem, history).items():
+        now = method(how, name)
+        if now and before not in (now, RETURNED):
+            raise SettingError(
+                f"{name!r} was measured in this study's earlier trials as {before!r}; this run "
+                f"would measure it as {now!r}. Numbers of different methods do not compare: run "
+                "with the same executor and energy=octavo.Energy(...) as before, or start a new "
+                "study."
+            )
+
+
+def make_executor(
+    workers: int | None, trial_limits: TrialLimits, quantities: Iterable[Objective | Constraint]
+) -> Executor:
+    """In this process, unless something asks for processes of their own.
+
+    So do workers, limits on trials, and memory as an objective or a constraint, which cannot be
+    told apart from the study's own in one process.
+    """
+    has_memory = any(quantity.name == "memory" for quantity in quantities)
+    if workers is None and trial_limits == TrialLimits() and not has_memory:
         return InlineExecutor()
     from octavo.executors import ProcessExecutor  # pebble and psutil are loaded when needed
 

@@ -31,13 +31,15 @@ from octavo.callbacks import (
 )
 from octavo.errors import SpaceError, StudyError
 from octavo.executors import fingerprint
+from octavo.executors.energy import Energy, Meter, meter
 from octavo.executors.bounds import bounds
 from octavo.executors.calling import check_signature
 from octavo.executors.protocol import Executor, Finished, Reported, Work
+from octavo.measured import Methods, filled, methods_of
 from octavo.problem import Limits, TrialLimits
 from octavo.schedulers.stopping import Stopper
 from octavo.storage import Command, Inbox
-from octavo.study.arguments import check_ends, check_run, make_executor
+from octavo.study.arguments import check_ends, check_measured, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
 from octavo.study.keeping import Keeping
 from octavo.study.objective import load_objective, refer_to
@@ -69,6 +71,7 @@ class _Run:
 
     study: Study
     executor: Executor
+    meter: Meter
     limits: Limits
     trial_limits: TrialLimits
     callbacks: tuple[Callback, ...]
@@ -77,6 +80,7 @@ class _Run:
     hasty: bool
     began: float
     queue: deque[Proposal]
+    methods: Methods
     stopping: Stopping
     keeping: Keeping | None
     running: dict[int, Proposal] = field(default_factory=dict)
@@ -99,6 +103,7 @@ def run_study(
     executor: Executor | None = None,
     trial_limits: TrialLimits | None = None,
     data: Mapping[str, Any] | None = None,
+    energy: Energy | None = None,
     callbacks: Sequence[Callback] = (),
     stoppers: Sequence[Stopper] = (),
     checkpoint_mb: float | None = None,
@@ -111,7 +116,9 @@ def run_study(
 
     Parameters
     ----------
-    study, objective, limits, workers, executor, trial_limits, data, callbacks, stoppers, progress
+    study, objective, limits, workers, executor, trial_limits, data, energy, callbacks, progress
+        As in `Study.run`.
+    stoppers
         As in `Study.run`.
     checkpoint_mb
         How much the checkpoints may take together, in MiB; None: any amount.
@@ -129,14 +136,22 @@ def run_study(
         trial_limits=trial_limits,
         data=data,
         callbacks=callbacks,
+        energy=energy,
         stoppers=stoppers,
     )
     trial_limits = trial_limits or TrialLimits()
     limits = _or_planned(limits, study)
-    executor = executor or make_executor(workers, trial_limits)
+    problem = study.problem
+    executor = executor or make_executor(
+        workers, trial_limits, (*problem.objectives, *problem.constraints)
+    )
     data = dict(data or {})
-    _remember_run(study, objective, workers, trial_limits, data, stoppers, checkpoint_mb)
     with ExitStack() as stack:
+        its_meter = _meter(study, executor, energy)
+        stack.callback(its_meter.close)
+        _remember_run(
+            study, objective, workers, trial_limits, data, energy, stoppers, checkpoint_mb
+        )
         folder = study.folder
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="octavo-")))
@@ -154,6 +169,7 @@ def run_study(
         run = _Run(
             study=study,
             executor=executor,
+            meter=its_meter,
             limits=limits,
             trial_limits=trial_limits,
             callbacks=_watching(callbacks, progress),
@@ -162,6 +178,7 @@ def run_study(
             hasty=hasty,
             began=began,
             queue=deque(study.pending),
+            methods=methods_of(study.problem, study.history),
             stopping=Stopping(stoppers),
             keeping=(
                 Keeping(folder, study.history, checkpoint_mb)
@@ -186,6 +203,7 @@ def resume_study(
     executor: Executor | None,
     trial_limits: TrialLimits | None,
     data: Mapping[str, Any] | None,
+    energy: Energy | None,
     callbacks: Sequence[Callback],
     stoppers: Sequence[Stopper] | None,
     checkpoint_mb: float | None,
@@ -198,6 +216,8 @@ def resume_study(
         limits = _left(study)
     if data is None and last.get("data"):
         data = _stored_data(study, last["data"])
+    if energy is None and last.get("energy"):
+        energy = Energy(**last["energy"])
     if stoppers is None:
         stoppers = stoppers_from_json(last.get("stoppers", ()))
     run_study(
@@ -208,6 +228,7 @@ def resume_study(
         executor=executor,
         trial_limits=trial_limits or TrialLimits(**last.get("trial_limits", {})),
         data=data,
+        energy=energy,
         callbacks=callbacks,
         stoppers=stoppers,
         checkpoint_mb=last.get("checkpoint_mb") if checkpoint_mb is None else checkpoint_mb,
@@ -254,6 +275,7 @@ def _remember_run(
     workers: int | None,
     trial_limits: TrialLimits,
     data: Mapping[str, Any],
+    energy: Energy | None,
     stoppers: Sequence[Stopper],
     checkpoint_mb: float | None,
 ) -> None:
@@ -272,11 +294,28 @@ def _remember_run(
             "workers": workers,
             "trial_limits": asdict(trial_limits),
             "data": prints,
+            "energy": None if energy is None else asdict(energy),
             "stoppers": stoppers_to_json(stoppers),
             "checkpoint_mb": checkpoint_mb,
         },
         stopped_because="",
     )
+
+
+def _meter(study: Study, executor: Executor, energy: Energy | None) -> Meter:
+    """What reads energy; counters only where somebody asks for energy, as they take a second."""
+    names = {one.name for one in (*study.problem.objectives, *study.problem.constraints)}
+    if energy is None:
+        energy = Energy() if names & {"energy", "co2"} else Energy(method="estimate")
+    how: Mapping[str, str] | None = getattr(executor, "how", None)
+    # An executor that says nothing of how it measures may run trials anywhere.
+    its_meter = meter(energy, is_local=how is not None)
+    try:
+        check_measured(study.problem, study.history, {**(how or {}), **its_meter.how})
+    except BaseException:
+        its_meter.close()
+        raise
+    return its_meter
 
 
 def _stored_data(study: Study, names: Mapping[str, str]) -> dict[str, Any]:
@@ -375,6 +414,7 @@ def _fill(run: _Run) -> None:
         run.running[proposal.index] = proposal
         run.stopping.begin(proposal)
         _announce(run, Submitted(proposal))
+        run.meter.begin(proposal.index)
         run.executor.submit(proposal, wall_s=wall_s)
 
 
@@ -420,6 +460,8 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
 def _complete(run: _Run, trial: Trial) -> None:
     if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and not _is_over_its_own(run, trial):
         return  # the study's time was over, not the trial's: it stays pending
+    trial = filled(run.study.problem, run.meter.read(trial), run.methods)
+    run.methods = run.methods or methods_of(run.study.problem, (trial,))
     run.running.pop(trial.index, None)
     run.stopping.end(trial.index)
     run.cpu_s += trial.resources.cpu_s or 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,12 @@ from octavo.problem import Constraint, Fidelity, Objective, TrialLimits, megabyt
 from octavo.spaces import as_space
 from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.loop import run_study
-from octavo.study.reading import read_limits
+from octavo.study.reading import read_constraints, read_limits, read_objectives
 from octavo.study.study import Study
 
 if TYPE_CHECKING:
     from octavo.callbacks import Callback
+    from octavo.executors.energy import Energy
     from octavo.executors.protocol import Executor
     from octavo.optimizers.protocol import Recipe
     from octavo.schedulers.stopping import Stopper
@@ -47,6 +49,7 @@ def minimize(
     trial_memory: str | float | None = None,
     trial_cpu_time: str | float | None = None,
     data: Mapping[str, Any] | None = None,
+    energy: Energy | None = None,
     seed: int | None = None,
     storage: str | Path | None = None,
     name: str | None = None,
@@ -72,9 +75,11 @@ def minimize(
         When to stop; at least one, unless the space is finite. The time limit counts from
         the call to its return; the target is in the user's direction.
     objectives
-        Names or `Objective`s (with `maximize=True` where larger is better).
+        Names or `Objective`s (with `maximize=True` where larger is better). "wall_time",
+        "cpu_time", "memory", "energy" and "co2" are measured where the function does not
+        return them, in s, s, MiB, kWh and kg.
     constraints
-        Bounds on further returned quantities: `{"latency": (None, 0.1)}`.
+        Bounds on further quantities, returned or measured: `{"latency": (None, 0.1)}`.
     fidelity
         A budget that trials may spend less of; passed to the objective as `fidelity`.
     repeats
@@ -90,7 +95,7 @@ def minimize(
         `octavo.spaces.Believed`. Beliefs about single hyperparameters belong into the space.
     workers
         Trials run in so many processes of their own; None runs them in this process,
-        unless a limit on trials needs a process.
+        unless a limit on trials, or measuring their memory, needs a process.
     executor
         Where trials run, instead of `workers`.
     trial_time, trial_memory, trial_cpu_time
@@ -99,6 +104,10 @@ def minimize(
     data
         Arrays, tables or other objects that the objective gets by name; placed once where
         workers map them.
+    energy
+        How energy and CO2 are found, see `octavo.Energy`; by default estimated, and read from the
+        processor's counters, where that is possible, if "energy" or "co2" is an objective
+        or a constraint.
     seed
         Makes a serial search reproducible.
     storage
@@ -156,14 +165,16 @@ def minimize(
         trial_limits=trial_limits,
         data=data,
         callbacks=callbacks,
+        energy=energy,
         stoppers=stoppers,
     )
     check_ends(limits, space)
-    executor = executor or make_executor(workers, trial_limits)
+    quantities = read_objectives(objectives), read_constraints(constraints)
+    executor = executor or make_executor(workers, trial_limits, chain(*quantities))
     study = Study(
         space,
-        objectives=objectives,
-        constraints=constraints,
+        objectives=quantities[0],
+        constraints=quantities[1],
         fidelity=fidelity,
         repeats=repeats,
         optimizer=optimizer,
@@ -183,6 +194,7 @@ def minimize(
             executor=executor,
             trial_limits=trial_limits,
             data=data,
+            energy=energy,
             callbacks=callbacks,
             stoppers=stoppers,
             checkpoint_mb=checkpoint_mb,

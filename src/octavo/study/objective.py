@@ -2,7 +2,8 @@
 
 Opening a study must not run anything, so what is stored is `module:qualname`. To go on, the
 function is imported under that name; what cannot be imported (a lambda, a closure, something
-typed at a prompt) must be passed again, and the error says so.
+typed at a prompt) must be passed again, and the error says so. An objective that is an object with
+`to_json` and `from_json`, such as a command, is stored as that data beside the name of its class.
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ class ObjectiveReference:
         Whether importing that name gives the function.
     source_hash
         SHA-256 of its source text; empty if the source cannot be read.
+    data
+        For an object of an importable class: what its `from_json` makes it of again.
     """
 
     name: str
     importable: bool
     source_hash: str
+    data: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON."""
@@ -47,6 +51,9 @@ def refer_to(objective: Callable[..., Any]) -> ObjectiveReference:
     """Describe a function so that it can be found again."""
     module = getattr(objective, "__module__", None) or "?"
     qualname = getattr(objective, "__qualname__", None) or type(objective).__qualname__
+    if _is_data(objective):
+        data: Mapping[str, Any] = objective.to_json()  # type: ignore[attr-defined]
+        return ObjectiveReference(f"{module}:{qualname}", True, _hash(objective), data)
     importable = (
         module not in ("__main__", "?")
         and "<" not in qualname
@@ -79,7 +86,8 @@ def load_objective(
                 "Pass one: study.run(train, ...)."
             )
         module, qualname = reference.name.split(":")
-        objective = _find(module, qualname) if reference.importable else None
+        found: Any = _find(module, qualname) if reference.importable else None
+        objective = found if reference.data is None else found.from_json(reference.data)
         if objective is None:
             raise StudyError(
                 f"the objective {reference.name!r} of this study cannot be imported (lambdas, "
@@ -109,7 +117,16 @@ def _find(module: str, qualname: str) -> Callable[..., Any] | None:
     return found if callable(found) else None
 
 
+def _is_data(objective: object) -> bool:
+    """Whether an objective is an object that can be made again of plain data."""
+    kind = type(objective)
+    has_both = hasattr(kind, "to_json") and hasattr(kind, "from_json")
+    return has_both and _find(kind.__module__, kind.__qualname__) is kind
+
+
 def _hash(objective: Callable[..., Any]) -> str:
+    if _is_data(objective):
+        return str(getattr(objective, "fingerprint", ""))
     try:
         source = inspect.getsource(inspect.unwrap(objective))
     except (OSError, TypeError):

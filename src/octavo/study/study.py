@@ -30,10 +30,12 @@ from octavo.study.reading import (
     with_belief,
     wrapped,
 )
-from octavo.trial import Origin, Proposal, Status, Trial
+from octavo.study.telling import check_resources, is_measured, read_told
+from octavo.trial import Origin, Proposal, Resources, Status, Trial
 
 if TYPE_CHECKING:
     from octavo.callbacks import Callback
+    from octavo.executors.energy import Energy
     from octavo.executors.protocol import Executor
     from octavo.optimizers.recommendation import Recommendation
     from octavo.problem import TrialLimits
@@ -58,6 +60,9 @@ class Study:
         Bounds on further returned quantities: `Constraint`s, or `{"latency": (None, 0.1)}`.
     fidelity
         A budget that trials may spend less of.
+    instances, instance_features
+        Names of the instances over which a configuration is to be good, and what is known of
+        each, as in `octavo.Problem`.
     repeats
         With how many seeds a configuration is evaluated before it may be the incumbent.
     optimizer
@@ -94,6 +99,8 @@ class Study:
         | Sequence[Constraint]
         | None = None,
         fidelity: Fidelity | None = None,
+        instances: Sequence[str] = (),
+        instance_features: Mapping[str, Sequence[float]] | None = None,
         repeats: int = 1,
         optimizer: str | Recipe = "auto",
         first: Sequence[Mapping[str, Any]] = (),
@@ -109,6 +116,8 @@ class Study:
             objectives=read_objectives(objectives),
             constraints=read_constraints(constraints),
             fidelity=fidelity,
+            instances=instances,  # type: ignore[arg-type]  # made a tuple there
+            instance_features=instance_features or {},  # type: ignore[arg-type]
             repeats=repeats,
             limits=Limits() if limits is None else limits,
         )
@@ -261,8 +270,9 @@ class Study:
         if len(failed) == len(self._history):
             causes = [trial.cause for trial in failed if trial.cause]
             last = f" The last one: {causes[-1]}" if causes else ""
+            last += "\n" if "\n" in last else " "
             raise StudyError(
-                f"none of the {len(failed)} completed trials succeeded.{last} Mend the objective, "
+                f"none of the {len(failed)} completed trials succeeded.{last}Mend the objective, "
                 "then run again; study.history has the cause of each."
             )
         raise StudyError(
@@ -312,6 +322,7 @@ class Study:
         values: float | Mapping[str, float] | None = None,
         *,
         failed: str | None = None,
+        resources: Resources | None = None,
     ) -> Trial:
         """Say what came of a proposal, or of any configuration of your own.
 
@@ -323,6 +334,9 @@ class Study:
             The cost, or a dict with a number for each objective and constraint.
         failed
             In words, why there is no value.
+        resources
+            What it consumed, as you measured it, and how: also the value of an objective such as
+            "energy", which only `run` can measure by itself.
 
         Returns
         -------
@@ -334,10 +348,13 @@ class Study:
         StudyError
             If the index is unknown, or was told already.
         ObjectiveError
-            If the values cannot be read.
+            If the values cannot be read, or one is missing that only `run` could measure.
         SpaceError
             If the configuration is not in the space.
         """
+        its = check_resources(resources)
+        if values is failed is None and resources is not None and is_measured(self.problem):
+            values = {}  # what was measured is all there is to tell
         if (values is None) == (failed is None):
             given = "neither" if values is None else "both"
             raise SettingError(
@@ -349,7 +366,8 @@ class Study:
                 f"failed={failed!r} must be the reason in words, not of type "
                 f'{type(failed).__name__}. Write such as failed="out of memory".'
             )
-        read = None if values is None else self.problem.read(values)  # before anything is stored
+        # Before anything is stored:
+        read = None if values is None else read_told(self.problem, self._history, values, its)
         proposal = self._known(trial)
         now = time.time()
         nan = float("nan")
@@ -359,6 +377,7 @@ class Study:
             costs=read[0] if read else (nan,) * self.problem.n_objectives,
             constraints=read[1] if read else (nan,) * len(self.problem.constraints),
             cause=failed or "",
+            resources=read[3] if read else its,
             ended=now,
             worker="told",
             extra=read[2] if read else {},
@@ -482,6 +501,7 @@ class Study:
         executor: Executor | None = None,
         trial_limits: TrialLimits | None = None,
         data: Mapping[str, Any] | None = None,
+        energy: Energy | None = None,
         callbacks: Sequence[Callback] = (),
         stoppers: Sequence[Stopper] = (),
         checkpoint_limit: str | float | None = None,
@@ -503,6 +523,7 @@ class Study:
             executor=executor,
             trial_limits=trial_limits,
             data=data,
+            energy=energy,
             callbacks=callbacks,
             stoppers=stoppers,
             checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),
@@ -522,6 +543,7 @@ class Study:
         executor: Executor | None = None,
         trial_limits: TrialLimits | None = None,
         data: Mapping[str, Any] | None = None,
+        energy: Energy | None = None,
         callbacks: Sequence[Callback] = (),
         stoppers: Sequence[Stopper] | None = None,
         checkpoint_limit: str | float | None = None,
@@ -536,8 +558,9 @@ class Study:
             functions of `__main__`).
         max_trials, time_limit, cpu_limit, target
             If none is given, what is left of the limits that the study was planned with.
-        workers, executor, trial_limits, data, callbacks, stoppers, checkpoint_limit, progress
-            As in `minimize`; workers, limits, data and stoppers of the last run by default.
+        workers, executor, trial_limits, data, energy, callbacks, stoppers, progress
+            As in `minimize`; workers, limits, data, energy and stoppers of the last run by
+            default.
 
         Raises
         ------
@@ -556,6 +579,7 @@ class Study:
             executor=executor,
             trial_limits=trial_limits,
             data=data,
+            energy=energy,
             callbacks=callbacks,
             stoppers=stoppers,
             checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),

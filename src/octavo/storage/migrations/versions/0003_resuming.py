@@ -8,6 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add both columns; neither was set before."""
+    """Add the columns; none was set before."""
     op.add_column("proposals", sa.Column("resume_from", sa.Integer))
     op.add_column("proposals", sa.Column("cutoff_s", sa.Double))
+    op.add_column("trials", sa.Column("co2_kg", sa.Double))

@@ -1,0 +1,111 @@
+"""`octavo watch`: a study while another process runs it; it only reads."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from octavo.cli.console import number, print_json, stdout, table_of
+from octavo.cli.looking import trials_frame
+from octavo.problem import seconds
+
+__all__ = ["watch_command"]
+
+N_LEADERS = 8
+
+
+def watch_command(run: str, *, every: str, once: bool, as_json: bool) -> None:
+    """Show a study again and again until nobody runs it any more."""
+    every_s = seconds(every, "--every") or 2.0
+    state = _state(Path(run))
+    if as_json:
+        print_json({name: value for name, value in state.items() if name != "board"})
+        return
+    console = stdout()
+    if once or not console.is_terminal:
+        _follow(Path(run), console, state, every_s=every_s, once=once)
+        return
+    from rich.live import Live
+
+    with Live(_drawn(state, console.width), console=console, auto_refresh=False) as live:
+        while state["is_running"]:
+            time.sleep(every_s)
+            state = _state(Path(run))
+            live.update(_drawn(state, console.width), refresh=True)
+
+
+def _follow(path: Path, console: Any, state: dict[str, Any], *, every_s: float, once: bool) -> None:
+    """A line for each change, for logs and pipes."""
+    said = ""
+    while True:
+        line = _line(state)
+        if line != said:
+            console.print(line, markup=False, soft_wrap=True)
+        said = line
+        if once or not state["is_running"]:
+            return
+        time.sleep(every_s)
+        state = _state(path)
+
+
+def _state(folder: Path) -> dict[str, Any]:
+    from octavo.storage.lock import is_written
+    from octavo.study import open_study
+
+    is_running = is_written(folder)  # asked before, so that its last trials are seen
+    with open_study(folder, write=False) as study:
+        history = study.history
+        incumbent = history.incumbent
+        running = sorted(
+            lease.index for lease in study.store.leases() if lease.expires > time.time()
+        )
+        return {
+            "study": study.name,
+            "objective": study.problem.objectives[0].name,
+            "trials": len(history),
+            "planned": study.problem.limits.max_trials,
+            "failed": study.n_run - int(history.succeeded.sum()),
+            "running": running if is_running else [],
+            "best": None if incumbent is None else study.best_value,
+            "index": None if incumbent is None else incumbent.index,
+            "last": _last(history),
+            "is_running": is_running,
+            "stopped_because": study.stopped_because,
+            "board": trials_frame(history, every=False).head(N_LEADERS),
+        }
+
+
+def _last(history: Any) -> str:
+    if not len(history):
+        return "no trial has ended yet"
+    trial = history[-1]
+    cause = f": {trial.cause.partition(chr(10))[0]}" if trial.cause else ""
+    return f"trial {trial.index} {trial.status.value}{cause}"
+
+
+def _line(state: dict[str, Any]) -> str:
+    of = f" of {state['planned']}" if state["planned"] else ""
+    parts = [
+        f"{state['trials']}{of} trials",
+        f"best {state['objective']} {number(state['best'])}",
+        f"{state['failed']} failed",
+        f"running {state['running']}",
+        state["last"],
+    ]
+    if not state["is_running"]:
+        reason = state["stopped_because"]
+        parts[3] = f"ended: {reason}" if reason else "nobody runs it; octavo resume goes on"
+    return ", ".join(parts)
+
+
+def _drawn(state: dict[str, Any], width: int) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    board = state["board"].drop(columns=["status", "cause"], errors="ignore")
+    return Group(
+        Text(state["study"], style="bold"),
+        table_of(board, width, wide=("config",)),
+        Text(_line(state)),
+    )

@@ -1,0 +1,252 @@
+"""From a TOML file to a `Scenario`; whatever makes no sense is refused with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from octavo.errors import closest
+from octavo.executors.arguments import Argument, placeholders, split
+from octavo.executors.command import Command
+from octavo.optimizers import CATALOG, WHERE, recipe as as_recipe
+from octavo.optimizers.protocol import Recipe
+from octavo.optimizers.recipes import recipe_from_json
+from octavo.problem import (
+    Problem,
+)
+from octavo.scenarios.instances import Instances, read_instances
+from octavo.scenarios.programs import check_program
+from octavo.scenarios.questions import (
+    cutoff_of,
+    read_constraints,
+    read_fidelity,
+    read_first,
+    read_limits,
+    read_objectives,
+)
+from octavo.scenarios.scenario import Scenario
+from octavo.scenarios.source import Table, read_source
+from octavo.scenarios.space_table import names_of, read_space
+from octavo.study.arguments import check_ends
+from octavo.study.reading import read_seed
+
+__all__ = ["read_scenario"]
+
+_KEYS = (
+    "command", "protocol", "parameters", "bound", "run_in", "success", "environment", "report",
+    "space", "forbidden", "priors", "first", "objectives", "constraints", "fidelity", "instances",
+    "limits", "repeats", "optimizer", "workers", "seed", "storage", "name",
+)  # fmt: skip
+
+
+def read_scenario(path: str | Path) -> Scenario:
+    """Read a scenario, and check everything that can be checked without running it.
+
+    Parameters
+    ----------
+    path
+        A TOML file; relative paths in it begin at its folder.
+
+    Raises
+    ------
+    SettingError, SpaceError, ProblemError
+        With file and line, what is wrong, and what to write instead.
+    """
+    path = Path(path)
+    scenario, folder = read_source(path), path.parent
+    scenario.only(*_KEYS)
+    arguments, environment = _program(scenario, folder)
+    found = read_space(scenario, folder)
+    instances = read_instances(scenario, folder)
+    limits, trial_limits = read_limits(scenario)
+    protocol = scenario.get("protocol", str)
+    objectives, readings = read_objectives(scenario, protocol)
+    constraints, more = read_constraints(scenario, protocol)
+    fidelity = read_fidelity(scenario)
+    with scenario.at("objectives" if "objectives" in scenario else "constraints"):
+        problem = Problem(
+            space=found.space,
+            objectives=objectives,
+            constraints=constraints,
+            fidelity=fidelity,
+            repeats=scenario.get("repeats", int, default=1),
+            limits=limits,
+            instances=instances.names,
+            instance_features=instances.features,
+        )
+    with scenario.at("limits"):
+        check_ends(limits, problem.space)
+    with scenario.at("command"):
+        command = Command(
+            arguments=arguments,
+            hyperparameters=names_of(found.space),
+            readings={**readings, **more},
+            scenario=str(folder.absolute()),
+            in_trial_folder=_in_trial_folder(scenario),
+            protocol=protocol,
+            style=scenario.get("parameters", str),
+            switches=found.switches,
+            fidelity=None if fidelity is None else fidelity.name,
+            instances=instances.names,
+            instances_are_files=instances.are_files,
+            cutoff_s=cutoff_of(trial_limits),
+            bound=scenario.get("bound", bool, default=False),
+            success=_success(scenario),
+            environment=environment,
+            report=_report(scenario),
+        )
+    recipe = _optimizer(scenario)
+    with scenario.at("seed"):
+        seed = scenario.get("seed", int)
+        read_seed(seed)
+    with scenario.at("optimizer"):
+        recipe.start(problem, 0)  # one that cannot work here says so now
+    storage = scenario.get("storage", str)
+    return Scenario(
+        path=path,
+        command=command,
+        problem=problem,
+        trial_limits=trial_limits,
+        optimizer=recipe,
+        first=read_first(scenario, problem),
+        workers=_workers(scenario),
+        seed=seed,
+        storage=None if storage is None else folder / storage,
+        name=scenario.get("name", str, default=path.stem),
+        warnings=_warnings(scenario, command, instances),
+    )
+
+
+# The program ----------------------------------------------------------------------------
+
+
+def _program(scenario: Table, folder: Path) -> tuple[tuple[Argument, ...], dict[str, str]]:
+    if "command" not in scenario:
+        scenario.refuse(
+            "command",
+            "a scenario needs a command: the program to be tuned. Write such as "
+            'command = ["python3", "train.py", "--rate", "{rate}"].',
+        )
+    environment = scenario.table("environment")
+    for name in environment.values:
+        environment.get(name, str)
+    given = scenario.get("command", str, list)
+    with scenario.at("command"):
+        arguments = split(given) if isinstance(given, str) else _listed(scenario, given)
+        for argument in arguments:
+            list(placeholders(argument))  # braces that do not fit together say so
+    if not arguments:
+        scenario.refuse("command", "the command is empty. Begin with the program.")
+    with scenario.at("command"):
+        check_program(arguments, folder, environment.values)
+    return arguments, dict(environment.values)
+
+
+def _listed(scenario: Table, given: list[Any]) -> tuple[Argument, ...]:
+    arguments: list[Argument] = []
+    for number, one in enumerate(given):
+        if isinstance(one, list) and one and all(isinstance(part, str) for part in one):
+            arguments.append(tuple(one))
+        elif isinstance(one, str):
+            arguments.append(one)
+        else:
+            scenario.source.refuse(
+                ("command", number),
+                f"the command has the argument {one!r}. Arguments are texts, in quotes, or lists "
+                "of texts that stand or fall together.",
+            )
+    return tuple(arguments)
+
+
+def _in_trial_folder(scenario: Table) -> bool:
+    where = scenario.get("run_in", str, default="scenario")
+    if where not in ("scenario", "trial"):
+        scenario.refuse(
+            "run_in",
+            f"run_in = {where!r} is no place. Write 'scenario' for the scenario's folder, or "
+            "'trial' for a folder of each trial's own.",
+        )
+    return bool(where == "trial")
+
+
+def _success(scenario: Table) -> tuple[int, ...]:
+    codes = scenario.get("success", list, default=[0])
+    if not codes or not all(isinstance(c, int) and not isinstance(c, bool) for c in codes):
+        scenario.refuse(
+            "success", f"success = {codes!r} is no list of exit codes. Write such as [0, 10, 20]."
+        )
+    return tuple(codes)
+
+
+def _report(scenario: Table) -> str | None:
+    table = scenario.table("report")
+    table.only("regex")
+    found: str | None = table.get("regex", str)
+    return found
+
+
+# The search ------------------------------------------------------------------------------
+
+
+def _optimizer(scenario: Table) -> Recipe:
+    given = scenario.get("optimizer", str, dict, default="auto")
+    with scenario.at("optimizer"):
+        if isinstance(given, str):
+            return as_recipe(given)
+    return recipe_from_json(_recipe_json(scenario.table("optimizer")))
+
+
+def _recipe_json(table: Table) -> dict[str, Any]:
+    """A table with a name and settings as the JSON of a recipe; so are tables within."""
+    name = table.get("name", str)
+    if name not in WHERE:
+        table.refuse(
+            "name",
+            f"there is no optimizer called {name!r}.{closest(str(name), WHERE)} Write "
+            f"name = 'tpe'; the catalog has {', '.join(WHERE)}.",
+        )
+    settings: dict[str, Any] = {}
+    kind: Any = CATALOG[name]
+    known = [field.name for field in fields(kind)]
+    table.only("name", *known)
+    for key, value in table.values.items():
+        if key != "name":
+            is_recipe = isinstance(value, Mapping) and "name" in value
+            settings[key] = _recipe_json(table.table(key)) if is_recipe else value
+    made = {"recipe": name, "settings": settings}
+    with table.source.at(table.key):
+        recipe_from_json(made)
+    return made
+
+
+def _workers(scenario: Table) -> int:
+    workers = scenario.get("workers", int, default=1)
+    if workers < 1:
+        scenario.refuse(
+            "workers", f"workers = {workers} must be at least 1: so many trials run at a time."
+        )
+    return int(workers)
+
+
+def _warnings(scenario: Table, command: Command, instances: Instances) -> tuple[str, ...]:
+    where, found = scenario.source.place(("command",)), []
+    for name in command.unused:
+        found.append(
+            f"{where}: the command is never told {name!r}, so it makes no difference. Add the "
+            f"placeholder {{{name}}}, or {{parameters}} for all."
+        )
+    if command.unused and len(command.unused) >= len(command.hyperparameters):
+        scenario.refuse(
+            "command",
+            f"the command is told no hyperparameter, so that all trials would be the same. Add "
+            f"{{{command.hyperparameters[0]}}} for each one, or {{parameters}} for all.",
+        )
+    if instances.names and not command.is_wrapper and "instance" not in command.placeholders:
+        scenario.refuse(
+            "command",
+            f"the command is never told which of the {len(instances.names)} instances to run. Add "
+            "the placeholder {instance}.",
+        )
+    return tuple(found)
