@@ -153,9 +153,10 @@ def show(path: Path) -> None:
             )
     print(f"\nby task at a rate of {RATES[3]:.0%}: kWh of all seeds, and saved; cost, and regret")
     for task, some in found[found.rate == RATES[3]].groupby("task"):
-        saved = some.kwh_full.sum() - some.kwh.sum()
+        full = some.kwh_full.sum()
+        saved = full - some.kwh.sum()
         print(
-            f"{task:34} {some.kwh_full.sum():10.3e} {saved:10.3e} ({saved / some.kwh_full.sum():4.0%})"
+            f"{task:34} {full:10.3e} {saved:10.3e} ({saved / full:4.0%})"
             f"  {some.cost_full.mean():10.5g} +{(some.cost - some.cost_full).mean():.3g}"
         )
 

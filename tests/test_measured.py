@@ -107,7 +107,7 @@ def test_co2_is_no_more_alike_than_the_energy_it_follows_from():
 
     def emitted(index, how):
         what = Resources(co2_kg=1.0, how={"co2_kg": "energy x 475 g/kWh", "energy_kwh": how})
-        return Trial(Proposal(index, {"x": 0.5}), Status.SUCCESS, (1.0,), resources=what)
+        return Trial(Proposal(index, {"x": 0.5}), Status.SUCCESS, (NAN,), resources=what)
 
     methods = methods_of(problem, [emitted(0, "counters")])
     assert filled(problem, emitted(1, "counters"), methods).succeeded
@@ -144,5 +144,6 @@ def test_a_history_grows_without_looking_again(recwarn):
 def test_a_problem_without_such_names_compares_everything():
     problem = Problem(X, (Objective("loss"),))
     assert measured_names(problem) == ()
-    history = History(problem, [replace(t, costs=t.costs[:1]) for t in of_two_methods()])
+    plain = [replace(t, costs=t.costs[:1], constraints=()) for t in of_two_methods()]
+    history = History(problem, plain)
     assert history.comparable.all() and history.incumbent.index == 3
