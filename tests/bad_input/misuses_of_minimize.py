@@ -6,6 +6,7 @@ from misuse import Misuse
 
 import octavo
 from octavo import Categorical, Constraint, Fidelity, Float, Objective, Study
+from octavo.callbacks import StopWhenNotWorth
 from octavo.errors import (
     ProblemError,
     SettingError,
@@ -285,4 +286,42 @@ RESULTS = [
     ),
 ]  # fmt: skip
 
-CASES = [*ARGUMENTS, *RESULTS]
+ENERGY = [
+    Misuse(
+        "a number as the energy",
+        lambda: minimize(energy=0.3),
+        SettingError, "energy=0.3", "of type float", "octavo.Energy(watts_per_core=12)",
+    ),
+    Misuse(
+        "a way to find energy that nobody knows",
+        lambda: minimize(energy=octavo.Energy(method="counter")),
+        SettingError, "method='counter'", "no way to find energy", "Did you mean 'counters'?",
+    ),
+    Misuse(
+        "a core that takes nothing",
+        lambda: minimize(energy=octavo.Energy(watts_per_core=0)),
+        SettingError, "watts_per_core=0 ", "a finite number of more than 0", "such as watts",
+    ),
+    Misuse(
+        "a country and its carbon",
+        lambda: minimize(energy=octavo.Energy(country="FRA", grams_per_kwh=30)),
+        SettingError, "country='FRA'", "only stands for a number of grams", "Leave one out",
+    ),
+    Misuse(
+        "a country by name",
+        lambda: minimize(energy=octavo.Energy(country="France")),
+        SettingError, "country='France'", "is not in the table", "Did you mean 'FRA'?",
+    ),
+    Misuse(
+        "an improvement that is worth nothing",
+        lambda: minimize(callbacks=[StopWhenNotWorth(0, price_per_kwh=0.3)]),
+        SettingError, "gain=0 ", "a finite number of more than 0", "in the same currency",
+    ),
+    Misuse(
+        "a look at a single trial",
+        lambda: minimize(callbacks=[StopWhenNotWorth(1.0, price_per_kwh=0.3, n_least=1)]),
+        SettingError, "n_least=1 ", "at least 2", "Leave it out",
+    ),
+]  # fmt: skip
+
+CASES = [*ARGUMENTS, *RESULTS, *ENERGY]

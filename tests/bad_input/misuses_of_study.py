@@ -14,6 +14,13 @@ def weighed(config, *, weight):
     return weight * config["x"] ** 2
 
 
+def idle(config):
+    """Nothing, so that all there is to it is measured."""
+
+
+WATTS = [octavo.Energy("estimate", 12), octavo.Energy("estimate", 8)]
+
+
 def told_twice(study):
     trial = study.ask()
     study.tell(trial, 1.0)
@@ -156,6 +163,22 @@ CASES = [
         lambda: opened(lambda study: study.resume(max_trials=4)),
         StudyError, "<lambda>", "cannot be imported", "Pass it again",
         given=lambda: on_disk(objective=lambda config: 1.0),
+    ),
+    Misuse(
+        "telling nothing of what only a run measures",
+        lambda: with_study(lambda s: s.tell(s.ask(), 0.3), objectives=["loss", "energy"]),
+        ObjectiveError, "'energy' was neither", "Only run() measures", "energy_kwh=0.002",
+    ),
+    Misuse(
+        "resources that are a number",
+        lambda: with_study(lambda s: s.tell(s.ask(), 0.3, resources=0.002)),
+        SettingError, "resources=0.002", "of type float", "Write octavo.Resources(",
+    ),
+    Misuse(
+        "measuring in another way than before",
+        lambda: opened(lambda study: study.run(idle, max_trials=4, energy=WATTS[1])),
+        SettingError, "12 W", "would measure it as", "with the same executor and energy",
+        given=lambda: on_disk(objective=idle, objectives=["energy"], energy=WATTS[0]),
     ),
     Misuse(
         "resuming without data",

@@ -38,8 +38,11 @@ class Appraisal:
         deviations, see `octavo.surrogates.regret`.
     n_left
         How many trials fit into what is left of the limits.
+    n_ahead
+        How many of them are considered: no more than were completed, as few trials do not tell
+        what many will find.
     improvement
-        What they may improve the incumbent by: the expected improvement of the most promising
+        What those may improve the incumbent by: the expected improvement of the most promising
         configuration times their number, and no more than the regret bound.
     energy_kwh
         What they would take, judged by the latest ones.
@@ -51,6 +54,7 @@ class Appraisal:
     incumbent: float
     regret_bound: float
     n_left: float
+    n_ahead: float
     improvement: float
     energy_kwh: float
     worth: float
@@ -66,9 +70,10 @@ class StopWhenNotWorth:
     """Stop a study when the improvement that it may still find costs more energy than it is worth.
 
     After every few trials a Gaussian process is fitted to all of them, and compared are what the
-    trials that the limits leave may still improve the incumbent by, times `gain`, and the energy
-    that they would take, times `price_per_kwh`. The improvement is rated high, so that a
-    study rather runs too long than ends too soon, and it takes two such findings in a row.
+    trials that the limits leave (at most as many as were completed) may still improve the
+    incumbent by, times `gain`, and the energy that they would take, times `price_per_kwh`. The
+    improvement is rated high, so that a study rather runs too long than ends too soon, and it
+    takes two such findings in a row. `benchmarks/green.py` shows what that saves and gives up.
 
     Parameters
     ----------
@@ -171,13 +176,15 @@ class StopWhenNotWorth:
         costs = history.costs[rows, 0]
         its = outlook(history.problem.space, history.points[rows], costs, rng)
         n_left = self._n_left(history, latest)
-        improvement = min(n_left * its.improvement, its.regret_bound)
-        energy_kwh = n_left * float(np.mean(energies))
+        n_ahead = min(n_left, float(len(history)))
+        improvement = min(n_ahead * its.improvement, its.regret_bound)
+        energy_kwh = n_ahead * float(np.mean(energies))
         return Appraisal(
             n_trials=len(history),
             incumbent=history.problem.objectives[0].value(float(costs.min())),
             regret_bound=its.regret_bound,
             n_left=n_left,
+            n_ahead=n_ahead,
             improvement=improvement,
             energy_kwh=energy_kwh,
             worth=improvement * self.gain,
@@ -208,7 +215,7 @@ class StopWhenNotWorth:
         return (
             f"going on is not worth its energy: the best {name}, {found.incumbent:.6g}, is within "
             f"{found.regret_bound:.3g} of the best possible (regret bound of a Gaussian process); "
-            f"the {found.n_left:.0f} trials left may gain {found.improvement:.3g}, worth "
+            f"the next {found.n_ahead:.0f} trials may gain {found.improvement:.3g}, worth "
             f"{found.worth:.3g}, and would take {found.energy_kwh:.3g} kWh for {found.price:.3g}"
         )
 

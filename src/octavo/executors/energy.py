@@ -57,7 +57,8 @@ class Energy:
     Raises
     ------
     SettingError
-        If a setting is out of range, the country is unknown, or both country and grams are given.
+        If a setting is out of range, the country is unknown, both country and grams are given,
+        or there are no counters to be read.
     MissingExtra
         If a country or "counters" is asked for without codecarbon.
 
@@ -90,6 +91,10 @@ class Energy:
             from octavo.executors.counters import country_grams
 
             country_grams(self.country)
+        if self.method == "counters":
+            from octavo.executors.counters import unreadable_because
+
+            _refuse_unreadable(unreadable_because())
 
     @property
     def grams(self) -> float:
@@ -235,11 +240,16 @@ def meter(energy: Energy, *, is_local: bool = True) -> Meter:
                 if energy.method == "counters":
                     raise
         elif energy.method == "counters":
-            raise SettingError(
-                f"the energy counters cannot be read: {why}. Use method='estimate' and say what a "
-                "core takes: octavo.Energy(method='estimate', watts_per_core=12)."
-            )
+            _refuse_unreadable(why)
     return Meter(energy, _Stated(float(energy.watts_per_core)))
+
+
+def _refuse_unreadable(why: str) -> None:
+    if why:
+        raise SettingError(
+            f"method='counters' cannot read the processor's energy counters: {why}. Estimate, "
+            "and say what a core takes: octavo.Energy(method='estimate', watts_per_core=12)."
+        )
 
 
 def _check(name: str, value: object, *, least: float, example: str) -> None:
