@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 
 LEAST_WIDTH = 1e-4  # of the unit: no curve is known better than that
 _PRIOR_SPREAD = 3.0  # of the coefficients about what does without training
-_ROUNDS = 200
+_ROUNDS = 80
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Scale:
         ends = np.minimum(ends, cap)
         zero = float(np.median(ends))
         unit = float(np.abs(ends - zero).mean())
-        return Scale(zero, _positive(unit, np.concatenate(finite)), cap)
+        return Scale(zero, _positive(unit, ends), cap)
 
     @staticmethod
     def of_one(curve: Curve) -> Scale:
