@@ -23,7 +23,7 @@ from octavo.errors import SettingError
 from octavo.history import History
 from octavo.optimizers.settings import check_at_least
 from octavo.schedulers.curves import cost_at
-from octavo.schedulers.known_curves import KnownCurves
+from octavo.schedulers.known_curves import Reader
 from octavo.schedulers.stopping import Decision, Running
 from octavo.schedulers.verdicts import Verdict, check_verdict
 
@@ -66,7 +66,7 @@ class ASHAStopper:
             )
         check_at_least(self, 1.5, "eta", hint="Common are 3 and 4: one in three, in four.")
         check_verdict(self.verdict)
-        object.__setattr__(self, "_known", KnownCurves())
+        object.__setattr__(self, "_reader", Reader())
 
     def rung(self, step: float) -> float | None:
         """The highest rung at or below a step; None below the lowest."""
@@ -78,10 +78,10 @@ class ASHAStopper:
 
     def decide(self, running: Sequence[Running], history: History) -> Mapping[int, Decision]:
         """Which running trials are not among the best of their rung."""
-        known: KnownCurves = self._known  # type: ignore[attr-defined]
-        known.read(history)
+        reader: Reader = self._reader  # type: ignore[attr-defined]
+        known = reader.read(history)
         under_way = {trial.proposal.index: known.of_running(trial) for trial in running}
-        curves = [*known.curves, *under_way.values()]
+        curves = [*known.latest, *under_way.values()]
         decisions: dict[int, Decision] = {}
         for index, (steps, costs) in under_way.items():
             rung = self.rung(steps[-1]) if len(steps) else None

@@ -19,7 +19,7 @@ from octavo.history import History
 from octavo.optimizers.settings import check_at_least, check_share
 from octavo.schedulers.curve_model import CurveModel
 from octavo.schedulers.curves import Curve
-from octavo.schedulers.known_curves import KnownCurves
+from octavo.schedulers.known_curves import Reader
 from octavo.schedulers.stopping import Decision, Running
 from octavo.schedulers.verdicts import Verdict, check_verdict
 
@@ -64,17 +64,15 @@ class CurveStopper:
         check_share(self, "probability", meaning="a trial with less of a chance is stopped")
         check_at_least(self, 1, "n_trials", hint="One trial must set the mark.")
         check_verdict(self.verdict)
-        object.__setattr__(self, "_known", KnownCurves())
+        object.__setattr__(self, "_reader", Reader())
         object.__setattr__(self, "_model", CurveModel())
 
     def decide(self, running: Sequence[Running], history: History) -> Mapping[int, Decision]:
         """Which running trials have too little of a chance."""
-        known: KnownCurves = self._known  # type: ignore[attr-defined]
+        reader: Reader = self._reader  # type: ignore[attr-defined]
         model: CurveModel = self._model  # type: ignore[attr-defined]
-        known.read(history)
-        ends = [
-            curve for curve, ended in zip(known.curves, known.ran_to_the_end, strict=True) if ended
-        ]
+        known = reader.read(history)
+        ends = known.complete
         if len(ends) < self.n_trials:
             return {}
         last_step = self.last_step
@@ -93,7 +91,7 @@ class CurveStopper:
         mark = history.incumbent_cost
         if np.isnan(mark):  # nobody was feasible: the best end counts
             mark = min(float(costs[-1]) for _, costs in ends)
-        chance = model.learned(known.curves).predict_many(curves, last_step).below(mark)
+        chance = model.learned(known.all).predict_many(curves, last_step).below(mark)
         return {
             index: self.verdict
             for index, share in zip(judged, chance.tolist(), strict=True)

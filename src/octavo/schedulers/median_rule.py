@@ -16,7 +16,7 @@ import numpy as np
 from octavo.history import History
 from octavo.optimizers.settings import check_at_least
 from octavo.schedulers.curves import Curve
-from octavo.schedulers.known_curves import KnownCurves
+from octavo.schedulers.known_curves import Reader
 from octavo.schedulers.stopping import Decision, Running
 from octavo.schedulers.verdicts import Verdict, check_verdict
 
@@ -54,17 +54,18 @@ class MedianRule:
     def __post_init__(self) -> None:
         check_at_least(self, 1, "n_trials", hint="A median needs something to be the middle of.")
         check_verdict(self.verdict)
-        object.__setattr__(self, "_known", KnownCurves())
+        object.__setattr__(self, "_reader", Reader())
 
     def decide(self, running: Sequence[Running], history: History) -> Mapping[int, Decision]:
         """Which running trials have fallen behind."""
-        known: KnownCurves = self._known  # type: ignore[attr-defined]
-        known.read(history)
+        reader: Reader = self._reader  # type: ignore[attr-defined]
+        known = reader.read(history)
+        others = known.latest
         decisions: dict[int, Decision] = {}
         for trial in running:
             steps, costs = known.of_running(trial)
             if len(steps) and steps[-1] >= self.first_step and self._is_behind(
-                (steps, costs), known.curves
+                (steps, costs), others
             ):
                 decisions[trial.proposal.index] = self.verdict
         return decisions
