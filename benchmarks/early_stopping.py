@@ -69,7 +69,9 @@ def run(
             if decision != "go":
                 trial = running.pop(index)
                 cost = trial.reports[-1].values["loss"]
-                history.append(Trial(trial.proposal, Status.STOPPED, (cost,), reports=trial.reports))
+                history.append(
+                    Trial(trial.proposal, Status.STOPPED, (cost,), reports=trial.reports)
+                )
     return spent, history.incumbent_cost
 
 
@@ -104,15 +106,16 @@ def main() -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    print(f"{'stopper':8} {'steps saved':>12} {'worse by, mean':>15} {'90 %':>8} {'CPU s a run':>12}")
+    print(
+        f"{'stopper':8} {'steps saved':>12} {'worse by, mean':>15} {'90 %':>8} {'CPU s a run':>12}"
+    )
     for name in given.stoppers.split(","):
         mine = [row for row in rows if row["stopper"] == name]
         loss = np.array([row["loss"] for row in mine])
         saved = np.mean([row["saved"] for row in mine])
         seconds = np.mean([row["seconds"] for row in mine])
-        print(
-            f"{name:8} {saved:12.1%} {loss.mean():15.3%} {np.quantile(loss, 0.9):8.2%} {seconds:12.2f}"
-        )
+        worst = np.quantile(loss, 0.9)
+        print(f"{name:8} {saved:12.1%} {loss.mean():15.3%} {worst:8.2%} {seconds:12.2f}")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ Floats = NDArray[np.float64]
 
 _LATEST = 20  # so many new configurations say what the next one may come to
 _LEAST_KNOWN = 3  # configurations before arms are compared
+_LEAST_COMPLETE = 3  # before their prices are
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ class _FreezeThaw:
         self._heads: dict[bytes, Trial] = {}  # the latest trial of each configuration
         self._ladders: dict[bytes, dict[float, float]] = {}  # its costs by fidelity
         self._order: list[bytes] = []  # of first appearance
+        self._curves: list[Curve] = []  # to learn from, in order of completion
+        self._n_complete = 0
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self._inner.tell(trials)
@@ -124,6 +127,9 @@ class _FreezeThaw:
             if self._told.is_known[row]:
                 cost = float(self._told.costs[row, 0])
                 self._ladders.setdefault(key, {})[self._reached(trial)] = cost
+                self._curves.append(self._curve(key, trial))
+                is_whole = self._told.is_success[row] and self._told.fidelity[row] == 1.0
+                self._n_complete += bool(is_whole)
 
     def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
         return ask_in_turn(n, pending, self._propose)
@@ -142,7 +148,7 @@ class _FreezeThaw:
         thawed: _Arm | None = None
         rng = proposal_rng(self._seed, index)
         if len(self._ladders) >= _LEAST_KNOWN and rng.random() >= self._recipe.new_share:
-            thawed = self._chosen(arms)
+            thawed = self._chosen(arms, index)
         if thawed is None:
             fresh = next(iter(self._inner.ask(1, pending=pending)), None)
             if fresh is not None:
@@ -161,8 +167,10 @@ class _FreezeThaw:
             trial = self._heads[key]
             reached = self._reached(trial)
             paused = trial.status is Status.STOPPED and trial.extra.get("paused") is True
-            sliced = trial.status is Status.SUCCESS and bool(self._levels) and (
-                reached < self._levels[-1]
+            sliced = (
+                trial.status is Status.SUCCESS
+                and bool(self._levels)
+                and (reached < self._levels[-1])
             )
             if key not in waiting and key in self._ladders and (paused or sliced):
                 found.append(_Arm(trial, self._curve(key, trial), reached))
@@ -176,17 +184,28 @@ class _FreezeThaw:
         points = sorted(self._ladders[key].items())
         return np.array([at for at, _ in points]), np.array([cost for _, cost in points])
 
-    def _chosen(self, arms: list[_Arm]) -> _Arm | None:
+    def _chosen(self, arms: list[_Arm], index: int) -> _Arm | None:
         """The arm that gains the most for its cost; None if a new configuration does."""
         if not arms:
             return None
-        best = self._best()
-        gains = self._gains(arms, best)
+        if self._n_complete < _LEAST_COMPLETE:
+            # Nobody knows yet how curves end here: every second slice brings one to its end.
+            order = np.argsort(self._ends(arms).median, kind="stable")
+            return arms[order[0]] if index % 2 else None
+        latest = self._latest()
+        best, ends = self._best(), self._ends(arms + latest)
+        gains = _improvement(ends, best)[: len(arms)]
         order = np.argsort(-gains, kind="stable")[: self._recipe.most_frozen]
         rates = [gains[place] / self._price(arms[place]) for place in order]
         top = int(np.argmax(rates))
-        fresh = self._fresh_gain(best) / self._price(None)
+        fresh = _fresh_gain(ends.median[len(arms) :], best) / self._price(None)
         return arms[order[top]] if rates[top] > fresh else None
+
+    def _latest(self) -> list[_Arm]:
+        """The configurations that were begun last, frozen or not."""
+        keys = [key for key in self._order[-2 * _LATEST :] if key in self._ladders][-_LATEST:]
+        heads = [(key, self._heads[key]) for key in keys]
+        return [_Arm(head, self._curve(key, head), self._reached(head)) for key, head in heads]
 
     def _best(self) -> float:
         """The lowest cost at full fidelity; the lowest of all while there is none."""
@@ -203,7 +222,7 @@ class _FreezeThaw:
         return _improvement(self._ends(arms), best)
 
     def _ends(self, arms: list[_Arm]) -> Prediction:
-        model = self._model.learned(self._known.all)
+        model = self._model.learned(self._curves)
         ends = [self._end_of(arm) for arm in arms]
         return model.predict_many([arm.curve for arm in arms], np.array(ends))
 
@@ -215,19 +234,6 @@ class _FreezeThaw:
         if self._levels:
             return self._levels[-1]
         return max([last, *(float(steps[-1]) for steps, _ in self._known.complete)])
-
-    def _fresh_gain(self, best: float) -> float:
-        """Expected improvement of a new configuration over the best."""
-        latest = [key for key in self._order[-2 * _LATEST :] if key in self._ladders][-_LATEST:]
-        arms = [
-            _Arm(self._heads[key], self._curve(key, self._heads[key]), self._reached(self._heads[key]))
-            for key in latest
-        ]
-        ends = self._ends(arms)
-        middle = float(np.median(ends.median))
-        # Half of a normal distribution: what is bad may be so by orders of magnitude.
-        spread = max((middle - float(np.quantile(ends.median, 0.1))) / 1.28, 1e-12)
-        return float(expected_improvement(np.array([middle]), np.array([spread]), best)[0])
 
     def _price(self, arm: _Arm | None) -> float:
         """Of the next slice, as a share of a whole trial; of a new configuration for None."""
@@ -257,9 +263,7 @@ class _FreezeThaw:
         if self._levels and not to_the_end:
             fidelity = self._next(arm.fidelity)
         # The same run goes on, so its seed stays.
-        return replace(
-            proposal, seed=parent.seed, fidelity=fidelity, resume_from=parent.index
-        )
+        return replace(proposal, seed=parent.seed, fidelity=fidelity, resume_from=parent.index)
 
     def _reached(self, trial: Trial) -> float:
         """The fidelity that a trial was given; 0 for a problem without."""
@@ -284,6 +288,14 @@ def _levels(fidelity: Fidelity | None, slices: int) -> tuple[float, ...]:
         ends = np.round(ends)
     found = sorted({min(max(float(end), low), high) for end in ends} | {high})
     return tuple(int(end) if fidelity.integer else end for end in found)
+
+
+def _fresh_gain(medians: Floats, best: float) -> float:
+    """Expected improvement of a new configuration, which comes to what the latest ones do."""
+    middle = float(np.median(medians))
+    # By the better half: what is bad may be so by orders of magnitude.
+    spread = max((middle - float(np.quantile(medians, 0.1))) / 1.28, 1e-12)
+    return float(expected_improvement(np.array([middle]), np.array([spread]), best)[0])
 
 
 def _improvement(ends: Prediction, best: float) -> Floats:

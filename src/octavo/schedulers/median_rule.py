@@ -64,8 +64,10 @@ class MedianRule:
         decisions: dict[int, Decision] = {}
         for trial in running:
             steps, costs = known.of_running(trial)
-            if len(steps) and steps[-1] >= self.first_step and self._is_behind(
-                (steps, costs), others
+            if (
+                len(steps)
+                and steps[-1] >= self.first_step
+                and self._is_behind((steps, costs), others)
             ):
                 decisions[trial.proposal.index] = self.verdict
         return decisions

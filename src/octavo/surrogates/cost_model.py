@@ -114,8 +114,8 @@ class CostModel:
     >>> from octavo.trial import Proposal, Resources
     >>> problem = Problem(space(layers=Integer(1, 10)))
     >>> def trial(index, layers):
-    ...     took = Resources(wall_s=2.0 * layers)
-    ...     return Trial(Proposal(index, {"layers": layers}), Status.SUCCESS, (0.5,), resources=took)
+    ...     took, asked = Resources(wall_s=2.0 * layers), Proposal(index, {"layers": layers})
+    ...     return Trial(asked, Status.SUCCESS, (0.5,), resources=took)
     >>> history = History(problem, [trial(i, 1 + i % 10) for i in range(40)])
     >>> CostModel().fit(history).predict([{"layers": 2}, {"layers": 9}]).median.round()
     array([ 4., 18.])

@@ -13,6 +13,7 @@ __all__ = ["Batch", "batch_of"]
 Floats = NDArray[np.float64]
 
 MOST_POINTS = 64  # longer curves are averaged over runs of steps, which loses next to nothing
+ONE_POINT = 0.3  # the range of a single cost, relative to its size: nothing else is known
 _FLAT = 1e-6  # the least range of a curve, relative to the size of its values
 
 
@@ -79,7 +80,7 @@ def _scaled(steps: Floats, costs: Floats) -> tuple[Floats, Floats, Floats, tuple
     origin = max(1.0 - float(steps[0]) / unit, 0.0)
     x = np.maximum(origin + steps / unit, 1.0)
     last = float(costs[-1])
-    spread = float(np.ptp(costs))
+    spread = float(np.ptp(costs)) if len(costs) > 1 else ONE_POINT * abs(last)
     scale = max(spread, _FLAT * float(np.abs(costs).max()), np.finfo(float).tiny * 1e10)
     y = (costs - last) / scale
     noise = _noise(y)

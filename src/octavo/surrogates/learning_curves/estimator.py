@@ -170,7 +170,9 @@ class LearningCurves:
         return Prediction(np.exp(log_weight), -means if self.maximize else means, unit * width)
 
 
-def _cut(curves: Sequence[Curve], rng: np.random.Generator) -> tuple[list[Curve], Ints, Floats, Floats]:
+def _cut(
+    curves: Sequence[Curve], rng: np.random.Generator
+) -> tuple[list[Curve], Ints, Floats, Floats]:
     """Beginnings of curves, of which curve each is, and what it came to at a later step."""
     shown, own, targets, values = [], [], [], []
     for number, (steps, costs) in enumerate(curves):

@@ -138,9 +138,7 @@ def _linear(coefficients: Floats, own: Floats, features: Floats, kind: Ints) -> 
 
 def _pulled(slope: Floats, own: Floats, cases: Cases, n_kinds: int) -> Floats:
     """Derivatives by the coefficients of `_linear`, given those by its result."""
-    each = np.column_stack(
-        [slope.sum(axis=0), (slope * own).sum(axis=0), slope.T @ cases.features]
-    )
+    each = np.column_stack([slope.sum(axis=0), (slope * own).sum(axis=0), slope.T @ cases.features])
     result = np.zeros((n_kinds, each.shape[1]))
     np.add.at(result, cases.kind, each)
     return result

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAMILIES", "Family"]
+__all__ = ["CONSTANT", "FAMILIES", "Family"]
 
 Floats = NDArray[np.float64]
 Shape = Callable[[Floats, Floats, Floats], tuple[Floats, Floats]]
@@ -141,6 +141,14 @@ def _logarithm(x: Floats, phi: Floats, reach: Floats) -> tuple[Floats, Floats]:
     """-log x; no phi."""
     return -np.log(x), np.zeros((*x.shape, 0))
 
+
+def _constant(x: Floats, phi: Floats, reach: Floats) -> tuple[Floats, Floats]:
+    """1; no phi."""
+    return np.ones_like(x), np.zeros((*x.shape, 0))
+
+
+CONSTANT = Family("constant", _constant, has_offset=False)
+"""No curve at all: what the others have to be better than."""
 
 FAMILIES: tuple[Family, ...] = (
     Family("pow2", _power, (-1.0,), (1.0,), has_offset=False),

@@ -151,7 +151,9 @@ def _first_guesses(
     return np.stack(thetas, axis=1), np.stack(losses, axis=1)
 
 
-def _loss(residual: Floats, weight: Floats, theta: Floats, centre: Floats, precision: Floats) -> Floats:
+def _loss(
+    residual: Floats, weight: Floats, theta: Floats, centre: Floats, precision: Floats
+) -> Floats:
     """Twice the negative logarithm of the posterior density, shape (m,)."""
     total = (weight * np.square(residual)).sum(axis=1)
     return np.asarray(total + (precision * np.square(theta - centre)).sum(axis=1))
@@ -182,7 +184,9 @@ def _descend(
         weighted = jacobian[active] * weight[active][..., None]
         hessian = np.einsum("mnp,mnq->mpq", weighted, jacobian[active])
         hessian[:, diagonal, diagonal] += precision
-        gradient = np.einsum("mnp,mn->mp", weighted, residual) - precision * (theta[active] - centre)
+        gradient = np.einsum("mnp,mn->mp", weighted, residual) - precision * (
+            theta[active] - centre
+        )
         hessian[:, diagonal, diagonal] *= 1 + damping[active, None]
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         tried = theta[active] + step

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.surrogates.learning_curves.batch import Batch, batch_of
+from octavo.surrogates.learning_curves.batch import batch_of
 from octavo.surrogates.learning_curves.experts import Cases, Gate
-from octavo.surrogates.learning_curves.families import FAMILIES
-from octavo.surrogates.learning_curves.fitting import Fit, fit_family
+from octavo.surrogates.learning_curves.families import CONSTANT, FAMILIES
+from octavo.surrogates.learning_curves.fitting import fit_family
 from octavo.surrogates.learning_curves.neighbors import Neighbors
 from octavo.surrogates.learning_curves.reading import Curve, Scale
 
@@ -60,7 +60,8 @@ class Panel:
         self._cap = np.array([scale.cap for scale in scales])
         self._batch = batch_of(curves)
         self._fits = [fit_family(family, self._batch) for family in FAMILIES]
-        evidence = np.stack([fit.log_evidence for fit in self._fits], axis=1)
+        constant = fit_family(CONSTANT, self._batch)
+        evidence = np.stack([fit.log_evidence for fit in (constant, *self._fits)], axis=1)
         evidence -= evidence.max(axis=1, keepdims=True)
         self._evidence = np.maximum(evidence, _WORST_SCORE)
         self._recent = np.array([costs[-max(len(costs) // 4, 3) :].mean() for _, costs in curves])
@@ -84,12 +85,13 @@ class Panel:
         last, span = batch.last[rows], batch.range[rows]
         noise = batch.noise[rows]
         stays = span * np.hypot(noise, _STAY_DRIFT * ahead)
-        means, widths, scores = [last, self._recent[rows]], [stays, stays], [np.zeros(m)] * 2
+        still = self._evidence[rows, 0]
+        means, widths, scores = [last, self._recent[rows]], [stays, stays], [still, still]
         for number, fit in enumerate(self._fits):
             mean, deviation = fit.at(batch, rows, x)
             means.append(last + span * mean)
             widths.append(span * np.sqrt(deviation**2 + noise**2 + (_FIT_DRIFT * ahead) ** 2))
-            scores.append(self._evidence[rows, number])
+            scores.append(self._evidence[rows, number + 1])
         usual, spread = self._anywhere(rows, at)
         means.append(usual)
         widths.append(spread)

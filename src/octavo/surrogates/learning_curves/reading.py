@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from octavo.errors import SettingError
+from octavo.surrogates.learning_curves.batch import ONE_POINT
 
 __all__ = ["Curve", "Scale", "as_costs", "as_curve"]
 
@@ -55,7 +56,8 @@ class Scale:
     def of_one(curve: Curve) -> Scale:
         """That of a curve about whose problem nothing else is known."""
         finite = curve[1][np.isfinite(curve[1])]
-        unit = _positive(float(np.ptp(finite)), finite)
+        spread = float(np.ptp(finite)) if len(finite) > 1 else ONE_POINT * abs(float(finite[0]))
+        unit = _positive(spread, finite)
         return Scale(float(finite[-1]), unit, float(finite.max()) + unit)
 
     def units(self, costs: Floats) -> Floats:
