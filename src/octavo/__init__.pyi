@@ -9,6 +9,7 @@ from . import (
     schedulers as schedulers,
     spaces as spaces,
     storage as storage,
+    surrogates as surrogates,
     tabular as tabular,
     testing as testing,
 )
@@ -45,6 +46,7 @@ from .study import (
     minimize as minimize,
     open_study as open_study,
 )
+from .surrogates import CostModel as CostModel, LearningCurves as LearningCurves
 from .tabular.estimators import (
     AutoClassifier as AutoClassifier,
     AutoRegressor as AutoRegressor,

@@ -143,11 +143,11 @@ def _logarithm(x: Floats, phi: Floats, reach: Floats) -> tuple[Floats, Floats]:
 
 
 def _constant(x: Floats, phi: Floats, reach: Floats) -> tuple[Floats, Floats]:
-    """1; no phi."""
-    return np.ones_like(x), np.zeros((*x.shape, 0))
+    """0, so that the offset is all there is; no phi."""
+    return np.zeros_like(x), np.zeros((*x.shape, 0))
 
 
-CONSTANT = Family("constant", _constant, has_offset=False)
+CONSTANT = Family("constant", _constant)
 """No curve at all: what the others have to be better than."""
 
 FAMILIES: tuple[Family, ...] = (
