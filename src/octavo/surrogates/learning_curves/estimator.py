@@ -159,7 +159,7 @@ class LearningCurves:
                         f"the curve of steps {steps.tolist()} has no finite value, so nothing can "
                         "be said of it. Fit complete curves of other configurations first."
                     )
-        scales = [self._scale or Scale.of_one(curve) for curve in read]
+        scales = [Scale.of_one(c) if self._scale is None else self._scale.reaching(c) for c in read]
         known = [as_costs(curve, scale) for curve, scale in zip(read, scales, strict=True)]
         panel = Panel(known, scales, self._neighbors)
         cases = panel.cases(rows, at, np.full(len(rows), -1))

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEAST_WIDTH = 1e-4  # of the unit: no curve is known better than that
-_PRIOR_SPREAD = 3.0  # of the coefficients about what does without training
+_PRIOR_SPREAD = 1.0  # of the coefficients about what does without training
 _ROUNDS = 80
 
 

@@ -25,6 +25,7 @@ KINDS = ("last", "recent", *(family.name for family in FAMILIES), "anywhere", "n
 N_FEATURES = 5
 _N_NEIGHBORS = 8
 _WORST_SCORE = -30.0
+_STILL_SCORE = -3.0
 _SCORE_WEIGHT = 0.3  # of evidence: points of one curve are not independent of one another
 # Without training, errors of extrapolation grow by this share of the seen range when the way
 # from the first step is e times as long: for fits, and for who takes the curve to stay.
@@ -85,7 +86,7 @@ class Panel:
         last, span = batch.last[rows], batch.range[rows]
         noise = batch.noise[rows]
         stays = span * np.hypot(noise, _STAY_DRIFT * ahead)
-        still = self._evidence[rows, 0]
+        still = np.maximum(self._evidence[rows, 0], _STILL_SCORE)
         means, widths, scores = [last, self._recent[rows]], [stays, stays], [still, still]
         for number, fit in enumerate(self._fits):
             mean, deviation = fit.at(batch, rows, x)

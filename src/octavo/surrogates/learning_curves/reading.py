@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +17,9 @@ Floats = NDArray[np.float64]
 Curve = tuple[Floats, Floats]
 
 # A run that diverged is bad; how bad does not matter. Costs are cut off above the usual start by
-# this many times the way from there to a good end.
-_REACH = 2.0
+# this many times the way from there to a good end; earlier where it is for their usual spread.
+_REACH = 4.0
+_USUAL_REACH = 1.0
 _FLAT = 1e-6  # the least unit, relative to the size of the values
 
 
@@ -47,7 +48,7 @@ class Scale:
         low = float(np.quantile(ends, 0.05))
         high = max(float(np.median(starts)), float(np.quantile(ends, 0.75)))
         cap = high + _REACH * (high - low)
-        ends = np.minimum(ends, cap)
+        ends = np.minimum(ends, high + _USUAL_REACH * (high - low))
         zero = float(np.median(ends))
         unit = float(np.abs(ends - zero).mean())
         return Scale(zero, _positive(unit, ends), cap)
@@ -59,6 +60,11 @@ class Scale:
         spread = float(np.ptp(finite)) if len(finite) > 1 else ONE_POINT * abs(float(finite[0]))
         unit = _positive(spread, finite)
         return Scale(float(finite[-1]), unit, float(finite.max()) + unit)
+
+    def reaching(self, curve: Curve) -> Scale:
+        """The same, but not below what a curve last came to: a bad one stays where it is."""
+        finite = curve[1][np.isfinite(curve[1])]
+        return replace(self, cap=max(self.cap, float(finite[-1]))) if len(finite) else self
 
     def units(self, costs: Floats) -> Floats:
         """Costs on this scale."""
