@@ -35,7 +35,8 @@ STOPPERS: Mapping[str, Stopper | None] = {
     "none": None,
     "median": MedianRule(first_step=3),
     "asha": ASHAStopper(first_step=2, eta=3),
-    "curve": CurveStopper(first_step=2),
+    "curve": CurveStopper(first_step=3),
+    "curve/0.05": CurveStopper(probability=0.05, first_step=3),
 }
 TARGET = Path(__file__).with_name("early_stopping.csv")
 
@@ -107,7 +108,7 @@ def main() -> None:
         writer.writeheader()
         writer.writerows(rows)
     print(
-        f"{'stopper':8} {'steps saved':>12} {'worse by, mean':>15} {'90 %':>8} {'CPU s a run':>12}"
+        f"{'stopper':12} {'steps saved':>12} {'worse by, mean':>15} {'90 %':>8} {'CPU s a run':>12}"
     )
     for name in given.stoppers.split(","):
         mine = [row for row in rows if row["stopper"] == name]
@@ -115,7 +116,7 @@ def main() -> None:
         saved = np.mean([row["saved"] for row in mine])
         seconds = np.mean([row["seconds"] for row in mine])
         worst = np.quantile(loss, 0.9)
-        print(f"{name:8} {saved:12.1%} {loss.mean():15.3%} {worst:8.2%} {seconds:12.2f}")
+        print(f"{name:12} {saved:12.1%} {loss.mean():15.3%} {worst:8.2%} {seconds:12.2f}")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class CurveStopper:
     5
     """
 
-    probability: float = 0.05
+    probability: float = 0.02  # each trial is judged many times
     n_trials: int = 5
     first_step: float = 0.0
     last_step: float | None = None
