@@ -96,7 +96,8 @@ def test_cpu_time_is_another_measure() -> None:
         CostModel(measure=measure).fit(history(60, 5)).predict(config).median[0]
         for measure in ("wall", "cpu")
     )
-    assert cpu == pytest.approx(2 * wall, rel=1e-6)
+    # Nearly: what is believed beforehand is the same for both.
+    assert cpu == pytest.approx(2 * wall, rel=0.05)
 
 
 def test_without_trials_it_says_that_it_knows_little() -> None:
