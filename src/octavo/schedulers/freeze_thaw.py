@@ -30,7 +30,7 @@ from octavo.problem import Fidelity, Problem
 from octavo.schedulers.curve_model import CurveModel
 from octavo.schedulers.curves import Curve
 from octavo.schedulers.known_curves import KnownCurves
-from octavo.surrogates.learning_curves import Prediction
+from octavo.surrogates.learning_curves import LearningCurves, Prediction
 from octavo.trial import Proposal, Status, Trial
 
 __all__ = ["FreezeThaw"]
@@ -104,6 +104,8 @@ class _FreezeThaw:
         self._told = Told(problem)
         self._known = KnownCurves(problem)
         self._model = CurveModel()
+        self._predictor: LearningCurves | None = None
+        self._predicted: dict[tuple[int, float], tuple[Floats, Floats, Floats]] = {}
         self._heads: dict[bytes, Trial] = {}  # the latest trial of each configuration
         self._ladders: dict[bytes, dict[float, float]] = {}  # its costs by fidelity
         self._order: list[bytes] = []  # of first appearance
@@ -222,9 +224,19 @@ class _FreezeThaw:
         return _improvement(self._ends(arms), best)
 
     def _ends(self, arms: list[_Arm]) -> Prediction:
+        """What each arm comes to if it goes on; predicted anew only where something has changed."""
         model = self._model.learned(self._curves)
-        ends = [self._end_of(arm) for arm in arms]
-        return model.predict_many([arm.curve for arm in arms], np.array(ends))
+        if model is not self._predictor:
+            self._predictor, self._predicted = model, {}
+        keys = [(arm.trial.index, self._end_of(arm)) for arm in arms]
+        new = {key: arm for key, arm in zip(keys, arms, strict=True) if key not in self._predicted}
+        if new:
+            steps = np.array([end for _, end in new])
+            ends = model.predict_many([arm.curve for arm in new.values()], steps)
+            parts = zip(ends.weights, ends.means, ends.deviations, strict=True)
+            self._predicted.update(zip(new, parts, strict=True))
+        found = [self._predicted[key] for key in keys]
+        return Prediction(*(np.array(rows) for rows in zip(*found, strict=True)))
 
     def _end_of(self, arm: _Arm) -> float:
         """The step at which an arm would be complete."""
