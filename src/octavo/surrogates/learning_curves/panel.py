@@ -59,6 +59,7 @@ class Panel:
         self._zero = np.array([scale.zero for scale in scales])
         self._unit = np.array([scale.unit for scale in scales])
         self._cap = np.array([scale.cap for scale in scales])
+        self._floor = np.array([scale.floor for scale in scales])
         self._batch = batch_of(curves)
         self._fits = [fit_family(family, self._batch) for family in FAMILIES]
         constant = fit_family(CONSTANT, self._batch)
@@ -109,9 +110,9 @@ class Panel:
             score = np.concatenate([score, -np.square(np.minimum(distance, 1e3))], axis=1)
             score[:, -_N_NEIGHBORS:][np.isinf(distance)] = -np.inf
             kind = np.r_[kind, np.full(_N_NEIGHBORS, len(KINDS) - 1)]
-        zero, unit, cap = (a[rows, None] for a in (self._zero, self._unit, self._cap))
-        lowest = last[:, None] - 3 * np.maximum(span[:, None], unit)
-        mean = np.clip(mean, lowest, np.maximum(cap, last[:, None] + span[:, None]))
+        zero, unit = self._zero[rows, None], self._unit[rows, None]
+        lowest = np.minimum(self._floor[rows], last)[:, None]
+        mean = np.clip(mean, lowest, np.maximum(self._cap[rows], last)[:, None])
         return Cases(
             mean=(mean - zero) / unit,
             width=np.maximum(width / unit, 1e-6),

@@ -20,6 +20,7 @@ Curve = tuple[Floats, Floats]
 # this many times the way from there to a good end; earlier where it is for their usual spread.
 _REACH = 4.0
 _USUAL_REACH = 1.0
+_BELOW = 0.5  # the best may be beaten by this share of its distance from a usual end
 _FLAT = 1e-6  # the least unit, relative to the size of the values
 
 
@@ -33,11 +34,14 @@ class Scale:
         A usual end, and how far ends lie apart.
     cap
         Costs above it count as this; diverged ones too.
+    floor
+        No curve is extrapolated below it.
     """
 
     zero: float
     unit: float
     cap: float
+    floor: float
 
     @staticmethod
     def of(curves: Sequence[Curve]) -> Scale:
@@ -50,8 +54,9 @@ class Scale:
         cap = high + _REACH * (high - low)
         ends = np.minimum(ends, high + _USUAL_REACH * (high - low))
         zero = float(np.median(ends))
-        unit = float(np.abs(ends - zero).mean())
-        return Scale(zero, _positive(unit, ends), cap)
+        unit = _positive(float(np.abs(ends - zero).mean()), ends)
+        lowest = min(float(costs.min()) for costs in finite)
+        return Scale(zero, unit, cap, lowest - max(_BELOW * (zero - lowest), unit))
 
     @staticmethod
     def of_one(curve: Curve) -> Scale:
@@ -59,7 +64,9 @@ class Scale:
         finite = curve[1][np.isfinite(curve[1])]
         spread = float(np.ptp(finite)) if len(finite) > 1 else ONE_POINT * abs(float(finite[0]))
         unit = _positive(spread, finite)
-        return Scale(float(finite[-1]), unit, float(finite.max()) + unit)
+        return Scale(
+            float(finite[-1]), unit, float(finite.max()) + unit, float(finite.min()) - unit
+        )
 
     def reaching(self, curve: Curve) -> Scale:
         """The same, but not below what a curve last came to: a bad one stays where it is."""
