@@ -30,12 +30,13 @@ _SCORE_WEIGHT = 0.3  # of evidence: points of one curve are not independent of o
 # Without training, errors of extrapolation grow by this share of the seen range when the way
 # from the first step is e times as long: for fits, and for who takes the curve to stay.
 _FIT_DRIFT, _STAY_DRIFT = 0.1, 0.25
+_FAMILY = -1.5
 _CONSTANTS = {"last": 0.0, "recent": -1.0, "anywhere": -3.0, "neighbors": -1.0}
 
 
 def untrained_gate() -> Gate:
     """The weights and widths before any complete curve is known."""
-    constants = np.array([_CONSTANTS.get(kind, -0.5) for kind in KINDS])
+    constants = np.array([_CONSTANTS.get(kind, _FAMILY) for kind in KINDS])
     return Gate.untrained(constants, _SCORE_WEIGHT, N_FEATURES)
 
 
