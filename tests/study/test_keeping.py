@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import logging
+import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +21,7 @@ from octavo.errors import ProblemError
 from octavo.executors.checkpoints import sizes
 from octavo.optimizers.protocol import Recipe, next_index
 from octavo.problem import Fidelity, Problem
+from octavo.storage import open_store
 from octavo.trial import Origin, Proposal, Trial
 
 SPACE = octavo.space(x=octavo.Float(0, 1))
@@ -197,3 +203,40 @@ def test_a_paused_trial_thaws_from_its_checkpoint(tmp_path: Path) -> None:
 def test_in_memory_too_trials_go_on_where_others_stopped() -> None:
     study = run(None, Doubling())
     assert [trial.extra["epochs"] for trial in study.history if trial.index >= 4] == [1, 2]
+
+
+KILLED = """
+import sys
+import time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_keeping as here
+if Path(sys.argv[2], "history.sqlite").exists():
+    study = here.octavo.open_study(sys.argv[2])
+    study.resume()
+else:
+    study = here.run(Path(sys.argv[2]), here.Doubling(n=40), workers=2)
+"""
+
+
+def test_a_study_killed_while_it_saves_goes_on_from_whole_checkpoints(tmp_path: Path) -> None:
+    rng, folder = random.Random(1), tmp_path / "s"
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder)]
+    for begun in (10, 30):
+        process = subprocess.Popen(command)
+        while not (folder / "trials" / str(begun)).exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0.0, 0.02))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert subprocess.run(command, check=False).returncode == 0
+    with open_store(folder, write=False) as store:
+        history = store.history()
+    assert sorted(trial.index for trial in history) == list(range(42))
+    assert history.succeeded.all()
+    resumed = [trial for trial in history if trial.index >= 40]
+    assert [trial.extra["epochs"] for trial in resumed] == [1, 2]
+    assert [trial.extra.get("resumed_from") for trial in resumed] == [2, 40]
+    assert list(sizes(folder)) == [41]
+    assert list((folder / "trials").glob("*/.checkpoint*")) == []

@@ -124,7 +124,7 @@ def why_from_zero(study: Path, proposal: Proposal, *, is_wanted: bool) -> str:
         return ""
     if not is_wanted:
         return "the objective takes no checkpoint"
-    if _found(_folder(study, source)) is None:
+    if _found(_home(study, source)) is None:
         why = f"the checkpoint of trial {source} is missing"
         logger.warning("trial %d starts from zero: %s", proposal.index, why)
         return why
@@ -134,7 +134,7 @@ def why_from_zero(study: Path, proposal: Proposal, *, is_wanted: bool) -> str:
 def source_of(study: Path, proposal: Proposal) -> Path | None:
     """The folder of the trial from which a proposal goes on; None if from none."""
     source = proposal.resume_from
-    return None if source is None else _folder(study, source).absolute()
+    return None if source is None else _home(study, source).absolute()
 
 
 def resumption(proposal: Proposal, from_zero: str, is_loaded: bool | None) -> dict[str, Any]:
@@ -165,14 +165,14 @@ def resumption(proposal: Proposal, from_zero: str, is_loaded: bool | None) -> di
 
 def clear(study: Path, index: int) -> None:
     """Remove what an earlier attempt at the same trial left."""
-    folder = _folder(study, index)
+    folder = _home(study, index)
     for path in (folder / _NAME, *_leftovers(folder)):
         _remove(path)
 
 
 def collected(study: Path, index: int) -> Checkpoint | None:
     """What a trial that has ended left; what it had only begun to write is removed."""
-    folder = _folder(study, index)
+    folder = _home(study, index)
     try:
         found = _found(folder)
         for path in _leftovers(folder):
@@ -191,7 +191,7 @@ def discard(study: Path, index: int) -> None:
     OSError
         If it cannot be deleted.
     """
-    folder = _folder(study, index)
+    folder = _home(study, index)
     found = _found(folder)
     if found is not None:
         _remove(folder / _DELETED)
@@ -201,7 +201,10 @@ def discard(study: Path, index: int) -> None:
 
 
 def sizes(study: Path) -> dict[int, int]:
-    """Bytes of every checkpoint of a study, by the index of the trial that left it."""
+    """Bytes of every checkpoint of a study, by the index of the trial that left it.
+
+    What was being deleted when the study was killed goes on being deleted.
+    """
     found: dict[int, int] = {}
     try:
         with os.scandir(study / "trials") as entries:
@@ -209,16 +212,20 @@ def sizes(study: Path) -> dict[int, int]:
     except FileNotFoundError:
         return found
     for index in sorted(numbers):
-        path = _folder(study, index) / _NAME
-        if os.path.lexists(path):  # what is on its way there may be somebody else's
-            found[index] = _size(path)
+        path = _home(study, index) / _NAME
+        try:
+            _remove(path.with_name(_DELETED))
+            if os.path.lexists(path):  # what is on its way there may be another process's
+                found[index] = _size(path)
+        except OSError as error:
+            logger.warning("the checkpoint of trial %d cannot be used: %s", index, error)
     return found
 
 
 # Files --------------------------------------------------------------------------------
 
 
-def _folder(study: Path, index: int) -> Path:
+def _home(study: Path, index: int) -> Path:
     return study / "trials" / str(index)
 
 

@@ -16,6 +16,7 @@ from typing import Literal
 
 from octavo.errors import SettingError, StorageError, StudyError, TrialStopped
 from octavo.executors import checkpoints
+from octavo.executors.bounds import bounds
 from octavo.executors.calling import Call, settled
 from octavo.executors.checkpoints import Checkpoints
 from octavo.executors.protocol import Event, Finished, Reported, Work
@@ -56,6 +57,7 @@ class InlineExecutor:
         self._running: Proposal | None = None
         self._time_limit: float | None = None
         self._halted: TrialStopped | None = None
+        self._has_warned = False
         self._events: deque[Event] = deque()
 
     @property
@@ -96,7 +98,8 @@ class InlineExecutor:
     def submit(self, proposal: Proposal, *, wall_s: float | None = None) -> None:
         """Take a proposal; the next `wait` runs it.
 
-        `wall_s` cannot be enforced here, but the objective is told it as `time_limit`.
+        Neither `wall_s` nor a cutoff can be enforced here, but the objective is told the lesser
+        of those that count wall clock as `time_limit`.
         """
         if self._work is None:
             raise StudyError("submit was called before start(work). Call start once first.")
@@ -106,7 +109,17 @@ class InlineExecutor:
                 "in the only slot. Call wait() first."
             )
         self._running = proposal
-        self._time_limit = wall_s
+        self._time_limit = bounds(
+            self._work.problem, self._work.limits, proposal, wall_s=wall_s
+        ).wall_s
+        if proposal.cutoff_s is not None and not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "trial %d has a cutoff of %g s, which nothing enforces while trials run inside the "
+                "study's own process; worker processes do: workers=1",
+                proposal.index,
+                proposal.cutoff_s,
+            )
 
     def wait(self, timeout_s: float | None = None) -> Sequence[Event]:
         """Run what was submitted, to its end; reports come first, then the trial."""

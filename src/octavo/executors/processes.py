@@ -25,6 +25,7 @@ from typing import Literal
 
 from octavo.errors import SettingError, StorageError, StudyError
 from octavo.executors import checkpoints
+from octavo.executors.bounds import bounds
 from octavo.executors.calling import Answer, Call, settled
 from octavo.executors.causes import explain
 from octavo.executors.cores import thread_environment
@@ -176,9 +177,7 @@ class ProcessExecutor:
                 f"the folder {folder} of a trial cannot be made: {error}. "
                 "Free some space or choose another folder for the study."
             ) from error
-        limits = self._work.limits
-        walls = [limit for limit in (limits.wall_s, wall_s) if limit is not None]
-        time_limit = min(walls, default=None)
+        limits = bounds(self._work.problem, self._work.limits, proposal, wall_s=wall_s)
         request = Trialling(
             proposal.index,
             dict(proposal.config),
@@ -186,16 +185,10 @@ class ProcessExecutor:
             proposal.fidelity,
             proposal.instance,
             str(folder),
-            time_limit,
+            limits.wall_s,
             checkpoints.source_of(self._work.folder, proposal),
         )
-        order = Order(
-            proposal.index,
-            pickle.dumps(request),
-            str(folder),
-            time_limit,
-            limits.memory_mb,
-        )
+        order = Order(proposal.index, pickle.dumps(request), str(folder), limits)
         slot.begin(proposal, order)
         slot.from_zero = checkpoints.why_from_zero(
             self._work.folder, proposal, is_wanted=self._takes_checkpoint

@@ -31,6 +31,7 @@ from octavo.callbacks import (
 )
 from octavo.errors import SpaceError, StudyError
 from octavo.executors import fingerprint
+from octavo.executors.bounds import bounds
 from octavo.executors.calling import check_signature
 from octavo.executors.protocol import Executor, Finished, Reported, Work
 from octavo.problem import Limits, TrialLimits
@@ -69,6 +70,7 @@ class _Run:
     study: Study
     executor: Executor
     limits: Limits
+    trial_limits: TrialLimits
     callbacks: tuple[Callback, ...]
     accept: Accept | None
     interrupt: Interrupt
@@ -153,6 +155,7 @@ def run_study(
             study=study,
             executor=executor,
             limits=limits,
+            trial_limits=trial_limits,
             callbacks=_watching(callbacks, progress),
             accept=accept,
             interrupt=stack.enter_context(catch_interrupts()),
@@ -415,10 +418,8 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
 
 
 def _complete(run: _Run, trial: Trial) -> None:
-    if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and run.limits.wall_s is not None:
-        own = run.study.settings["run"]["trial_limits"]["wall_s"]
-        if own is None or (trial.resources.wall_s or 0.0) < own:
-            return  # the study's time was over, not the trial's: it stays pending
+    if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and not _is_over_its_own(run, trial):
+        return  # the study's time was over, not the trial's: it stays pending
     run.running.pop(trial.index, None)
     run.stopping.end(trial.index)
     run.cpu_s += trial.resources.cpu_s or 0.0
@@ -428,6 +429,15 @@ def _complete(run: _Run, trial: Trial) -> None:
         needed = {p.resume_from for p in run.study.pending if p.resume_from is not None}
         run.keeping.tidy(run.study.history, run.study.resumable(), needed)
     _announce(run, Completed(trial, run.study.history))
+
+
+def _is_over_its_own(run: _Run, trial: Trial) -> bool:
+    """Whether a trial ran over limits that it would have at any time."""
+    own, used = bounds(run.study.problem, run.trial_limits, trial.proposal), trial.resources
+    return any(
+        limit is not None and spent is not None and spent >= limit
+        for limit, spent in ((own.wall_s, used.wall_s), (own.cpu_s, used.cpu_s))
+    )
 
 
 def _abandon(run: _Run) -> None:

@@ -45,6 +45,7 @@ def minimize(
     executor: Executor | None = None,
     trial_time: str | float | None = None,
     trial_memory: str | float | None = None,
+    trial_cpu_time: str | float | None = None,
     data: Mapping[str, Any] | None = None,
     seed: int | None = None,
     storage: str | Path | None = None,
@@ -92,8 +93,9 @@ def minimize(
         unless a limit on trials needs a process.
     executor
         Where trials run, instead of `workers`.
-    trial_time, trial_memory
-        What one trial may consume before it is killed: `"30s"`, `"2GB"`.
+    trial_time, trial_memory, trial_cpu_time
+        What one trial may consume, in all its processes together, before it is killed:
+        `"30s"`, `"2GB"`, `"1m"`.
     data
         Arrays, tables or other objects that the objective gets by name; placed once where
         workers map them.
@@ -143,7 +145,9 @@ def minimize(
     space = as_space(space)
     limits = read_limits(max_trials, time_limit, cpu_limit, target)
     trial_limits = TrialLimits(
-        wall_s=seconds(trial_time, "trial_time"), memory_mb=megabytes(trial_memory, "trial_memory")
+        wall_s=seconds(trial_time, "trial_time"),
+        memory_mb=megabytes(trial_memory, "trial_memory"),
+        cpu_s=seconds(trial_cpu_time, "trial_cpu_time"),
     )
     checkpoint_mb = megabytes(checkpoint_limit, "checkpoint_limit")
     check_run(
