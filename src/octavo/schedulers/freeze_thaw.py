@@ -111,6 +111,7 @@ class _FreezeThaw:
         self._order: list[bytes] = []  # of first appearance
         self._curves: list[Curve] = []  # to learn from, in order of completion
         self._n_complete = 0
+        self._last_step = -np.inf  # of the trials that ran to their end
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self._inner.tell(trials)
@@ -131,7 +132,10 @@ class _FreezeThaw:
                 self._ladders.setdefault(key, {})[self._reached(trial)] = cost
                 self._curves.append(self._curve(key, trial))
                 is_whole = self._told.is_success[row] and self._told.fidelity[row] == 1.0
-                self._n_complete += bool(is_whole)
+                if is_whole:
+                    self._n_complete += 1
+                    if trial.reports:
+                        self._last_step = max(self._last_step, float(self._curves[-1][0][-1]))
 
     def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
         return ask_in_turn(n, pending, self._propose)
@@ -240,12 +244,15 @@ class _FreezeThaw:
 
     def _end_of(self, arm: _Arm) -> float:
         """The step at which an arm would be complete."""
-        last = float(arm.curve[0][-1])
-        if self._levels and arm.trial.reports and arm.fidelity > 0:
-            return last * self._levels[-1] / arm.fidelity
-        if self._levels:
-            return self._levels[-1]
-        return max([last, *(float(steps[-1]) for steps, _ in self._known.complete)])
+        steps = arm.curve[0]
+        last = float(steps[-1])
+        if not self._levels or (arm.trial.reports and np.isfinite(self._last_step)):
+            return max(last, self._last_step)
+        if not arm.trial.reports or not arm.fidelity > 0:
+            return self._levels[-1]  # the curve is that of costs by fidelity
+        gap = float(np.diff(steps).min()) if len(steps) > 1 else 1.0
+        pace = (last - float(steps[0]) + gap) / arm.fidelity
+        return last + pace * (self._levels[-1] - arm.fidelity)
 
     def _price(self, arm: _Arm | None) -> float:
         """Of the next slice, as a share of a whole trial; of a new configuration for None."""
