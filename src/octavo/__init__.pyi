@@ -10,6 +10,7 @@ from . import (
     schedulers as schedulers,
     spaces as spaces,
     storage as storage,
+    surrogates as surrogates,
     tabular as tabular,
     testing as testing,
 )
@@ -47,6 +48,7 @@ from .study import (
     minimize as minimize,
     open_study as open_study,
 )
+from .surrogates import CostModel as CostModel, LearningCurves as LearningCurves
 from .tabular.estimators import (
     AutoClassifier as AutoClassifier,
     AutoRegressor as AutoRegressor,

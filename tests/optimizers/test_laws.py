@@ -26,6 +26,7 @@ from octavo.optimizers.tree_search import TreeSearch
 from octavo.optimizers.turbo import TuRBO
 from octavo.optimizers.warmed import Warmed
 from octavo.problem import Problem
+from octavo.schedulers.freeze_thaw import FreezeThaw
 from octavo.testing import check_optimizer
 from octavo.testing.problems import KINDS
 
@@ -69,6 +70,8 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     ("tree-search", TreeSearch(n_initial=4)),
     ("warmed", WarmedByDefault()),
     ("repeats", Repeats(inner=RegularizedEvolution(population=8, tournament=3))),
+    # With few slices, so that small spaces are searched to their end within the law's patience.
+    ("freeze-thaw", FreezeThaw(inner=RandomSearch(), slices=3)),
     ("auto", Auto()),
 ]
 

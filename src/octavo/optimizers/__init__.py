@@ -90,6 +90,7 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "tree-search": ("octavo.optimizers.tree_search", "TreeSearch"),
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
+        "freeze-thaw": ("octavo.schedulers.freeze_thaw", "FreezeThaw"),
     }
 )
 """Name of each recipe, and the module and class where it is."""

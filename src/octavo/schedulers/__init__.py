@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from octavo.schedulers.asha_stopping import ASHAStopper
+    from octavo.schedulers.curve_stopper import CurveStopper
+    from octavo.schedulers.freeze_thaw import FreezeThaw
+    from octavo.schedulers.median_rule import MedianRule
     from octavo.schedulers.stopping import Decision, Running, Stopper
 
 __all__ = [
+    "ASHAStopper",
+    "CurveStopper",
     "Decision",
+    "FreezeThaw",
+    "MedianRule",
     "Running",
     "Stopper",
 ]
@@ -20,6 +28,10 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "asha_stopping": ["ASHAStopper"],
+        "curve_stopper": ["CurveStopper"],
+        "freeze_thaw": ["FreezeThaw"],
+        "median_rule": ["MedianRule"],
         "stopping": ["Decision", "Running", "Stopper"],
     },
 )

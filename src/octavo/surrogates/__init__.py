@@ -1,1 +1,23 @@
-"""Models of cost: what a history says about configurations that nobody has tried yet."""
+"""Models of cost: what a history says about what nobody has tried, or seen the end of, yet.
+
+`LearningCurves` predicts where a curve is going, `CostModel` how long a trial takes; the models
+inside the optimizers are beside them. Modules load on first use.
+"""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from octavo.surrogates.cost_model import CostModel, Seconds
+    from octavo.surrogates.learning_curves import LearningCurves, Prediction
+
+__all__ = ["CostModel", "LearningCurves", "Prediction", "Seconds"]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cost_model": ["CostModel", "Seconds"],
+        "learning_curves": ["LearningCurves", "Prediction"],
+    },
+)
