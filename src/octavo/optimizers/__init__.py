@@ -90,6 +90,11 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "tree-search": ("octavo.optimizers.tree_search", "TreeSearch"),
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
+        "successive-halving": ("octavo.schedulers.successive_halving", "SuccessiveHalving"),
+        "hyperband": ("octavo.schedulers.hyperband", "Hyperband"),
+        "asha": ("octavo.schedulers.asha", "ASHA"),
+        "bohb": ("octavo.schedulers.hyperband", "BOHB"),
+        "smac-mf": ("octavo.schedulers.hyperband", "SMACMultiFidelity"),
     }
 )
 """Name of each recipe, and the module and class where it is."""
