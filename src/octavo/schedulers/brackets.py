@@ -128,7 +128,7 @@ class Brackets:
     def _propose(self, pending: list[Proposal]) -> Proposal | None:
         places = [(place, p) for p in pending if (place := self._place(p)) is not None]
         waiting = Counter(place for place, _ in places)
-        promoted = {p.resume_from for (_, step), p in places if step}
+        waiting_keys = set(self._board.told.seen(pending).pending.keys())
         for number in count(self._n_done):
             bracket = self._brackets.get(number) or _Open(self._shapes[number % len(self._shapes)])
             step, size = self._current(bracket)
@@ -136,7 +136,7 @@ class Brackets:
                 continue  # all that this bracket can do now is on its way
             rung, data = bracket.shape.first + step, {"bracket": number, "step": step}
             if step:
-                row = self._next_up(bracket, step, promoted)
+                row = self._next_up(bracket, step, waiting_keys)
                 if row is not None:
                     return self._board.promoted(row, rung, pending, data)
                 continue
@@ -162,13 +162,13 @@ class Brackets:
     def _is_done(self, bracket: _Open) -> bool:
         return self._current(bracket)[1] == 0
 
-    def _next_up(self, bracket: _Open, step: int, promoted: set[int | None]) -> int | None:
-        """The best row of the rung below that has not been promoted yet."""
-        above = bracket.rows[step]
-        gone = promoted | {self._board.proposals[row].resume_from for row in above}
-        ranked = self._board.best_first(bracket.rows[step - 1])
-        left = (row for row in ranked if self._board.proposals[row].index not in gone)
-        return next(left, None)
+    def _next_up(self, bracket: _Open, step: int, waiting: set[bytes]) -> int | None:
+        """The best row of the rung below whose configuration is not on this one, or higher."""
+        keys, tops = self._board.told.keys, self._board.tops
+        for row in self._board.best_first(bracket.rows[step - 1]):
+            if keys[row] not in waiting and tops[keys[row]].rung < bracket.shape.first + step:
+                return row
+        return None
 
     def _unfinished(self) -> Iterator[int]:
         return (number for number in self._brackets if number >= self._n_done)
