@@ -10,7 +10,7 @@ from variants import recipe_of
 
 import octavo
 from octavo.optimizers import Optimizer
-from octavo.trial import Status, Trial
+from octavo.trial import Checkpoint, Status, Trial
 
 __all__ = ["OctavoSystem"]
 
@@ -24,14 +24,15 @@ class OctavoSystem:
 
     def start(self, task: Task, seed: int, budget: float) -> OctavoSession:
         """A fresh search."""
-        return OctavoSession(self.recipe.start(task.problem(budget), seed))
+        return OctavoSession(self.recipe.start(task.problem(budget), seed), task.resumes)
 
 
 class OctavoSession:
     """Asks an optimizer, and tells it."""
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, resumes: bool) -> None:
         self.optimizer = optimizer
+        self.checkpoint = Checkpoint("checkpoint", 0) if resumes else None
 
     def ask(self) -> Asked:
         """What to evaluate next."""
@@ -42,4 +43,4 @@ class OctavoSession:
     def tell(self, asked: Asked, cost: float) -> None:
         """Its cost; NaN if it failed."""
         status = Status.CRASHED if math.isnan(cost) else Status.SUCCESS
-        self.optimizer.tell([Trial(asked.token, status, (cost,))])
+        self.optimizer.tell([Trial(asked.token, status, (cost,), checkpoint=self.checkpoint)])

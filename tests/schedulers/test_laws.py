@@ -10,7 +10,9 @@ from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.regularized_evolution import RegularizedEvolution
 from octavo.optimizers.tpe import TPE
 from octavo.schedulers.asha import ASHA
+from octavo.schedulers.dehb import DEHB
 from octavo.schedulers.hyperband import BOHB, Hyperband, SMACMultiFidelity
+from octavo.schedulers.priorband import PriorBand
 from octavo.schedulers.successive_halving import SuccessiveHalving
 from octavo.testing import check_optimizer
 
@@ -22,6 +24,8 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     ("hyperband", Hyperband(inner=RegularizedEvolution(population=8, tournament=3), eta=2)),
     ("asha", ASHA(eta=2)),
     ("bohb", BOHB(inner=TPE(n_initial=4))),
+    ("dehb", DEHB(eta=2)),
+    ("priorband", PriorBand(eta=2)),
     ("smac-mf", SMACMultiFidelity(inner=RandomForestBO(n_initial=4), eta=4)),
 ]
 

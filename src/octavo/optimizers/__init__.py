@@ -94,6 +94,8 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "hyperband": ("octavo.schedulers.hyperband", "Hyperband"),
         "asha": ("octavo.schedulers.asha", "ASHA"),
         "bohb": ("octavo.schedulers.hyperband", "BOHB"),
+        "dehb": ("octavo.schedulers.dehb", "DEHB"),
+        "priorband": ("octavo.schedulers.priorband", "PriorBand"),
         "smac-mf": ("octavo.schedulers.hyperband", "SMACMultiFidelity"),
     }
 )

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from octavo.errors import SettingError
 from octavo.numerics.cost_scale import log_scaled, signed_log_scaled, winsorized
 from octavo.numerics.pareto import layers
+from octavo.optimizers.aligned import aligned
 from octavo.optimizers.candidates import Search
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.initial_design import design_size, has_conditions
@@ -166,6 +167,7 @@ class View:
     is_met: bool
     processes: Processes
     features_of: Callable[[Points], Features]
+    at: Callable[..., Features]
     search: Callable[[Utility, Callable[[Points], Floats]], Search]
     rank: Callable[[Search], Points]
     memory: Mapping[str, Any]
@@ -207,7 +209,7 @@ class ProcessModel:
 
     def view(self, moment: Moment) -> View:
         """Fit the processes, as far as they need it, to what is known."""
-        told, rng = moment.told, moment.rng
+        told, rng = aligned(moment.told), moment.rng
         costs = worst_where_failed(told)
         rows = _chosen(told, self._recipe.most_trials)
         encoded = Encoded(told)
@@ -232,6 +234,7 @@ class ProcessModel:
             means=means[good],
             is_met=bool(told.is_feasible[rows[good[0]]]),
             processes=processes,
+            at=lambda points, u: layout.features(encoded.matrix(points, np.full(len(points), u))),
             features_of=lambda points: layout.features(encoded.matrix(points)),
             search=partial(Search, self._problem.space, self._cube, encoded, layout, processes),
             rank=lambda search: search.rank(

@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST_GOOD = 25
+_TRIALS_PER_GOOD = 2  # at the fidelity from which the good ones are taken, at least
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,15 @@ class _Densities:
         """Rows of the good trials, and of all others, each in order of completion."""
         n_good = min(int(np.ceil(self._recipe.good_share * len(told))), _MOST_GOOD)
         n_good = max(1, min(n_good, int(told.is_known.sum())))
-        # The best at all fidelities together need not be the best at the highest.
-        enough = n_good if told.problem.fidelity is None else None
-        ranks = places(told, np.arange(len(told)), enough=enough)
-        order = np.lexsort([ranks, -told.fidelity, ~told.is_known])
-        return np.sort(order[:n_good]), np.sort(order[n_good:])
+        rows = np.arange(len(told))
+        if told.problem.fidelity is None:
+            ranks = places(told, rows, enough=n_good)
+            order = np.lexsort([ranks, ~told.is_known])
+            return np.sort(order[:n_good]), np.sort(order[n_good:])
+        # Costs at different fidelities do not compare, and the best of a few are not good: the
+        # good ones are from the highest fidelity with enough trials (Falkner 2018, BOHB).
+        enough = max(_TRIALS_PER_GOOD * n_good, len(told.points.columns) + 2)
+        compared = told.is_known & (told.fidelity == told.comparable_fidelity(enough))
+        at = np.flatnonzero(compared)
+        good = at[np.argsort(places(told, at), kind="stable")[:n_good]]
+        return np.sort(good), np.setdiff1d(rows, good)

@@ -53,6 +53,7 @@ class ASHA:
 
     inner: Recipe = field(default_factory=RandomSearch)
     eta: float = 3
+    hedge: bool = False
 
     def __post_init__(self) -> None:
         check_eta(self.eta)
@@ -60,12 +61,14 @@ class ASHA:
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer. Raises `ProblemError` for a problem without a fidelity."""
         board = Board(problem, seed, self.eta, "asha")
-        return _ASHA(board, self.eta, self.inner.start(problem, seed))
+        return _ASHA(board, self.eta, self.hedge, self.inner.start(problem, seed))
 
 
 class _ASHA:
-    def __init__(self, board: Board, eta: float, inner: Optimizer) -> None:
+    def __init__(self, board: Board, eta: float, hedge: bool, inner: Optimizer) -> None:
         self._board, self._eta, self._inner = board, eta, inner
+        self._hedge = hedge
+        self._spent = [0.0 for _ in board.levels]
         # Of each rung, the row of each configuration's latest trial there.
         self._rungs: list[dict[bytes, int]] = [{} for _ in board.levels]
 
@@ -75,6 +78,7 @@ class _ASHA:
             rung = self._board.rung_of(row)
             if rung is not None:
                 self._rungs[rung][self._board.told.keys[row]] = row
+                self._spent[rung] += self._board.levels[rung]
 
     def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
         return ask_in_turn(n, pending, self._propose)
@@ -98,7 +102,18 @@ class _ASHA:
         fresh = next(iter(self._inner.ask(1, pending=pending)), None)
         if fresh is None:
             return self._board.last_ones(pending)
-        return self._board.started(fresh, 0, {})
+        return self._board.started(fresh, self._start(pending), {})
+
+    def _start(self, pending: Sequence[Proposal]) -> int:
+        """The rung of a new configuration: that on which the least has been spent."""
+        if not self._hedge:
+            return 0
+        spent = list(self._spent)
+        for proposal in pending:
+            rung = self._board.rung_of_proposal(proposal)
+            if rung is not None:
+                spent[rung] += self._board.levels[rung]
+        return spent.index(min(spent))
 
     def _not_promoted(self, rung: int, first: int, waiting: frozenset[bytes]) -> list[int]:
         """Rows of the `first` best of a rung, the best first, that have not gone on yet."""

@@ -24,7 +24,7 @@ from octavo.problem import Problem, is_whole
 from octavo.schedulers.ladder import Board
 from octavo.trial import Proposal, Trial
 
-__all__ = ["Bracket", "Brackets", "Fresh", "hyperband_brackets"]
+__all__ = ["Bracket", "Brackets", "Fresh", "Place", "hyperband_brackets", "start_brackets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,27 @@ def hyperband_brackets(n_rungs: int, eta: float) -> tuple[Bracket, ...]:
     return tuple(brackets)
 
 
-Fresh = Callable[[Sequence[Proposal], int], Proposal | None]
-"""A new configuration, given what is pending and the rung on which it will run."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a bracket needs next.
+
+    Parameters
+    ----------
+    bracket
+        Its number, from 0.
+    step
+        Within the bracket, 0 for its first rung.
+    rung
+        Of the ladder.
+    """
+
+    bracket: int
+    step: int
+    rung: int
+
+
+Fresh = Callable[[Sequence[Proposal], Place], Proposal | None]
+"""A new configuration, given what is pending and the place where it will run."""
 
 
 @dataclass(slots=True)
@@ -70,6 +89,7 @@ class _Open:
     """A bracket that was begun: the rows of its trials, rung by rung."""
 
     shape: Bracket
+    promotes: bool
     rows: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -89,12 +109,17 @@ class Brackets:
         Proposes new configurations.
     inner
         Is told every trial; None if `fresh` reads the board.
+    n_promoting
+        In so many brackets, those that did well on a rung go on to the next; afterwards new
+        configurations run there too. By default in all.
     """
 
     def __init__(
-        self, board: Board, shapes: Sequence[Bracket], fresh: Fresh, inner: Optimizer | None
-    ) -> None:
+        self, board: Board, shapes: Sequence[Bracket], fresh: Fresh, inner: Optimizer | None = None,
+        *, n_promoting: float = math.inf,
+    ) -> None:  # fmt: skip
         self._board, self._shapes, self._fresh, self._inner = board, tuple(shapes), fresh, inner
+        self._n_promoting = n_promoting
         self._brackets: dict[int, _Open] = {}
         self._n_done = 0  # all brackets before this one are complete
 
@@ -119,6 +144,8 @@ class Brackets:
         kept: set[int] = set()
         for number in self._unfinished():
             bracket = self._brackets[number]
+            if not bracket.promotes:
+                continue
             for step, rows in enumerate(bracket.rows[:-1]):
                 if len(bracket.rows[step + 1]) < bracket.shape.sizes[step + 1]:
                     best = self._board.best_first(rows)[: bracket.shape.sizes[step + 1]]
@@ -130,27 +157,28 @@ class Brackets:
         waiting = Counter(place for place, _ in places)
         waiting_keys = set(self._board.told.seen(pending).pending.keys())
         for number in count(self._n_done):
-            bracket = self._brackets.get(number) or _Open(self._shapes[number % len(self._shapes)])
+            bracket = self._brackets.get(number) or self._new(number)
             step, size = self._current(bracket)
             if len(bracket.rows[step]) + waiting[number, step] >= size:
                 continue  # all that this bracket can do now is on its way
-            rung, data = bracket.shape.first + step, {"bracket": number, "step": step}
-            if step:
+            place = Place(number, step, bracket.shape.first + step)
+            data = {"bracket": number, "step": step}
+            if step and bracket.promotes:
                 row = self._next_up(bracket, step, waiting_keys)
                 if row is not None:
-                    return self._board.promoted(row, rung, pending, data)
+                    return self._board.promoted(row, place.rung, pending, data)
                 continue
-            fresh = self._fresh(pending, rung)
+            fresh = self._fresh(pending, place)
             if fresh is None:
                 return self._board.last_ones(pending)
-            return self._board.started(fresh, rung, data)
+            return self._board.started(fresh, place.rung, data)
         return None
 
     def _current(self, bracket: _Open) -> tuple[int, int]:
         """The step that a bracket is at, and how many trials belong there in the end."""
         for step, size in enumerate(bracket.shape.sizes):
             wanted = size
-            if step:  # what failed does not go on
+            if step and bracket.promotes:  # what failed does not go on
                 below = bracket.rows[step - 1]
                 wanted = min(size, sum(map(bool, self._board.told.is_success[below])))
             if len(bracket.rows[step]) < wanted:
@@ -175,8 +203,11 @@ class Brackets:
 
     def _bracket(self, number: int) -> _Open:
         if number not in self._brackets:
-            self._brackets[number] = _Open(self._shapes[number % len(self._shapes)])
+            self._brackets[number] = self._new(number)
         return self._brackets[number]
+
+    def _new(self, number: int) -> _Open:
+        return _Open(self._shapes[number % len(self._shapes)], number < self._n_promoting)
 
     def _place(self, proposal: Proposal) -> tuple[int, int] | None:
         """Bracket and step that a proposal is for; None if it is not of our making."""
@@ -196,7 +227,7 @@ def start_brackets(
     """Brackets whose configurations an optimizer proposes, which is told every trial."""
     board = Board(problem, seed, eta, name)
 
-    def fresh(pending: Sequence[Proposal], rung: int) -> Proposal | None:
+    def fresh(pending: Sequence[Proposal], place: Place) -> Proposal | None:
         return next(iter(inner.ask(1, pending=pending)), None)
 
     return Brackets(board, shapes(board.n_rungs, eta), fresh, inner)

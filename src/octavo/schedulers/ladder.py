@@ -178,7 +178,8 @@ class Board:
         data
             What to remember beside the rung.
         """
-        remembered = {**fresh.origin.data, self.name: {**data, "rung": rung}}
+        mine = {**self.remembered(fresh), **data, "rung": rung}
+        remembered = {**fresh.origin.data, self.name: mine}
         return replace(
             fresh,
             fidelity=self.levels[rung],
