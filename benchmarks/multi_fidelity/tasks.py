@@ -131,9 +131,9 @@ def _recorded(data: Path) -> list[tuple[Any, Any]]:
     frame = pd.read_parquet(data / "hpo" / _TASKSET)
     found = []
     for _, its in frame.groupby("task", observed=True, sort=True):
-        settings = its.assign(
-            one_minus_beta1=1 - its["beta1"], one_minus_beta2=1 - its["beta2"]
-        )[list(_ADAM)]
+        settings = its.assign(one_minus_beta1=1 - its["beta1"], one_minus_beta2=1 - its["beta2"])[
+            list(_ADAM)
+        ]
         curves = np.array(its["valid_loss"].tolist(), dtype=float)
         curves[~np.isfinite(curves)] = np.nan
         found.append((curves, settings.to_numpy(dtype=float)))

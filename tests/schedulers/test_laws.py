@@ -6,12 +6,14 @@ from collections.abc import Sequence
 import pytest
 
 from octavo.optimizers import WHERE, Recipe
+from octavo.optimizers.gaussian_process import GaussianProcessBO
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.regularized_evolution import RegularizedEvolution
 from octavo.optimizers.tpe import TPE
 from octavo.schedulers.asha import ASHA
 from octavo.schedulers.dehb import DEHB
 from octavo.schedulers.hyperband import BOHB, Hyperband, SMACMultiFidelity
+from octavo.schedulers.multi_fidelity import MultiFidelityBO
 from octavo.schedulers.priorband import PriorBand
 from octavo.schedulers.successive_halving import SuccessiveHalving
 from octavo.testing import check_optimizer
@@ -26,6 +28,7 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     ("bohb", BOHB(inner=TPE(n_initial=4))),
     ("dehb", DEHB(eta=2)),
     ("priorband", PriorBand(eta=2)),
+    ("multi-fidelity", MultiFidelityBO(process=GaussianProcessBO(n_initial=3), eta=2)),
     ("smac-mf", SMACMultiFidelity(inner=RandomForestBO(n_initial=4), eta=4)),
 ]
 

@@ -95,6 +95,7 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "asha": ("octavo.schedulers.asha", "ASHA"),
         "bohb": ("octavo.schedulers.hyperband", "BOHB"),
         "dehb": ("octavo.schedulers.dehb", "DEHB"),
+        "multi-fidelity": ("octavo.schedulers.multi_fidelity", "MultiFidelityBO"),
         "priorband": ("octavo.schedulers.priorband", "PriorBand"),
         "smac-mf": ("octavo.schedulers.hyperband", "SMACMultiFidelity"),
     }

@@ -167,7 +167,6 @@ class View:
     is_met: bool
     processes: Processes
     features_of: Callable[[Points], Features]
-    at: Callable[..., Features]
     search: Callable[[Utility, Callable[[Points], Floats]], Search]
     rank: Callable[[Search], Points]
     memory: Mapping[str, Any]
@@ -234,7 +233,6 @@ class ProcessModel:
             means=means[good],
             is_met=bool(told.is_feasible[rows[good[0]]]),
             processes=processes,
-            at=lambda points, u: layout.features(encoded.matrix(points, np.full(len(points), u))),
             features_of=lambda points: layout.features(encoded.matrix(points)),
             search=partial(Search, self._problem.space, self._cube, encoded, layout, processes),
             rank=lambda search: search.rank(

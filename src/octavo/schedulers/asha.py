@@ -14,6 +14,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from octavo.optimizers.proposing import ask_in_turn
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_search import RandomSearch
@@ -36,6 +38,10 @@ class ASHA:
         What proposes configurations. It is told every trial with its fidelity.
     eta
         Of each rung the best one in `eta` goes on to the next, with `eta` times the budget.
+    hedge
+        Whether a new configuration starts on the rung on which the least has been spent, and
+        not always on the lowest: a low rung may mislead, and this is what Hyperband has brackets
+        for.
 
     Raises
     ------
@@ -68,7 +74,7 @@ class _ASHA:
     def __init__(self, board: Board, eta: float, hedge: bool, inner: Optimizer) -> None:
         self._board, self._eta, self._inner = board, eta, inner
         self._hedge = hedge
-        self._spent = [0.0 for _ in board.levels]
+        self._spent = np.zeros(board.n_rungs)
         # Of each rung, the row of each configuration's latest trial there.
         self._rungs: list[dict[bytes, int]] = [{} for _ in board.levels]
 
@@ -78,7 +84,7 @@ class _ASHA:
             rung = self._board.rung_of(row)
             if rung is not None:
                 self._rungs[rung][self._board.told.keys[row]] = row
-                self._spent[rung] += self._board.levels[rung]
+                self._spent[rung] += self._board.costs[rung]
 
     def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
         return ask_in_turn(n, pending, self._propose)
@@ -108,12 +114,12 @@ class _ASHA:
         """The rung of a new configuration: that on which the least has been spent."""
         if not self._hedge:
             return 0
-        spent = list(self._spent)
+        spent = self._spent.copy()
         for proposal in pending:
             rung = self._board.rung_of_proposal(proposal)
             if rung is not None:
-                spent[rung] += self._board.levels[rung]
-        return spent.index(min(spent))
+                spent[rung] += self._board.costs[rung]
+        return int(spent.argmin())
 
     def _not_promoted(self, rung: int, first: int, waiting: frozenset[bytes]) -> list[int]:
         """Rows of the `first` best of a rung, the best first, that have not gone on yet."""
@@ -123,7 +129,5 @@ class _ASHA:
         best = board.best_first(list(self._rungs[rung].values()), enough=first)[:first]
         keys = board.told.keys
         return [
-            row
-            for row in best
-            if board.tops[keys[row]].rung <= rung and keys[row] not in waiting
+            row for row in best if board.tops[keys[row]].rung <= rung and keys[row] not in waiting
         ]

@@ -54,7 +54,7 @@ def levels(fidelity: Fidelity | None, eta: float) -> tuple[float, ...]:
     steps = _MOST_STEPS
     if low > 0:  # the 1e-9: log(81) / log(3) shall be 4, not less
         steps = math.floor(math.log(high / low) / math.log(eta) + 1e-9)
-    if fidelity.log or low > 0 and steps == 0:
+    if fidelity.log or (low > 0 and steps == 0):
         found = [high * eta**-k for k in range(steps, -1, -1)]
     else:
         found = [high - (high - low) * k / max(steps, 1) for k in range(steps, -1, -1)]
@@ -109,6 +109,8 @@ class Board:
         Of each row of `told`.
     levels
         The fidelities of the rungs.
+    costs : shape (n_rungs,)
+        What a trial costs on each rung: its fidelity, but never nothing.
     """
 
     def __init__(self, problem: Problem, seed: int, eta: float, name: str) -> None:
@@ -117,6 +119,8 @@ class Board:
         self.told = Told(problem)
         self.proposals: list[Proposal] = []
         self.tops: dict[bytes, _Top] = {}
+        least = self.levels[-1] * eta**-self.n_rungs  # where a linear fidelity starts at zero
+        self.costs = np.maximum(np.array(self.levels, dtype=float), least)
         self._units = unit_fidelity(problem.fidelity, self.levels)
 
     @property
@@ -213,9 +217,7 @@ class Board:
         """
         top = self.n_rungs - 1
         waiting = set(self.told.seen(pending).pending.keys())
-        open_tops = [
-            its for key, its in self.tops.items() if its.rung < top and key not in waiting
-        ]
+        open_tops = [its for key, its in self.tops.items() if its.rung < top and key not in waiting]
         for rung in sorted({its.rung for its in open_tops}, reverse=True):
             rows = self.best_first([its.row for its in open_tops if its.rung == rung])
             if rows:
