@@ -1,7 +1,46 @@
-"""What decides how much each trial may spend: schedules over fidelities that wrap a recipe.
+"""What decides how much each trial may spend: schedules over fidelities, and stoppers.
 
-Each row is one idea in one file. The catalog of `octavo.optimizers` finds them by name, so
-`octavo.minimize(optimizer="hyperband")` does; modules load on first use.
+Each row is one idea in one file. Schedules are recipes that wrap a recipe; the catalog of
+`octavo.optimizers` finds them by name, so `octavo.minimize(optimizer="hyperband")` does. Modules
+load on first use.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from octavo.schedulers.asha import ASHA
+    from octavo.schedulers.dehb import DEHB
+    from octavo.schedulers.hyperband import BOHB, Hyperband, SMACMultiFidelity
+    from octavo.schedulers.multi_fidelity import MultiFidelityBO
+    from octavo.schedulers.priorband import PriorBand
+    from octavo.schedulers.stopping import Decision, Running, Stopper
+    from octavo.schedulers.successive_halving import SuccessiveHalving
+
+__all__ = [
+    "ASHA",
+    "BOHB",
+    "DEHB",
+    "Decision",
+    "Hyperband",
+    "MultiFidelityBO",
+    "PriorBand",
+    "Running",
+    "SMACMultiFidelity",
+    "Stopper",
+    "SuccessiveHalving",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "asha": ["ASHA"],
+        "dehb": ["DEHB"],
+        "hyperband": ["BOHB", "Hyperband", "SMACMultiFidelity"],
+        "multi_fidelity": ["MultiFidelityBO"],
+        "priorband": ["PriorBand"],
+        "stopping": ["Decision", "Running", "Stopper"],
+        "successive_halving": ["SuccessiveHalving"],
+    },
+)
