@@ -1,4 +1,4 @@
-"""SMAC3's multi-fidelity facade, a random forest under Hyperband, at its defaults, asked and told."""
+"""SMAC3's multi-fidelity facade, a random forest under Hyperband, at its defaults."""
 
 from __future__ import annotations
 

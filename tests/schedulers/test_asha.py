@@ -45,21 +45,22 @@ def test_higher_rungs_are_served_first():
 
 
 @given(seed=st.integers(0, 100), workers=st.integers(1, 30), hedge=st.booleans())
-def test_there_is_always_something_to_do_and_rungs_keep_their_proportion(seed, workers, hedge):
+def test_there_is_always_something_to_do_and_who_goes_on_is_in_the_best_third(seed, workers, hedge):
     optimizer = ASHA(hedge=hedge).start(PROBLEM, seed)
-    counts = dict.fromkeys((1, 3, 9, 27), 0)
-    for moment in live(optimizer, PROBLEM, n=100, workers=workers, seed=seed):
+    for moment in live(optimizer, PROBLEM, n=60, workers=workers, seed=seed):
         assert moment.proposal is not None
-        counts[moment.proposal.fidelity] += 1
-        if not hedge:
-            assert counts[3] <= counts[1] / 3 and counts[9] <= counts[3] / 3
+        if moment.proposal.resume_from is not None:
+            below = [t for t in moment.told if t.proposal.fidelity * 3 == moment.proposal.fidelity]
+            ranked = [t.index for t in sorted(below, key=lambda t: t.costs)]
+            assert ranked.index(moment.proposal.resume_from) < len(below) // 3
 
 
 def test_hedging_spends_about_as_much_on_every_rung():
     spent = dict.fromkeys((1, 3, 9, 27), 0)
     for moment in live(ASHA(hedge=True).start(PROBLEM, 0), PROBLEM, n=400, workers=4):
         spent[moment.proposal.fidelity] += moment.proposal.fidelity
-    assert max(spent.values()) < 1.6 * min(spent.values())
+    # Promotions come first, so higher rungs get somewhat more.
+    assert max(spent.values()) < 2 * min(spent.values())
 
 
 @pytest.mark.parametrize("status", [Status.CRASHED, Status.TIMEOUT, Status.STOPPED])

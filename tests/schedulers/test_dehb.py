@@ -12,9 +12,8 @@ PROBLEM = Problem(SPACE, fidelity=Fidelity("epochs", 1, 9))
 
 
 def history(n, workers=1, seed=0):
-    return list(live(DEHB().start(PROBLEM, seed), PROBLEM, n=n, workers=workers, seed=seed))[
-        -1
-    ].told
+    moments = live(DEHB().start(PROBLEM, seed), PROBLEM, n=n, workers=workers, seed=seed)
+    return list(moments)[-1].told
 
 
 def test_the_first_bracket_is_successive_halving():
@@ -58,11 +57,11 @@ def test_parents_are_of_the_same_fidelity_or_of_the_one_below():
 
 def test_evolution_beats_the_same_brackets_without_it():
     def best(recipe, seed):
-        told = list(live(recipe.start(PROBLEM, seed), PROBLEM, n=250))[-1].told
+        told = list(live(recipe.start(PROBLEM, seed), PROBLEM, n=160))[-1].told
         return min(t.costs[0] for t in told if t.proposal.fidelity == 9)
 
-    wins = sum(best(DEHB(), seed) < best(Hyperband(), seed) for seed in range(6))
-    assert wins >= 5
+    wins = sum(best(DEHB(), seed) < best(Hyperband(), seed) for seed in range(5))
+    assert wins >= 4
 
 
 def test_a_child_takes_its_place_only_if_it_is_no_worse():

@@ -44,11 +44,8 @@ def test_brackets_cost_about_the_same(n_rungs, eta):
 
 
 def run(recipe, problem=PROBLEM, n=400, workers=1, respond=answer):
-    return [
-        trial
-        for trial in list(live(recipe.start(problem, 0), problem, n=n, workers=workers,
-                               respond=respond))[-1].told
-    ]  # fmt: skip
+    moments = live(recipe.start(problem, 0), problem, n=n, workers=workers, respond=respond)
+    return list(moments)[-1].told
 
 
 def test_one_worker_runs_the_table_in_its_order():

@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST_GOOD = 25
-_TRIALS_PER_GOOD = 2  # at the fidelity from which the good ones are taken, at least
+_BETTER_PART = 3  # one in so many of those at a fidelity may count as good
 
 
 @dataclass(frozen=True)
@@ -135,10 +135,12 @@ class _Densities:
             ranks = places(told, rows, enough=n_good)
             order = np.lexsort([ranks, ~told.is_known])
             return np.sort(order[:n_good]), np.sort(order[n_good:])
-        # Costs at different fidelities do not compare, and the best of a few are not good: the
-        # good ones are from the highest fidelity with enough trials (Falkner 2018, BOHB).
-        enough = max(_TRIALS_PER_GOOD * n_good, len(told.points.columns) + 2)
-        compared = told.is_known & (told.fidelity == told.comparable_fidelity(enough))
-        at = np.flatnonzero(compared)
-        good = at[np.argsort(places(told, at), kind="stable")[:n_good]]
+        # Costs at different fidelities do not compare. What ran at a high one was mostly promoted
+        # there because it is good, but not all of it: the better part of each, from the top.
+        found: list[Ints] = []
+        for fidelity in np.unique(told.fidelity[told.is_known])[::-1]:
+            at = np.flatnonzero(told.is_known & (told.fidelity == fidelity))
+            ranked = at[np.argsort(places(told, at), kind="stable")]
+            found.append(ranked[: -(-len(at) // _BETTER_PART)])
+        good = np.concatenate(found)[:n_good] if found else rows[:0]
         return np.sort(good), np.setdiff1d(rows, good)

@@ -1,4 +1,4 @@
-"""The fidelities at which configurations are compared: the rungs of a ladder, and who is on them."""
+"""The fidelities at which configurations are compared: rungs of a ladder, and who is on them."""
 
 from __future__ import annotations
 
