@@ -20,7 +20,7 @@ from octavo.optimizers.protocol import trial_seed
 from octavo.problem import Problem
 from octavo.spaces import HyperparameterSpace
 
-__all__ = ["SAMPLERS", "OptunaSystem"]
+__all__ = ["SAMPLERS", "OptunaSystem", "suggested"]
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -71,7 +71,7 @@ class OptunaSession:
         config: dict[str, Any] = {}
         for parameter in self.parameters:
             if parameter.is_active(config):
-                config[parameter.name] = _suggest(trial, parameter.domain)
+                config[parameter.name] = suggested(trial, parameter.domain)
         return Asked(config, trial_seed(self.seed, trial.number), trial)
 
     def tell(self, asked: Asked, outcome: Outcome) -> None:
@@ -114,7 +114,8 @@ class OptunaSession:
         return found
 
 
-def _suggest(trial: Any, domain: Any) -> Any:
+def suggested(trial: Any, domain: Any) -> Any:
+    """A value for one hyperparameter, by Optuna's sampler."""
     if domain.kind == "float":
         return trial.suggest_float(domain.name, *domain.bounds, log=domain.log)
     if domain.kind == "integer":

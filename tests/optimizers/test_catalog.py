@@ -16,11 +16,12 @@ from octavo.optimizers.random_search import RandomSearch
 from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
 from octavo.optimizers.repeats import Repeats
 from octavo.optimizers.warmed import Warmed
-from octavo.problem import Constraint, Limits, Objective, Problem
+from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem
 from octavo.spaces import Categorical, Constant, Float, Grammar, space
 from octavo.testing import answer
 
 LINE = space(x=Float(0, 1))
+EPOCHS = Fidelity("epochs", 1, 27)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def test_every_name_makes_a_recipe_that_json_keeps(name: str) -> None:
     written = json.loads(json.dumps(recipe_to_json(made)))
     assert written["recipe"] == name
     assert recipe_from_json(written) == made
-    assert made.start(Problem(LINE), 0).ask(1)
+    assert made.start(Problem(LINE, fidelity=EPOCHS), 0).ask(1)
 
 
 def test_nested_recipes_survive_json() -> None:
@@ -157,6 +158,10 @@ def test_a_known_configuration_outside_the_space_is_refused_at_the_start() -> No
         ),
         (Problem(LINE, constraints=(Constraint("t", high=1),)), "Portfolio", "constraint"),
         (Problem(Grammar({"e": [["add", "e", "e"], ["x"]]}, "e")), "RandomForestBO", "trees"),
+        (Problem(LINE, fidelity=EPOCHS), "ASHA", "halving over epochs from 1 to 27"),
+        (Problem(LINE, fidelity=Fidelity("folds", 5, 10)), "Portfolio", "Gaussian process"),
+        (Problem(LINE, fidelity=EPOCHS, limits=Limits(max_trials=8)), "Sobol", "too few"),
+        (Problem(LINE, fidelity=EPOCHS, repeats=3), "Repeats", "successive halving"),
     ],
 )
 def test_auto_chooses_by_the_problem_and_says_why(problem, chosen, says) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from octavo.optimizers import CATALOG, Recipe
+from octavo.optimizers import CATALOG, WHERE, Recipe
 from octavo.optimizers.auto import Auto
 from octavo.optimizers.cmaes import CMAES
 from octavo.optimizers.differential_evolution import DifferentialEvolution
@@ -77,7 +77,9 @@ ROWS: Sequence[tuple[str, Recipe]] = [
 
 
 def test_every_row_of_the_catalog_is_checked() -> None:
-    assert {name for name, _ in ROWS} == set(CATALOG)
+    # Those with a schedule have a file of their own, where every problem has a fidelity.
+    here = {name for name, (module, _) in WHERE.items() if ".schedulers." not in module}
+    assert {name for name, _ in ROWS} == here
 
 
 PARTS = 5  # so that they spread over processes

@@ -91,6 +91,14 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
         "freeze-thaw": ("octavo.schedulers.freeze_thaw", "FreezeThaw"),
+        "successive-halving": ("octavo.schedulers.successive_halving", "SuccessiveHalving"),
+        "hyperband": ("octavo.schedulers.hyperband", "Hyperband"),
+        "asha": ("octavo.schedulers.asha", "ASHA"),
+        "bohb": ("octavo.schedulers.hyperband", "BOHB"),
+        "dehb": ("octavo.schedulers.dehb", "DEHB"),
+        "multi-fidelity": ("octavo.schedulers.multi_fidelity", "MultiFidelityBO"),
+        "priorband": ("octavo.schedulers.priorband", "PriorBand"),
+        "smac-mf": ("octavo.schedulers.hyperband", "SMACMultiFidelity"),
     }
 )
 """Name of each recipe, and the module and class where it is."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, TypeGuard
 
+from octavo.optimizers import CATALOG
 from octavo.optimizers.grid import Grid
 from octavo.optimizers.portfolio import Portfolio
 from octavo.optimizers.protocol import Optimizer, Recipe
@@ -15,18 +17,22 @@ from octavo.optimizers.repeats import Repeats
 from octavo.optimizers.sobol import Sobol
 from octavo.optimizers.unit_cube import has_one_number_per_column
 from octavo.optimizers.unseen import complete_resolution
-from octavo.problem import Problem
+from octavo.problem import Fidelity, Problem
 
 __all__ = ["Auto"]
 
 _SMALL_SPACE = 100  # configurations; trying all of them needs no model
 _LEAST_FOR_A_MODEL = 12  # trials; below that, a model has nothing to learn from
+_ETA = 3
 _MANY_TRIALS = 5000  # beyond that a trial is so cheap that a model costs more than it saves
+
+_MODELS = (Portfolio, RandomForestBO, RegularizedEvolution)
+"""What is worth a schedule; the others try all there is, or too little."""
 
 
 @dataclass(frozen=True)
 class Auto:
-    """Chooses by space, budget and objectives; has no settings.
+    """Chooses by space, budget, objectives and fidelity; has no settings.
 
     Examples
     --------
@@ -44,9 +50,11 @@ class Auto:
         Parameters
         ----------
         problem
-            Its space, limits, objectives and repeats count.
+            Its space, limits, objectives, fidelity and repeats count.
         """
         recipe, why = _choose(problem)
+        if isinstance(recipe, _MODELS) and _has_room(problem.fidelity):
+            recipe, why = _scheduled(recipe, why, problem.fidelity)
         if problem.repeats == 1:
             return recipe, why
         return Repeats(inner=recipe), (
@@ -91,6 +99,27 @@ def _choose(problem: Problem) -> tuple[Recipe, str]:
         "and Parzen densities when it stops improving, because each learns from few trials, takes "
         "numbers, choices and conditions as they are, and is right where another is wrong."
         + _also(problem, "expected hypervolume improvement")
+    )
+
+
+def _has_room(fidelity: Fidelity | None) -> TypeGuard[Fidelity]:
+    """Whether there is a fidelity with a cheaper rung below the full budget."""
+    return fidelity is not None and (fidelity.low <= 0 or fidelity.high >= _ETA * fidelity.low)
+
+
+def _scheduled(recipe: Recipe, why: str, fidelity: Fidelity) -> tuple[Recipe, str]:
+    """The same recipe under a schedule that spends less of the fidelity on most trials."""
+    # By its name, as schedulers stand on the optimizers and not the other way round.
+    schedule: Any = CATALOG["asha"]
+    if isinstance(recipe, Portfolio):
+        # On many cheap trials, that one model stopped improving is seen too late.
+        recipe = Portfolio(turns=(0, 1, 2), patience=0)
+    return schedule(inner=recipe, eta=_ETA, hedge=True), (
+        f"Asynchronous successive halving over {fidelity.name} from {fidelity.low:g} to "
+        f"{fidelity.high:g}, because most configurations can be told to be bad for a fraction of "
+        f"the full budget: the best third of a rung goes on, nobody waits, and as much is spent "
+        f"on each rung, so that cheap ones cannot mislead for long. Configurations come from: "
+        f"{why[0].lower()}{why[1:]}"
     )
 
 

@@ -41,7 +41,7 @@ from octavo.problem import Problem, is_whole
 from octavo.spaces.protocol import Points, Space
 from octavo.trial import Origin, Proposal, Trial
 
-__all__ = ["DifferentialEvolution"]
+__all__ = ["DifferentialEvolution", "slot_weights"]
 
 Floats = NDArray[np.float64]
 
@@ -116,7 +116,7 @@ class _DifferentialEvolution:
         self._population = self._empty()
 
     def _empty(self) -> _Population:
-        weights = _slot_weights(self._size, self._problem.n_objectives)
+        weights = slot_weights(self._size, self._problem.n_objectives)
         return _Population(self._told, self._merits, weights)
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -314,7 +314,7 @@ def _stepped(
     return points, np.flatnonzero(legal)
 
 
-def _slot_weights(size: int, n_objectives: int) -> Floats:
+def slot_weights(size: int, n_objectives: int) -> Floats:
     """Shape (size, objectives): weights spread evenly over the simplex."""
     if n_objectives == 1:
         return np.ones((size, 1))

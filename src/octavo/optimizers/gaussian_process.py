@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from octavo.errors import SettingError
 from octavo.numerics.cost_scale import log_scaled, signed_log_scaled, winsorized
 from octavo.numerics.pareto import layers
+from octavo.optimizers.aligned import aligned
 from octavo.optimizers.candidates import Search
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.initial_design import design_size, has_conditions
@@ -213,7 +214,7 @@ class ProcessModel:
 
     def view(self, moment: Moment) -> View:
         """Fit the processes, as far as they need it, to what is known."""
-        told, rng = moment.told, moment.rng
+        told, rng = aligned(moment.told), moment.rng
         costs = worst_where_failed(told)
         rows = _chosen(told, self._recipe.most_trials)
         encoded = Encoded(told)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from octavo.numerics.acquisition import log_expected_improvement
 from octavo.numerics.cost_scale import log_scaled
 from octavo.optimizers.acquisition_search import rank_candidates
+from octavo.optimizers.aligned import aligned
 from octavo.optimizers.encoded import Encoded
 from octavo.optimizers.feasibility import Feasibility
 from octavo.optimizers.model_based import ModelBased, Moment
@@ -113,7 +114,7 @@ class _ForestModel:
         self._problem, self._recipe = problem, recipe
 
     def rank(self, moment: Moment) -> tuple[Points, Mapping[str, Any]]:
-        told, seen, rng = moment.told, moment.seen, moment.rng
+        told, seen, rng = aligned(moment.told), moment.seen, moment.rng
         costs = _mean_over_repeats(told, log_scaled(worst_where_failed(told)[:, 0]))
         order = _best_first(told, costs)
         best = float(costs[order[0]])

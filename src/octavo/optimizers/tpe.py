@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST_GOOD = 25
+_BETTER_PART = 3  # one in so many of those at a fidelity may count as good
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,17 @@ class _Densities:
         """Rows of the good trials, and of all others, each in order of completion."""
         n_good = min(int(np.ceil(self._recipe.good_share * len(told))), _MOST_GOOD)
         n_good = max(1, min(n_good, int(told.is_known.sum())))
-        # The best at all fidelities together need not be the best at the highest.
-        enough = n_good if told.problem.fidelity is None else None
-        ranks = places(told, np.arange(len(told)), enough=enough)
-        order = np.lexsort([ranks, -told.fidelity, ~told.is_known])
-        return np.sort(order[:n_good]), np.sort(order[n_good:])
+        rows = np.arange(len(told))
+        if told.problem.fidelity is None:
+            ranks = places(told, rows, enough=n_good)
+            order = np.lexsort([ranks, ~told.is_known])
+            return np.sort(order[:n_good]), np.sort(order[n_good:])
+        # Costs at different fidelities do not compare. What ran at a high one was mostly promoted
+        # there because it is good, but not all of it: the better part of each, from the top.
+        found: list[Ints] = []
+        for fidelity in np.unique(told.fidelity[told.is_known])[::-1]:
+            at = np.flatnonzero(told.is_known & (told.fidelity == fidelity))
+            ranked = at[np.argsort(places(told, at), kind="stable")]
+            found.append(ranked[: -(-len(at) // _BETTER_PART)])
+        good = np.concatenate(found)[:n_good] if found else rows[:0]
+        return np.sort(good), np.setdiff1d(rows, good)

@@ -31,9 +31,9 @@ from octavo.callbacks import (
 )
 from octavo.errors import SpaceError, StudyError
 from octavo.executors import fingerprint
-from octavo.executors.energy import Energy, Meter, meter
 from octavo.executors.bounds import bounds
 from octavo.executors.calling import check_signature
+from octavo.executors.energy import Energy, Meter, meter
 from octavo.executors.protocol import Executor, Finished, Reported, Work
 from octavo.measured import Methods, filled, methods_of
 from octavo.problem import Limits, TrialLimits

@@ -6,7 +6,7 @@ check_optimizer(MyRecipe())
 
 from octavo.testing.check import check_optimizer
 from octavo.testing.laws import LAWS
-from octavo.testing.problems import KINDS, answer, problems, random_problem
+from octavo.testing.problems import KINDS, answer, problems, random_problem, with_fidelity
 from octavo.testing.simulation import LawBroken, check_proposal, live
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "live",
     "problems",
     "random_problem",
+    "with_fidelity",
 ]

@@ -7,7 +7,7 @@ import logging
 from octavo.errors import ProblemError
 from octavo.optimizers.protocol import Recipe
 from octavo.testing.laws import LAWS
-from octavo.testing.problems import KINDS, random_problem
+from octavo.testing.problems import KINDS, random_problem, with_fidelity
 from octavo.testing.simulation import LawBroken
 
 __all__ = ["check_optimizer"]
@@ -24,6 +24,7 @@ def check_optimizer(
     seed: int = 0,
     laws_per_problem: int = 3,
     first: int = 0,
+    fidelity: bool = False,
 ) -> int:
     """Check that an optimizer keeps all laws, over random problems of all kinds.
 
@@ -45,6 +46,8 @@ def check_optimizer(
     first
         Number of the first problem, to go on where another check stopped, or to spread a
         check over processes.
+    fidelity
+        Whether every problem gets a fidelity, for schedulers, which refuse problems without.
 
     Returns
     -------
@@ -66,6 +69,8 @@ def check_optimizer(
     checked = 0
     for number in range(first, first + n_problems):
         problem = random_problem(seed, number)
+        if fidelity:
+            problem = with_fidelity(problem, number)
         turn = number * laws_per_problem
         names = [quick[(turn + i) % len(quick)] for i in range(laws_per_problem)]
         if number < len(kinds) and number % 3 == 0:
@@ -80,11 +85,12 @@ def check_optimizer(
             try:
                 LAWS[name](lambda: recipe, problem, seed + number)
             except Exception as error:
+                again = f"random_problem({seed}, {number})"
+                again = f"with_fidelity({again}, {number})" if fidelity else again
                 raise LawBroken(
                     f"{recipe!r} breaks the law {name!r} on random problem {number} of seed "
                     f"{seed} ({kinds[number % len(kinds)]}): {error}\n"
-                    f"To see it again: LAWS[{name!r}](lambda: recipe, "
-                    f"random_problem({seed}, {number}), {seed + number})"
+                    f"To see it again: LAWS[{name!r}](lambda: recipe, {again}, {seed + number})"
                 ) from error
     if not checked:
         raise LawBroken(

@@ -29,6 +29,7 @@ Law = Callable[[MakeRecipe, Problem, int], None]
 
 _N = 30  # proposals in a run: past the initial design of most optimizers
 _WORKERS = 8
+_MOST_RUNGS = 8
 _MANY = 10_000
 _MANY_CPU_S = 2.0
 
@@ -155,7 +156,8 @@ def never_asks_twice_in_a_finite_space(make: MakeRecipe, problem: Problem, seed:
         return
     asked: dict[tuple[object, ...], int] = {}
     size = sum(1 for _, _ in zip(problem.space.grid(_MANY), range(_N + 1), strict=False))
-    most = size * problem.repeats
+    # A scheduler may run each of them again with more of the budget.
+    most = size * problem.repeats * (1 if problem.fidelity is None else _MOST_RUNGS)
     is_over = False
     # Enough asks to propose everything, collect all that is in flight, and ask once more.
     n = (2 * most if size <= _N else _N) + _WORKERS + 2
@@ -278,13 +280,16 @@ def _foreign(problem: Problem, rng: np.random.Generator, indices: list[int]) -> 
     """Random proposals that the optimizer did not make."""
     n_distinct = min(len(indices), 500)
     drawn = problem.space.decode(problem.space.sample(n_distinct, rng))
-    fidelity = None if problem.fidelity is None else problem.fidelity.high
+    its = problem.fidelity
+    fidelities: list[float | None] = [None]
+    if its is not None:
+        fidelities = [its.high, its.low, its.high, (its.low + its.high) // 2]
     return [
         Proposal(
             index=index,
             config=drawn[i % n_distinct],
             seed=int(rng.integers(2**31)),
-            fidelity=fidelity,
+            fidelity=fidelities[i % len(fidelities)],
             origin=Origin(by="user"),
         )
         for i, index in enumerate(indices)

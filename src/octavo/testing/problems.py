@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from octavo.spaces import (
 from octavo.spaces.grammar import Grammar
 from octavo.trial import Proposal, Status, Trial
 
-__all__ = ["KINDS", "answer", "problems", "random_problem"]
+__all__ = ["KINDS", "answer", "problems", "random_problem", "with_fidelity"]
 
 
 def problems(seed: int) -> Iterator[Problem]:
@@ -42,6 +43,28 @@ def random_problem(seed: int, number: int) -> Problem:
     """Problem `number` of the sequence that belongs to a seed."""
     kinds = list(KINDS.values())
     return kinds[number % len(kinds)](np.random.default_rng([seed, number]))
+
+
+def with_fidelity(problem: Problem, number: int) -> Problem:
+    """The same problem with a fidelity, for schedulers; one that has one keeps it.
+
+    Parameters
+    ----------
+    problem
+        Any.
+    number
+        The kinds of fidelities take turns: whole, real, linear, from zero, a single step.
+    """
+    if problem.fidelity is not None:
+        return problem
+    kinds = (
+        Fidelity("epochs", 1, 27),
+        Fidelity("share", 0.05, 1.0),
+        Fidelity("folds", 1, 10, log=False),
+        Fidelity("rows", 0, 5000, log=False),
+        Fidelity("seconds", 1.5, 6.0),
+    )
+    return replace(problem, fidelity=kinds[number % len(kinds)])
 
 
 def answer(
