@@ -76,8 +76,8 @@ def _prior_of_one_dimension(layout: Any) -> Any:
 class _Imputed(kernel.Layout):
     """Inactive numbers are in the middle, and nothing tells them from active ones."""
 
-    def __init__(self, columns: Any, seen: Any) -> None:
-        super().__init__(columns, np.nan_to_num(seen, nan=0.5))
+    def __init__(self, columns: Any, seen: Any, **settings: Any) -> None:
+        super().__init__(columns, np.nan_to_num(seen, nan=0.5), **settings)
 
 
 _VARIANTS: Mapping[str, Mapping[str, Variant]] = {

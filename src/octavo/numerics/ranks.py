@@ -48,7 +48,7 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
     """
     x, y = ranks(a), ranks(b)
     x, y = x - x.sum() / max(1, len(x)), y - y.sum() / max(1, len(y))
-    size = np.sqrt(float(x @ x) * float(y @ y))
+    size = float(np.sqrt(float(x @ x) * float(y @ y)))
     return float(x @ y) / size if size > 0 else 0.0
 
 
