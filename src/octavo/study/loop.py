@@ -31,6 +31,8 @@ from octavo.callbacks import (
 )
 from octavo.errors import SpaceError, StudyError
 from octavo.executors import fingerprint
+from octavo.executors.bounds import bounds
+from octavo.executors.calling import check_signature
 from octavo.executors.energy import Energy, Meter, meter
 from octavo.executors.protocol import Executor, Finished, Reported, Work
 from octavo.measured import Methods, filled, methods_of
@@ -39,6 +41,7 @@ from octavo.schedulers.stopping import Stopper
 from octavo.storage import Command, Inbox
 from octavo.study.arguments import check_ends, check_measured, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
+from octavo.study.keeping import Keeping
 from octavo.study.objective import load_objective, refer_to
 from octavo.study.stopping import (
     Stopping,
@@ -70,6 +73,7 @@ class _Run:
     executor: Executor
     meter: Meter
     limits: Limits
+    trial_limits: TrialLimits
     callbacks: tuple[Callback, ...]
     accept: Accept | None
     interrupt: Interrupt
@@ -78,6 +82,7 @@ class _Run:
     queue: deque[Proposal]
     methods: Methods
     stopping: Stopping
+    keeping: Keeping | None
     running: dict[int, Proposal] = field(default_factory=dict)
     leased: float = 0.0
     polled: float = float("-inf")
@@ -101,6 +106,7 @@ def run_study(
     energy: Energy | None = None,
     callbacks: Sequence[Callback] = (),
     stoppers: Sequence[Stopper] = (),
+    checkpoint_mb: float | None = None,
     progress: bool | None = None,
     accept: Accept | None = None,
     hasty: bool = False,
@@ -114,6 +120,8 @@ def run_study(
         As in `Study.run`.
     stoppers
         As in `Study.run`.
+    checkpoint_mb
+        How much the checkpoints may take together, in MiB; None: any amount.
     accept
         Asked before each trial whether it may run, and for how long.
     hasty
@@ -141,7 +149,9 @@ def run_study(
     with ExitStack() as stack:
         its_meter = _meter(study, executor, energy)
         stack.callback(its_meter.close)
-        _remember_run(study, objective, workers, trial_limits, data, energy, stoppers)
+        _remember_run(
+            study, objective, workers, trial_limits, data, energy, stoppers, checkpoint_mb
+        )
         folder = study.folder
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="octavo-")))
@@ -161,6 +171,7 @@ def run_study(
             executor=executor,
             meter=its_meter,
             limits=limits,
+            trial_limits=trial_limits,
             callbacks=_watching(callbacks, progress),
             accept=accept,
             interrupt=stack.enter_context(catch_interrupts()),
@@ -169,6 +180,11 @@ def run_study(
             queue=deque(study.pending),
             methods=methods_of(study.problem, study.history),
             stopping=Stopping(stoppers),
+            keeping=(
+                Keeping(folder, study.history, checkpoint_mb)
+                if "checkpoint" in check_signature(objective, data)
+                else None
+            ),
         )
         try:
             _loop(run)
@@ -190,6 +206,7 @@ def resume_study(
     energy: Energy | None,
     callbacks: Sequence[Callback],
     stoppers: Sequence[Stopper] | None,
+    checkpoint_mb: float | None,
     progress: bool | None,
 ) -> None:
     """Run a study with what it remembers of its last run."""
@@ -214,6 +231,7 @@ def resume_study(
         energy=energy,
         callbacks=callbacks,
         stoppers=stoppers,
+        checkpoint_mb=last.get("checkpoint_mb") if checkpoint_mb is None else checkpoint_mb,
         progress=progress,
         began=began,
     )
@@ -259,6 +277,7 @@ def _remember_run(
     data: Mapping[str, Any],
     energy: Energy | None,
     stoppers: Sequence[Stopper],
+    checkpoint_mb: float | None,
 ) -> None:
     prints = fingerprint(data) if data else {}
     before = study.settings.get("run", {}).get("data", {})
@@ -277,6 +296,7 @@ def _remember_run(
             "data": prints,
             "energy": None if energy is None else asdict(energy),
             "stoppers": stoppers_to_json(stoppers),
+            "checkpoint_mb": checkpoint_mb,
         },
         stopped_because="",
     )
@@ -438,17 +458,28 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
 
 
 def _complete(run: _Run, trial: Trial) -> None:
-    if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and run.limits.wall_s is not None:
-        own = run.study.settings["run"]["trial_limits"]["wall_s"]
-        if own is None or (trial.resources.wall_s or 0.0) < own:
-            return  # the study's time was over, not the trial's: it stays pending
+    if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and not _is_over_its_own(run, trial):
+        return  # the study's time was over, not the trial's: it stays pending
     trial = filled(run.study.problem, run.meter.read(trial), run.methods)
     run.methods = run.methods or methods_of(run.study.problem, (trial,))
     run.running.pop(trial.index, None)
     run.stopping.end(trial.index)
     run.cpu_s += trial.resources.cpu_s or 0.0
     run.study.complete(trial)
+    if run.keeping is not None:
+        run.keeping.add(trial)
+        needed = {p.resume_from for p in run.study.pending if p.resume_from is not None}
+        run.keeping.tidy(run.study.history, run.study.resumable(), needed)
     _announce(run, Completed(trial, run.study.history))
+
+
+def _is_over_its_own(run: _Run, trial: Trial) -> bool:
+    """Whether a trial ran over limits that it would have at any time."""
+    own, used = bounds(run.study.problem, run.trial_limits, trial.proposal), trial.resources
+    return any(
+        limit is not None and spent is not None and spent >= limit
+        for limit, spent in ((own.wall_s, used.wall_s), (own.cpu_s, used.cpu_s))
+    )
 
 
 def _abandon(run: _Run) -> None:

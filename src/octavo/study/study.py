@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from octavo.errors import SettingError, StorageError, StudyError
 from octavo.history import History
 from octavo.optimizers import recipe as as_recipe
-from octavo.optimizers.protocol import Optimizer, Recipe, next_index, trial_seed
+from octavo.optimizers.protocol import Optimizer, Recipe, kept_by, next_index, trial_seed
 from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
-from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole
+from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole, megabytes
 from octavo.spaces import Believed, as_space
 from octavo.storage import Intervention, Store, create_store, open_store
 from octavo.study.reading import (
@@ -444,6 +444,10 @@ class Study:
                 self._optimizer.tell(list(self._history))
         return list(self._optimizer.ask(n, pending=self.pending))
 
+    def resumable(self) -> frozenset[int] | None:
+        """Trials that the optimizer may still resume; None if it does not say."""
+        return None if self._optimizer is None else kept_by(self._optimizer)
+
     def _remember(self, proposals: Sequence[Proposal]) -> None:
         if not proposals:
             return
@@ -492,6 +496,7 @@ class Study:
         energy: Energy | None = None,
         callbacks: Sequence[Callback] = (),
         stoppers: Sequence[Stopper] = (),
+        checkpoint_limit: str | float | None = None,
         progress: bool | None = None,
     ) -> Study:
         """Evaluate proposals until a limit is reached; see `minimize` for the arguments.
@@ -513,6 +518,7 @@ class Study:
             energy=energy,
             callbacks=callbacks,
             stoppers=stoppers,
+            checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),
             progress=progress,
         )
         return self
@@ -532,6 +538,7 @@ class Study:
         energy: Energy | None = None,
         callbacks: Sequence[Callback] = (),
         stoppers: Sequence[Stopper] | None = None,
+        checkpoint_limit: str | float | None = None,
         progress: bool | None = None,
     ) -> Study:
         """Go on where the study was left, by default with its own objective and limits.
@@ -543,9 +550,10 @@ class Study:
             functions of `__main__`).
         max_trials, time_limit, cpu_limit, target
             If none is given, what is left of the limits that the study was planned with.
-        workers, executor, trial_limits, data, energy, callbacks, stoppers, progress
-            As in `minimize`; workers, limits, data, energy and stoppers of the last run by
-            default.
+        workers, executor, trial_limits, data, energy, callbacks, progress
+            As in `minimize`; workers, limits, data and energy of the last run by default.
+        stoppers, checkpoint_limit
+            As in `minimize`; those of the last run by default.
 
         Raises
         ------
@@ -567,6 +575,7 @@ class Study:
             energy=energy,
             callbacks=callbacks,
             stoppers=stoppers,
+            checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),
             progress=progress,
         )
         return self
