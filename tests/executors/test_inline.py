@@ -58,7 +58,8 @@ def test_time_is_measured(inline: Any, run: Any) -> None:
     assert resources.wall_s >= 0.2
     assert 0.1 <= resources.cpu_s < 0.2
     assert resources.memory_mb is None
-    assert set(resources.how) == {"wall_s", "cpu_s"}
+    assert "not measured" in resources.how["memory_mb"]
+    assert set(resources.how) == {"wall_s", "cpu_s", "memory_mb"}
 
 
 def test_exceptions_are_crashed_trials(inline: Any, run: Any) -> None:

@@ -14,7 +14,6 @@ from octavo.callbacks.events import Completed, Event, Started
 from octavo.errors import SettingError
 from octavo.history import History
 from octavo.problem import Limits, Problem
-from octavo.surrogates.regret import outlook
 from octavo.trial import Status, Trial
 
 __all__ = ["Appraisal", "StopWhenNotWorth"]
@@ -166,6 +165,8 @@ class StopWhenNotWorth:
         Nobody can before two trials have succeeded at the full fidelity, or if no trial says
         how much energy it took.
         """
+        from octavo.surrogates.regret import outlook  # SciPy takes its time to load
+
         rows = _rows(history)
         latest = [t for t in history[-_LATEST:] if t.status is not Status.CANCELLED]
         energies = [t.resources.energy_kwh for t in latest if t.resources.energy_kwh is not None]

@@ -57,6 +57,7 @@ class InlineExecutor:
     """
 
     how = _HOW
+    is_local = True
 
     def __init__(self) -> None:
         self._work: Work | None = None

@@ -70,6 +70,7 @@ class ProcessExecutor:
     """
 
     how = _HOW
+    is_local = True
 
     def __init__(
         self,

@@ -69,7 +69,12 @@ Event = Finished | Reported
 
 
 class Executor(Protocol):
-    """Runs trials and says how they ended. It never raises because of a trial."""
+    """Runs trials and says how they ended. It never raises because of a trial.
+
+    It may have two attributes more. `how`: how it measures each field of `Resources`, the same
+    words as in `Resources.how`, so that a study can refuse to mix methods before it begins.
+    `is_local = True`: trials run on this machine, so its energy counters may be read.
+    """
 
     @property
     def slots(self) -> int:

@@ -307,11 +307,11 @@ def _meter(study: Study, executor: Executor, energy: Energy | None) -> Meter:
     names = {one.name for one in (*study.problem.objectives, *study.problem.constraints)}
     if energy is None:
         energy = Energy() if names & {"energy", "co2"} else Energy(method="estimate")
-    how: Mapping[str, str] | None = getattr(executor, "how", None)
-    # An executor that says nothing of how it measures may run trials anywhere.
-    its_meter = meter(energy, is_local=how is not None)
+    # One that does not say so may run trials anywhere, and measure as it likes.
+    its_meter = meter(energy, is_local=getattr(executor, "is_local", False))
     try:
-        check_measured(study.problem, study.history, {**(how or {}), **its_meter.how})
+        how = {**getattr(executor, "how", {}), **its_meter.how}
+        check_measured(study.problem, study.history, how)
     except BaseException:
         its_meter.close()
         raise

@@ -558,9 +558,10 @@ class Study:
             functions of `__main__`).
         max_trials, time_limit, cpu_limit, target
             If none is given, what is left of the limits that the study was planned with.
-        workers, executor, trial_limits, data, energy, callbacks, stoppers, progress
-            As in `minimize`; workers, limits, data, energy and stoppers of the last run by
-            default.
+        workers, executor, trial_limits, data, energy, callbacks, progress
+            As in `minimize`; workers, limits, data and energy of the last run by default.
+        stoppers, checkpoint_limit
+            As in `minimize`; those of the last run by default.
 
         Raises
         ------
