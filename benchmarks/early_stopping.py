@@ -36,7 +36,6 @@ STOPPERS: Mapping[str, Stopper | None] = {
     "median": MedianRule(first_step=3),
     "asha": ASHAStopper(first_step=2, eta=3),
     "curve": CurveStopper(first_step=3),
-    "curve/0.05": CurveStopper(probability=0.05, first_step=3),
 }
 TARGET = Path(__file__).with_name("early_stopping.csv")
 

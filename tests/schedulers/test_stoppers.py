@@ -1,5 +1,6 @@
 """Stoppers on recorded curves: whom they end, when, and what that costs."""
 
+import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from octavo.history import History
 from octavo.problem import Objective, Problem
 from octavo.schedulers import ASHAStopper, CurveStopper, MedianRule, Running, Stopper
 from octavo.schedulers.curves import whole_curve
+from octavo.study.stopping import stoppers_from_json, stoppers_to_json
 from octavo.trial import Proposal, Report, Status, Trial
 
 PROBLEM = Problem(octavo.space(x=octavo.Float(0, 1)), (Objective("loss"),))
@@ -157,6 +159,12 @@ def test_curves_end_trials_of_a_real_study() -> None:
     spent = sum(len(trial.reports) for trial in study.history)
     assert spent < 0.6 * 25 * 25
     assert np.isfinite(study.history.incumbent_cost)
+
+
+@pytest.mark.parametrize("stopper", STOPPERS, ids=lambda stopper: type(stopper).__name__)
+def test_a_study_can_remember_them(stopper: Stopper) -> None:
+    written = json.loads(json.dumps(stoppers_to_json([stopper])))
+    assert list(stoppers_from_json(written)) == [stopper]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class Seconds:
     @property
     def std(self) -> Floats:
         """Standard deviation of the seconds, shape (n,)."""
-        return self.mean * np.sqrt(np.expm1(np.square(self.log_std)))
+        return np.asarray(self.mean * np.sqrt(np.expm1(np.square(self.log_std))))
 
     def quantile(self, probability: float) -> Floats:
         """Seconds that are not exceeded with this probability, shape (n,).
@@ -86,7 +86,7 @@ class Seconds:
                 f"a quantile at {probability!r} is not defined. Give a probability between 0 and "
                 "1, such as 0.9 for a time that is rarely exceeded."
             )
-        return np.exp(self.log_mean + self.log_std * ndtri(probability))
+        return np.asarray(np.exp(self.log_mean + self.log_std * ndtri(probability)))
 
 
 class CostModel:

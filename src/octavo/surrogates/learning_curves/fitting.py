@@ -96,8 +96,10 @@ def fit_family(family: Family, batch: Batch) -> Fit:
     order = np.argsort(density, axis=1)[:, :_N_STARTS]
     k = order.shape[1]
     theta = np.take_along_axis(theta, order[..., None], axis=1).reshape(m * k, -1)
-    repeated = [np.repeat(array, k, axis=0) for array in (batch.x, batch.y, weight, reach, fixed)]
-    theta, loss = _descend(family, theta, *repeated, centre, precision)
+    x, y, weight, reach, of_each = (
+        np.repeat(array, k, axis=0) for array in (batch.x, batch.y, weight, reach, fixed)
+    )
+    theta, loss = _descend(family, theta, x, y, weight, reach, of_each, centre, precision)
     best = loss.reshape(m, k).argmin(axis=1)
     theta = theta.reshape(m, k, -1)[np.arange(m), best]
     return _around(family, batch, theta, fixed, centre, precision)

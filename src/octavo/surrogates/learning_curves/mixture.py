@@ -47,7 +47,7 @@ class Prediction:
     def std(self) -> Floats:
         """Standard deviation of each case, shape (...)."""
         away = np.square(self.means - self.mean[..., None]) + np.square(self.deviations)
-        return np.sqrt((self.weights * away).sum(axis=-1))
+        return np.asarray(np.sqrt((self.weights * away).sum(axis=-1)))
 
     @property
     def median(self) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,9 @@ _SCORE_WEIGHT = 0.3  # of evidence: points of one curve are not independent of o
 # Without training, errors of extrapolation grow by this share of the seen range when the way
 # from the first step is e times as long: for fits, and for who takes the curve to stay.
 _FIT_DRIFT, _STAY_DRIFT = 0.1, 0.25
+_GAIN_DRIFT = 0.3  # of what a neighbour gained, this share may come out otherwise
+_LEAST_CLAIM = 1e-6  # of the unit
+# Logarithms of weights without training, before the score.
 _FAMILY = -1.5
 _CONSTANTS = {"last": 0.0, "recent": -1.0, "anywhere": -3.0, "neighbors": -1.0}
 
@@ -38,6 +42,17 @@ def untrained_gate() -> Gate:
     """The weights and widths before any complete curve is known."""
     constants = np.array([_CONSTANTS.get(kind, _FAMILY) for kind in KINDS])
     return Gate.untrained(constants, _SCORE_WEIGHT, N_FEATURES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Cases: which curves, at which steps, whose beginnings, and how far ahead on a log scale."""
+
+    rows: Ints
+    at: Floats
+    own: Ints
+    x: Floats
+    ahead: Floats
 
 
 class Panel:
@@ -82,65 +97,87 @@ class Panel:
         own : shape (m,)
             Which of the complete curves each one belongs to; -1 if to none.
         """
-        batch, m = self._batch, len(rows)
+        batch = self._batch
         x = np.maximum(batch.origin[rows] + at / batch.unit[rows], batch.reach[rows])
-        ahead = np.log(x / batch.reach[rows])
-        last, span = batch.last[rows], batch.range[rows]
-        noise = batch.noise[rows]
-        stays = span * np.hypot(noise, _STAY_DRIFT * ahead)
-        still = np.maximum(self._evidence[rows, 0], _STILL_SCORE)
-        means, widths, scores = [last, self._recent[rows]], [stays, stays], [still, still]
-        for number, fit in enumerate(self._fits):
-            mean, deviation = fit.at(batch, rows, x)
-            means.append(last + span * mean)
-            widths.append(span * np.sqrt(deviation**2 + noise**2 + (_FIT_DRIFT * ahead) ** 2))
-            scores.append(self._evidence[rows, number + 1])
-        usual, spread = self._anywhere(rows, at)
-        means.append(usual)
-        widths.append(spread)
-        scores.append(np.zeros(m))
-        mean, width, score = (np.stack(parts, axis=1) for parts in (means, widths, scores))
+        asked = _Asked(rows, at, own, x, np.log(x / batch.reach[rows]))
+        usual, spread = self._anywhere(asked)
+        said = [
+            self._stayers(asked),
+            self._extrapolations(asked),
+            (usual[:, None], spread[:, None], np.zeros((len(rows), 1))),
+        ]
         kind = np.arange(len(KINDS) - 1)
         if self._neighbors is not None:
-            gain, distance = self._neighbors.nearest(
-                [self._curves[row] for row in rows], at, own, _N_NEIGHBORS
-            )
-            mean = np.concatenate([mean, last[:, None] + gain], axis=1)
-            claimed = np.hypot(stays[:, None], 0.3 * np.abs(gain))
-            width = np.concatenate([width, claimed], axis=1)
-            score = np.concatenate([score, -np.square(np.minimum(distance, 1e3))], axis=1)
-            score[:, -_N_NEIGHBORS:][np.isinf(distance)] = -np.inf
+            said.append(self._similar(asked, self._neighbors))
             kind = np.r_[kind, np.full(_N_NEIGHBORS, len(KINDS) - 1)]
-        zero, unit = self._zero[rows, None], self._unit[rows, None]
-        lowest = np.minimum(self._floor[rows], last)[:, None]
-        mean = np.clip(mean, lowest, np.maximum(self._cap[rows], last)[:, None])
+        mean, width, score = (np.concatenate(parts, axis=1) for parts in zip(*said, strict=True))
+        lowest = np.minimum(self._floor[rows], batch.last[rows])[:, None]
+        mean = np.clip(mean, lowest, np.maximum(self._cap[rows], batch.last[rows])[:, None])
+        unit = self._unit[rows, None]
         return Cases(
-            mean=(mean - zero) / unit,
-            width=np.maximum(width / unit, 1e-6),
+            mean=(mean - self._zero[rows, None]) / unit,
+            width=np.maximum(width / unit, _LEAST_CLAIM),
             score=score,
-            features=self._features(rows, ahead, usual),
+            features=self._features(asked, usual),
             kind=kind,
         )
 
-    def _anywhere(self, rows: Ints, at: Floats) -> tuple[Floats, Floats]:
+    # Each group of experts: means, widths and scores, shape (m, experts) each ------------
+
+    def _stayers(self, asked: _Asked) -> tuple[Floats, Floats, Floats]:
+        """The last value and the recent mean."""
+        rows = asked.rows
+        mean = np.column_stack([self._batch.last[rows], self._recent[rows]])
+        score = np.maximum(self._evidence[rows, :1], _STILL_SCORE)
+        return mean, _twice(self._width_of_staying(asked)), _twice(score[:, 0])
+
+    def _extrapolations(self, asked: _Asked) -> tuple[Floats, Floats, Floats]:
+        """The fits of all families."""
+        batch, rows = self._batch, asked.rows
+        span = batch.range[rows, None]
+        found = [fit.at(batch, rows, asked.x) for fit in self._fits]
+        mean, deviation = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))
+        drift = np.hypot(batch.noise[rows], _FIT_DRIFT * asked.ahead)[:, None]
+        mean = batch.last[rows, None] + span * mean
+        return mean, span * np.hypot(deviation, drift), self._evidence[rows, 1:]
+
+    def _similar(self, asked: _Asked, neighbors: Neighbors) -> tuple[Floats, Floats, Floats]:
+        """What similar complete curves gained from here."""
+        begun = [self._curves[row] for row in asked.rows]
+        gain, distance = neighbors.nearest(begun, asked.at, asked.own, _N_NEIGHBORS)
+        width = np.hypot(self._width_of_staying(asked)[:, None], _GAIN_DRIFT * np.abs(gain))
+        score = np.where(np.isinf(distance), -np.inf, -np.square(np.minimum(distance, 1e3)))
+        return self._batch.last[asked.rows, None] + gain, width, score
+
+    def _width_of_staying(self, asked: _Asked) -> Floats:
+        batch, rows = self._batch, asked.rows
+        return np.asarray(
+            batch.range[rows] * np.hypot(batch.noise[rows], _STAY_DRIFT * asked.ahead)
+        )
+
+    def _anywhere(self, asked: _Asked) -> tuple[Floats, Floats]:
         """The usual cost at a step, and how far costs lie apart there."""
-        last, span = self._batch.last[rows], self._batch.range[rows]
+        rows = asked.rows
         if self._neighbors is None:
-            return last, 2 * span
-        usual, spread = self._neighbors.usual(at)
+            return self._batch.last[rows], 2 * self._batch.range[rows]
+        usual, spread = self._neighbors.usual(asked.at)
         return usual, np.maximum(spread, 0.1 * self._unit[rows])
 
-    def _features(self, rows: Ints, ahead: Floats, usual: Floats) -> Floats:
+    def _features(self, asked: _Asked, usual: Floats) -> Floats:
         """Of the cases: how far ahead, how much was seen, how lively, how good, which way."""
-        unit = self._unit[rows]
-        last = self._batch.last[rows]
-        counts = self._batch.weight[rows].sum(axis=1)
+        batch, rows = self._batch, asked.rows
+        unit, last = self._unit[rows], batch.last[rows]
+        counts = batch.weight[rows].sum(axis=1)
         return np.column_stack(
-            [
-                (np.log(ahead + 0.05) + 0.7) / 1.2,
+            [  # each centred and scaled to about one over the lengths that occur
+                (np.log(asked.ahead + 0.05) + 0.7) / 1.2,
                 (np.log(counts) - 2.5) / 1.2,
-                np.clip(np.log(self._batch.range[rows] / unit) / 2, -4, 4),
+                np.clip(np.log(batch.range[rows] / unit) / 2, -4, 4),
                 np.tanh((last - usual) / unit),
                 np.tanh((last - self._middle[rows]) / unit * 3),
             ]
         )
+
+
+def _twice(column: Floats) -> Floats:
+    return np.column_stack([column, column])
