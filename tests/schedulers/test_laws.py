@@ -29,7 +29,7 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     ("dehb", DEHB(eta=2)),
     ("priorband", PriorBand(eta=2)),
     ("multi-fidelity", MultiFidelityBO(process=GaussianProcessBO(n_initial=3), eta=2)),
-    ("smac-mf", SMACMultiFidelity(inner=RandomForestBO(n_initial=4), eta=4)),
+    ("smac-mf", SMACMultiFidelity(inner=RandomForestBO(n_initial=4, n_trees=4), eta=4)),
 ]
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -141,20 +141,24 @@ class Brackets:
 
     def keep_checkpoints(self) -> frozenset[int]:
         """Trials that may still be promoted: the best of rungs that are not complete."""
+        board = self._board
         kept: set[int] = set()
-        for number in self._unfinished():
-            bracket = self._brackets[number]
-            if not bracket.promotes:
+        for number, bracket in self._brackets.items():
+            if number < self._n_done or not bracket.promotes:
                 continue
-            for step, rows in enumerate(bracket.rows[:-1]):
-                if len(bracket.rows[step + 1]) < bracket.shape.sizes[step + 1]:
-                    best = self._board.best_first(rows)[: bracket.shape.sizes[step + 1]]
-                    kept.update(self._board.proposals[row].index for row in best)
+            for step, size in enumerate(bracket.shape.sizes[1:], start=1):
+                if len(bracket.rows[step]) < size:
+                    best = board.best_first(bracket.rows[step - 1])[:size]
+                    rung = bracket.shape.first + step
+                    kept.update(
+                        board.proposals[row].index
+                        for row in best
+                        if board.tops[board.told.keys[row]].rung < rung
+                    )
         return frozenset(kept)
 
     def _propose(self, pending: list[Proposal]) -> Proposal | None:
-        places = [(place, p) for p in pending if (place := self._place(p)) is not None]
-        waiting = Counter(place for place, _ in places)
+        waiting = Counter(its for p in pending if (its := self._place(p)) is not None)
         waiting_keys = set(self._board.told.seen(pending).pending.keys())
         for number in count(self._n_done):
             bracket = self._brackets.get(number) or self._new(number)
@@ -198,9 +202,6 @@ class Brackets:
                 return row
         return None
 
-    def _unfinished(self) -> Iterator[int]:
-        return (number for number in self._brackets if number >= self._n_done)
-
     def _bracket(self, number: int) -> _Open:
         if number not in self._brackets:
             self._brackets[number] = self._new(number)
@@ -212,12 +213,12 @@ class Brackets:
     def _place(self, proposal: Proposal) -> tuple[int, int] | None:
         """Bracket and step that a proposal is for; None if it is not of our making."""
         data = self._board.remembered(proposal)
-        number, step = data.get("bracket"), data.get("step")
-        if not is_whole(number, 0) or not is_whole(step, 0):
+        if not is_whole(data.get("bracket"), 0) or not is_whole(data.get("step"), 0):
             return None
-        shape = self._shapes[int(number) % len(self._shapes)]
+        number, step = int(data["bracket"]), int(data["step"])
+        shape = self._shapes[number % len(self._shapes)]
         at_rung = self._board.rung_of_proposal(proposal) == shape.first + step
-        return (int(number), int(step)) if step < len(shape.sizes) and at_rung else None
+        return (number, step) if step < len(shape.sizes) and at_rung else None
 
 
 def start_brackets(

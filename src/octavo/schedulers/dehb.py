@@ -134,8 +134,8 @@ class _DEHB:
         return self._board.told.keys[row]
 
     def _slot(self, proposal: Proposal) -> int | None:
-        slot = self._board.remembered(proposal).get("slot")
-        return int(slot) if is_whole(slot, 0) else None
+        data = self._board.remembered(proposal)
+        return int(data["slot"]) if is_whole(data.get("slot"), 0) else None
 
     def _child(self, pending: Sequence[Proposal], place: Place) -> Proposal | None:
         """A new configuration for a place, and whom it will challenge."""
