@@ -393,6 +393,8 @@ class History(Sequence[Trial]):
                 "fidelity": trial.proposal.fidelity,
                 "instance": trial.proposal.instance,
                 "origin": trial.proposal.origin.by,
+                "resume_from": trial.proposal.resume_from,
+                "cutoff_s": trial.proposal.cutoff_s,
                 "started": trial.started,
                 "ended": trial.ended,
                 "wall_s": trial.resources.wall_s,

@@ -164,13 +164,17 @@ class TrialLimits:
         Wall-clock seconds.
     memory_mb
         Resident memory minus shared mapped pages of the whole process tree, in MiB.
+    cpu_s
+        CPU seconds of the whole process tree.
     """
 
     wall_s: float | None = None
     memory_mb: float | None = None
+    cpu_s: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("wall_s", self.wall_s), ("memory_mb", self.memory_mb)):
+        for name in ("wall_s", "memory_mb", "cpu_s"):
+            value = getattr(self, name)
             if value is not None and not (_is_number(value) and value > 0):
                 raise ProblemError(
                     f"trial limit {name}={value!r} must be greater than 0. "
@@ -235,6 +239,16 @@ class Problem:
         be the incumbent; 1 for deterministic objectives.
     limits
         The budget that the study was planned with.
+    instances
+        Names of the problem instances over which a configuration is to be good on average;
+        each proposal names one of them. Empty without instances.
+    instance_features
+        What is known of each instance: as many numbers for each. Empty if nothing is.
+
+    Raises
+    ------
+    ProblemError
+        If any of it makes no sense; the message says what to write instead.
     """
 
     space: Space
@@ -243,8 +257,13 @@ class Problem:
     fidelity: Fidelity | None = None
     repeats: int = 1
     limits: Limits = field(default_factory=Limits)
+    instances: tuple[str, ...] = ()
+    instance_features: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "instances", _read_instances(self.instances))
+        features = _read_features(self.instance_features, self.instances)
+        object.__setattr__(self, "instance_features", features)
         if not self.objectives:
             raise ProblemError(
                 "objectives is empty, so there is nothing to optimize. "
@@ -327,6 +346,8 @@ class Problem:
             "fidelity": None if self.fidelity is None else asdict(self.fidelity),
             "repeats": self.repeats,
             "limits": asdict(self.limits),
+            "instances": list(self.instances),
+            "instance_features": {n: list(row) for n, row in self.instance_features.items()},
         }
 
     @staticmethod
@@ -341,11 +362,78 @@ class Problem:
             fidelity=None if data["fidelity"] is None else Fidelity(**data["fidelity"]),
             repeats=data["repeats"],
             limits=Limits(**data["limits"]),
+            instances=tuple(data.get("instances", ())),  # younger than the first studies
+            instance_features=data.get("instance_features", {}),
         )
 
     def is_feasible(self, constraints: Sequence[float]) -> bool:
         """Whether measured constraint values meet all constraints."""
         return all(c.is_met(v) for c, v in zip(self.constraints, constraints, strict=True))
+
+
+def _read_instances(names: object) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise ProblemError(
+            f"instances={names!r} is of type {type(names).__name__}, but is a list of names. "
+            "Write instances=['easy.cnf', 'hard.cnf'], also for a single one."
+        )
+    seen: set[str] = set()
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise ProblemError(
+                f"instances contains {name!r} of type {type(name).__name__}, but an instance is "
+                "named by a text that is not empty. Name it, such as 'easy.cnf'."
+            )
+        if name in seen:
+            raise ProblemError(
+                f"instances names {name!r} more than once. Name each instance once; to run it "
+                "several times, the optimizer varies the seed."
+            )
+        seen.add(name)
+    return tuple(names)
+
+
+def _read_features(features: object, instances: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    if not isinstance(features, Mapping):
+        raise ProblemError(
+            f"instance_features={features!r:.200} is of type {type(features).__name__}, but maps "
+            "each instance to its numbers. Write {'easy.cnf': (12, 0.5), 'hard.cnf': (90, 0.1)}."
+        )
+    if not features:
+        return {}
+    for name in features:
+        if name not in instances:
+            raise ProblemError(
+                f"instance_features describes {name!r}, which is not one of the {len(instances)} "
+                f"instances. Add it to instances, or leave it out.{closest(name, instances)}"
+            )
+    read: dict[str, tuple[float, ...]] = {}
+    for name in instances:
+        if name not in features:
+            raise ProblemError(
+                f"instance_features has nothing for {name!r}, but describes others. Give numbers "
+                "for every instance, or leave instance_features out."
+            )
+        read[name] = _read_row(name, features[name])
+        if len(read[name]) != len(read[instances[0]]):
+            raise ProblemError(
+                f"instance_features has {len(read[name])} numbers for {name!r} and "
+                f"{len(read[instances[0]])} for {instances[0]!r}. Give as many for each instance."
+            )
+    return read
+
+
+def _read_row(name: str, row: Any) -> tuple[float, ...]:
+    numbers = row.tolist() if hasattr(row, "tolist") else row  # NumPy arrays
+    if isinstance(numbers, Sequence) and not isinstance(numbers, str):
+        wrong = [n for n in numbers if not (_is_number(n) and math.isfinite(n))]
+        if numbers and not wrong:
+            return tuple(float(number) for number in numbers)
+        numbers = wrong[0] if wrong else numbers
+    raise ProblemError(
+        f"instance_features has {_shown(numbers)} for {name!r}, but needs a list of finite "
+        "numbers. Write such as (12, 0.5), and impute what is unknown."
+    )
 
 
 def is_whole(value: object, least: int) -> bool:

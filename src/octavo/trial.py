@@ -21,7 +21,7 @@ class Status(StrEnum):
     CRASHED = "crashed"
     """The objective raised, returned something unreadable, or its process died."""
     TIMEOUT = "timeout"
-    """It ran over its own wall-clock limit and was killed."""
+    """It ran over its own limit on wall-clock or CPU time and was killed."""
     MEMORY = "memory"
     """It ran over its memory limit and was killed."""
     STOPPED = "stopped"
@@ -71,6 +71,12 @@ class Proposal:
         Name of the problem instance; None without instances.
     origin
         Who proposed it and why.
+    resume_from
+        Index of an earlier trial from whose checkpoint this one goes on; None: from zero.
+    cutoff_s
+        After so many seconds the run is killed as a timeout, below the limits that hold for all
+        trials: CPU seconds of the process tree if the problem's first objective is "cpu_time",
+        else seconds of wall clock. None: no cutoff of its own.
     """
 
     index: int
@@ -79,6 +85,8 @@ class Proposal:
     fidelity: float | None = None
     instance: str | None = None
     origin: Origin = Origin()
+    resume_from: int | None = None
+    cutoff_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a trial left its state, and how large that is."""
+    """Where a trial left its state, and how large that is.
+
+    Parameters
+    ----------
+    path
+        A file or folder, relative to the study's folder.
+    size_bytes
+        Of all files in it.
+    """
 
     path: str
     size_bytes: int

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,12 +74,12 @@ def test_a_newer_study_is_refused_and_left_as_it_is(tmp_path):
     assert (tmp_path / "history.sqlite").read_bytes() == before
 
 
-@pytest.fixture
-def old(tmp_path, problem, proposal, trial):
-    """A study as the first version of the tables had it."""
+@pytest.fixture(params=schema.VERSIONS[:-1])
+def old(request, tmp_path, problem, proposal, trial):
+    """A study as an older version of the tables had it."""
     folder = tmp_path / "old"
     folder.mkdir()
-    migrated(folder / "history.sqlite", "0001")
+    migrated(folder / "history.sqlite", request.param)
     with create_store(tmp_path / "new") as store:
         store.add_problem(problem, since=0)
         store.add_proposals([proposal(i) for i in range(5)], revision=0)
@@ -107,21 +108,27 @@ def version_of(folder: Path) -> str:
 
 
 def test_a_writer_upgrades_an_older_study(old, trial):
-    assert version_of(old) == "0001"
+    assert version_of(old) in schema.VERSIONS[:-1]
     with open_store(old) as store:
         assert list(store.history()) == [trial(3), trial(1)]
         assert [proposal.index for proposal in store.pending()] == [0, 2, 4]
         store.add_trials([trial(2)])
         assert store.history().indices.tolist() == [3, 1, 2]
+        store.add_proposals([replace(trial(5).proposal, resume_from=3, cutoff_s=0.5)], revision=0)
     assert version_of(old) == schema.VERSIONS[-1]
-    assert [proposal.index for proposal in open_store(old, write=False).pending()] == [0, 4]
+    waiting = open_store(old, write=False).pending()
+    assert [(p.index, p.resume_from, p.cutoff_s) for p in waiting] == [
+        (0, None, None),
+        (4, None, None),
+        (5, 3, 0.5),
+    ]
 
 
 def test_a_reader_upgrades_a_copy_in_memory(old, trial):
-    before = (old / "history.sqlite").read_bytes()
+    before, version = (old / "history.sqlite").read_bytes(), version_of(old)
     with open_store(old, write=False) as store:
         assert [proposal.index for proposal in store.pending()] == [0, 2, 4]
         history = store.history()
     assert list(history) == [trial(3), trial(1)]
     assert (old / "history.sqlite").read_bytes() == before
-    assert version_of(old) == "0001"
+    assert version_of(old) == version

@@ -51,6 +51,8 @@ def proposals(draw: st.DrawFn, index: int) -> Proposal:
             parents=tuple(draw(st.lists(st.integers(0, 10**9), max_size=3))),
             data=draw(free),
         ),
+        resume_from=draw(st.none() | st.integers(0, index - 1)) if index else None,
+        cutoff_s=draw(st.none() | st.floats(1e-3, 1e9)),
     )
 
 

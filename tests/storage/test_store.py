@@ -79,6 +79,21 @@ def test_an_index_is_used_once(store, proposal):
     assert [p.index for p in store.pending()] == [0]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"resume_from": 3}, "resume_from=3, but can only go on from a trial .* before it"),
+        ({"resume_from": -1}, "resume_from=-1"),
+        ({"cutoff_s": 0.0}, "cutoff_s=0.0, which leaves no time"),
+        ({"cutoff_s": math.nan}, "cutoff_s=nan"),
+    ],
+)
+def test_a_proposal_that_makes_no_sense_is_refused(store, proposal, wrong, message):
+    with pytest.raises(StudyError, match=f"proposal 3 has {message}"):
+        store.add_proposals([replace(proposal(3), **wrong)], revision=0)
+    assert store.pending() == []
+
+
 def test_a_proposal_needs_a_stored_revision(store, proposal):
     with pytest.raises(StudyError, match=r"revision 3 .* only \[0\]"):
         store.add_proposals([proposal(0)], revision=3)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from octavo.errors import SettingError, StorageError, StudyError
 from octavo.executors.calling import Call, make_report
@@ -78,7 +79,7 @@ class InlineExecutor:
         SettingError
             If there is one.
         """
-        for name, value in (("wall_s", limits.wall_s), ("memory_mb", limits.memory_mb)):
+        for name, value in asdict(limits).items():
             if value is not None:
                 raise SettingError(
                     f"the limit {name}={value:g} on each trial cannot be enforced while trials "

@@ -45,6 +45,8 @@ PROPOSAL_COLUMNS = (
     "origin_intent",
     "origin_parents",
     "origin_data",
+    "resume_from",
+    "cutoff_s",
 )
 TRIAL_COLUMNS = (
     "revision",
@@ -76,6 +78,16 @@ def proposal_to_row(proposal: Proposal, revision: int) -> dict[str, Any]:
             "least 0, and a seed lies in [0, 2**31). Number proposals from 0, and take a seed "
             "modulo 2**31."
         )
+    if proposal.resume_from is not None and not 0 <= proposal.resume_from < proposal.index:
+        raise StudyError(
+            f"proposal {proposal.index} has resume_from={proposal.resume_from}, but can only go on "
+            "from a trial that was proposed before it. Give its index, or None to start from zero."
+        )
+    if proposal.cutoff_s is not None and not proposal.cutoff_s > 0:
+        raise StudyError(
+            f"proposal {proposal.index} has cutoff_s={proposal.cutoff_s}, which leaves no time to "
+            "run. Give seconds above 0, or None for no cutoff."
+        )
     what = f"of proposal {proposal.index}"
     origin = proposal.origin
     return {
@@ -89,12 +101,15 @@ def proposal_to_row(proposal: Proposal, revision: int) -> dict[str, Any]:
         "origin_intent": clean_text(origin.intent),
         "origin_parents": dump(origin.parents, f"origin.parents {what}"),
         "origin_data": dump(origin.data, f"origin.data {what}"),
+        "resume_from": None if proposal.resume_from is None else int(proposal.resume_from),
+        "cutoff_s": _float(proposal.cutoff_s),
     }
 
 
 def proposal_from_row(row: Sequence[Any]) -> Proposal:
     """The proposal of a row with `PROPOSAL_COLUMNS`."""
-    index, config, seed, fidelity, instance, by, intent, parents, data = row
+    index, config, seed, fidelity, instance, by, intent, parents, data, *others = row
+    resume_from, cutoff_s = others
     return Proposal(
         index=index,
         config=load(config),
@@ -107,6 +122,8 @@ def proposal_from_row(row: Sequence[Any]) -> Proposal:
             parents=() if parents == "[]" else tuple(load(parents)),
             data={} if data == "{}" else load(data),
         ),
+        resume_from=resume_from,
+        cutoff_s=cutoff_s,
     )
 
 

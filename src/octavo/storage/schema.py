@@ -38,7 +38,7 @@ __all__ = [
     "version",
 ]
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0003")
 """All versions of the schema, oldest first; one file each in `migrations/versions/`."""
 
 metadata = MetaData()
@@ -89,6 +89,8 @@ proposals = Table(
     Column("origin_intent", Text, nullable=False),
     Column("origin_parents", Text, nullable=False),  # JSON array of proposal indices
     Column("origin_data", Text, nullable=False),  # JSON object
+    Column("resume_from", Integer),  # index of an earlier trial
+    Column("cutoff_s", Double),
 )
 
 _proposal = "proposals.proposal_index"
