@@ -145,7 +145,7 @@ class Runs:
         """
         costs = [self.costs[pair] for pair in pairs]
         finite = [cost for cost in costs if math.isfinite(cost)]
-        # Halved twice over, so that huge costs do not overflow.
+        # Each share alone, so that the sum of huge costs does not overflow.
         mean = math.fsum(cost / len(finite) for cost in finite) if finite else 0.0
         return len(costs) - len(finite), mean
 
