@@ -21,7 +21,7 @@ from octavo.numerics.hypervolume import hypervolume_gains
 from octavo.numerics.pareto import nondominated
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
-from octavo.standings import Standing, Standings, outcome
+from octavo.standings import Standing, Standings, outcome, pair_of
 from octavo.trial import Status, Trial
 
 if TYPE_CHECKING:
@@ -319,7 +319,7 @@ class History(Sequence[Trial]):
                 trial = self[row]
                 result = outcome(self.problem, trial)
                 if result is not None:
-                    raced.add(row, key, (trial.proposal.instance, trial.proposal.seed), result)
+                    raced.add(row, key, pair_of(self.problem, trial.proposal), result)
             self._raced = (len(self), raced)
         return raced
 

@@ -21,10 +21,20 @@ from typing import Any
 from octavo.problem import Problem
 from octavo.trial import Proposal, Status, Trial
 
-__all__ = ["RACE", "Outcome", "Pair", "Runs", "Standing", "Standings", "Step", "outcome"]
+__all__ = [
+    "RACE",
+    "Outcome",
+    "Pair",
+    "Runs",
+    "Standing",
+    "Standings",
+    "Step",
+    "outcome",
+    "pair_of",
+]
 
 Pair = tuple[str | None, int]
-"""An instance (None for problems without) and a seed."""
+"""An instance (None for problems without) and a seed; see `pair_of`."""
 
 RACE = "race"
 """The key in `origin.data` under which a race says how a run counts."""
@@ -84,6 +94,15 @@ def outcome(problem: Problem, trial: Trial) -> Outcome | None:
     if trial.status is Status.TIMEOUT and race.get("capped") and proposal.cutoff_s is not None:
         return Outcome(proposal.cutoff_s, is_success=False, is_capped=True)
     return Outcome(float(race.get("failure_cost", math.inf)), is_success=False)
+
+
+def pair_of(problem: Problem, proposal: Proposal) -> Pair:
+    """What a configuration is run on by a proposal.
+
+    Where one seed is enough (`problem.repeats` is 1), a run with any seed is as good as another:
+    all of them are the same pair, with a seed of 0.
+    """
+    return proposal.instance, proposal.seed if problem.repeats > 1 else 0
 
 
 def _counts(problem: Problem, proposal: Proposal) -> bool:

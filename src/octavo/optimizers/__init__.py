@@ -90,6 +90,8 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "tree-search": ("octavo.optimizers.tree_search", "TreeSearch"),
         "warmed": ("octavo.optimizers.warmed", "Warmed"),
         "repeats": ("octavo.optimizers.repeats", "Repeats"),
+        "racing": ("octavo.schedulers.racing", "Racing"),
+        "irace": ("octavo.schedulers.iterated_racing", "IteratedRacing"),
     }
 )
 """Name of each recipe, and the module and class where it is."""

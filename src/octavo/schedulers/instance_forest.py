@@ -165,18 +165,13 @@ class _Model:
         some = table.all_features
         if len(some) > _MOST_INSTANCES:
             some = some[np.sort(rng.choice(len(some), size=_MOST_INSTANCES, replace=False))]
-        X = encoded.matrix(table.points, table.features)
-        costs, scale = table.costs, _Scale(table.costs)
+        X, scale = encoded.matrix(table.points, table.features), _Scale(table.costs)
+        costs = self._uncapped(encoded, X, rng)
+        marginal = self._fit(encoded, X, costs, scale, rng)
         if len(moment.seen.pending):
             # Pending configurations are taken to come out as predicted ("kriging believer").
-            first = self._fit(encoded, X, self._uncapped(encoded, X, scale, rng), scale, rng)
-            pending, at = _crossed(moment.seen.pending, some)
-            more = encoded.matrix(pending, at)
-            believed = first.predict_costs(more)
-            full = np.concatenate([self._uncapped(encoded, X, scale, rng), believed])
-            marginal = self._fit(encoded, np.concatenate([X, more]), full, scale, rng)
-        else:
-            costs = self._uncapped(encoded, X, scale, rng)
+            more = encoded.matrix(*_crossed(moment.seen.pending, some))
+            X, costs = np.concatenate([X, more]), np.append(costs, marginal.predict_costs(more))
             marginal = self._fit(encoded, X, costs, scale, rng)
         feasibility = Feasibility(moment.told, rng, n_trees=self._recipe.n_trees)
 
@@ -198,16 +193,18 @@ class _Model:
         return rank_candidates(self._problem.space, acquisition, told.points[order], rng), {}
 
     def _fit(
-        self, encoded: _WithFeatures, X: Floats, costs: Floats, scale: _Scale,
+        self,
+        encoded: _WithFeatures,
+        X: Floats,
+        costs: Floats,
+        scale: _Scale,
         rng: np.random.Generator,
-    ) -> _Marginal:  # fmt: skip
+    ) -> _Marginal:
         settings = ForestSettings(n_trees=self._recipe.n_trees, rows_per_tree=_MOST_ROWS)
         forest = fit_forest(X, scale(costs), encoded.n_choices, rng, settings)
         return _Marginal.of(forest, X, costs, scale)
 
-    def _uncapped(
-        self, encoded: _WithFeatures, X: Floats, scale: _Scale, rng: np.random.Generator
-    ) -> Floats:
+    def _uncapped(self, encoded: _WithFeatures, X: Floats, rng: np.random.Generator) -> Floats:
         """The costs, those of capped runs where they are expected."""
         table = self._table
         capped = table.is_capped

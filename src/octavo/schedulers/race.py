@@ -99,9 +99,13 @@ def all_pairs(problem: Problem, seed: int) -> list[Pair]:
     pairs: list[Pair] = []
     for number in range(problem.repeats):
         order = np.random.default_rng([seed, _SEED_STREAM, number]).permutation(len(names))
-        run_seed = trial_seed(seed ^ _SEED_STREAM, number)
+        run_seed = _run_seed(seed, number) if problem.repeats > 1 else 0
         pairs.extend((names[place], run_seed) for place in order.tolist())
     return pairs
+
+
+def _run_seed(seed: int, number: int) -> int:
+    return trial_seed(seed ^ _SEED_STREAM, number)
 
 
 def run_of(
@@ -122,7 +126,7 @@ def run_of(
     problem, seed, index, config
         See `new_proposal`.
     pair
-        The instance and the seed.
+        The instance and the seed, see `pair_of`.
     rules
         What ends the run, and what it counts if it fails.
     origin
@@ -141,7 +145,7 @@ def run_of(
     data: Mapping[str, Any] = {**origin.data, RACE: race} if race else origin.data
     return replace(
         new_proposal(problem, seed, index, config, by=origin.by),
-        seed=pair[1],
+        seed=pair[1] if problem.repeats > 1 else _run_seed(seed, 0),
         instance=pair[0],
         origin=replace(origin, data=dict(data)),
         cutoff_s=None if math.isinf(cutoff) else cutoff,

@@ -36,7 +36,7 @@ from octavo.problem import Problem
 from octavo.schedulers.aggregated import aggregated, as_single, single
 from octavo.schedulers.instance_forest import ForestOverRuns, RunTable
 from octavo.schedulers.race import Rules, all_pairs, is_timed, run_of
-from octavo.standings import Pair, Runs, Standings, outcome
+from octavo.standings import Pair, Runs, Standings, outcome, pair_of
 from octavo.trial import Origin, Proposal, Trial
 
 __all__ = ["Racing"]
@@ -161,7 +161,7 @@ class _Racing:
                 if key not in self._challengers:
                     self._challengers[key] = _Challenger(dict(trial.config))
                 before = self._standings.champion
-                pair = (trial.proposal.instance, trial.proposal.seed)
+                pair = pair_of(self._problem, trial.proposal)
                 self._standings.add(row, key, pair, result)
                 self._judge(key)
                 if before is not None and before != self._standings.champion:
@@ -177,8 +177,10 @@ class _Racing:
             challenger.is_out = True
             return
         champion = self._champion
+        if champion is None or len(runs.costs) < self._target(challenger):
+            return
         shared = self._standings.shared(key)
-        if champion is None or len(shared) < self._target(challenger):
+        if len(shared) < self._target(challenger):
             return
         mine, theirs = runs.score(shared), champion.score(shared)
         # Who is as good on some pairs may still win; who is as good on all changes nothing.
@@ -235,12 +237,10 @@ class _Racing:
         waiting: dict[bytes, list[Pair]] = {}
         for key, place in zip(points.keys(), inside, strict=True):
             proposal = pending[place]
-            waiting.setdefault(key, []).append((proposal.instance, proposal.seed))
+            waiting.setdefault(key, []).append(pair_of(self._problem, proposal))
         return waiting
 
-    def _due(
-        self, waiting: dict[bytes, list[Pair]], *, is_over: bool
-    ) -> tuple[bytes, Pair] | None:
+    def _due(self, waiting: dict[bytes, list[Pair]], *, is_over: bool) -> tuple[bytes, Pair] | None:
         """Which configuration is to be run on what; None if a new one is due.
 
         Parameters

@@ -7,7 +7,7 @@ import logging
 from octavo.errors import ProblemError
 from octavo.optimizers.protocol import Recipe
 from octavo.testing.laws import LAWS
-from octavo.testing.problems import KINDS, random_problem
+from octavo.testing.problems import KINDS, Kinds, random_problem
 from octavo.testing.simulation import LawBroken
 
 __all__ = ["check_optimizer"]
@@ -24,6 +24,7 @@ def check_optimizer(
     seed: int = 0,
     laws_per_problem: int = 3,
     first: int = 0,
+    kinds: Kinds = KINDS,
 ) -> int:
     """Check that an optimizer keeps all laws, over random problems of all kinds.
 
@@ -45,6 +46,8 @@ def check_optimizer(
     first
         Number of the first problem, to go on where another check stopped, or to spread a
         check over processes.
+    kinds
+        Of problems; `octavo.testing.RACES` for what runs configurations over instances.
 
     Returns
     -------
@@ -61,11 +64,11 @@ def check_optimizer(
     >>> check_optimizer(RandomSearch(), n_problems=5)
     5
     """
-    kinds = list(KINDS)
+    names_of_kinds = list(kinds)
     quick = [name for name in LAWS if name != _SLOW]
     checked = 0
     for number in range(first, first + n_problems):
-        problem = random_problem(seed, number)
+        problem = random_problem(seed, number, kinds)
         turn = number * laws_per_problem
         names = [quick[(turn + i) % len(quick)] for i in range(laws_per_problem)]
         if number < len(kinds) and number % 3 == 0:
@@ -82,9 +85,9 @@ def check_optimizer(
             except Exception as error:
                 raise LawBroken(
                     f"{recipe!r} breaks the law {name!r} on random problem {number} of seed "
-                    f"{seed} ({kinds[number % len(kinds)]}): {error}\n"
+                    f"{seed} ({names_of_kinds[number % len(kinds)]}): {error}\n"
                     f"To see it again: LAWS[{name!r}](lambda: recipe, "
-                    f"random_problem({seed}, {number}), {seed + number})"
+                    f"random_problem({seed}, {number}, kinds), {seed + number})"
                 ) from error
     if not checked:
         raise LawBroken(
