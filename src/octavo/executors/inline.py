@@ -11,10 +11,16 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
 
-from octavo.errors import SettingError, StorageError, StudyError
-from octavo.executors.calling import Call, make_report
+from octavo.errors import SettingError, StorageError, StudyError, TrialStopped
+from octavo.executors import checkpoints
+from octavo.executors.bounds import bounds
+from octavo.executors.calling import Call, settled
+from octavo.executors.checkpoints import Checkpoints
 from octavo.executors.protocol import Event, Finished, Reported, Work
+from octavo.executors.reporting import Reporter
 from octavo.problem import TrialLimits
 from octavo.trial import Proposal, Report, Resources, Status, Trial
 
@@ -50,6 +56,8 @@ class InlineExecutor:
         self._call: Call | None = None
         self._running: Proposal | None = None
         self._time_limit: float | None = None
+        self._halted: TrialStopped | None = None
+        self._has_warned = False
         self._events: deque[Event] = deque()
 
     @property
@@ -90,7 +98,8 @@ class InlineExecutor:
     def submit(self, proposal: Proposal, *, wall_s: float | None = None) -> None:
         """Take a proposal; the next `wait` runs it.
 
-        `wall_s` cannot be enforced here, but the objective is told it as `time_limit`.
+        Neither `wall_s` nor a cutoff can be enforced here, but the objective is told the lesser
+        of those that count wall clock as `time_limit`.
         """
         if self._work is None:
             raise StudyError("submit was called before start(work). Call start once first.")
@@ -100,7 +109,17 @@ class InlineExecutor:
                 "in the only slot. Call wait() first."
             )
         self._running = proposal
-        self._time_limit = wall_s
+        self._time_limit = bounds(
+            self._work.problem, self._work.limits, proposal, wall_s=wall_s
+        ).wall_s
+        if proposal.cutoff_s is not None and not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "trial %d has a cutoff of %g s, which nothing enforces while trials run inside the "
+                "study's own process; worker processes do: workers=1",
+                proposal.index,
+                proposal.cutoff_s,
+            )
 
     def wait(self, timeout_s: float | None = None) -> Sequence[Event]:
         """Run what was submitted, to its end; reports come first, then the trial."""
@@ -122,6 +141,11 @@ class InlineExecutor:
             self._running = None
             self._events.append(Finished(trial))
 
+    def halt(self, index: int, decision: Literal["pause", "stop"], cause: str) -> None:
+        """Have the running trial end at this report, if called by `Work.listen`, else its next."""
+        if self._running is not None and self._running.index == index:
+            self._halted = TrialStopped(cause, paused=decision == "pause")
+
     def close(self) -> None:
         """Nothing was started, so nothing is left."""
         self._running = None
@@ -134,20 +158,26 @@ class InlineExecutor:
 
     def _run(self, proposal: Proposal) -> Trial:
         assert self._work is not None and self._call is not None
-        work, reports = self._work, []
+        work = self._work
+        reports: list[Report] = []
+        broken: list[BaseException] = []
+        self._halted = None
 
-        def keep(report: Report) -> None:
+        def keep(report: Report) -> TrialStopped | None:
             reports.append(report)
+            if work.listen is not None:
+                try:
+                    work.listen(Reported(proposal.index, report))
+                except BaseException as error:  # the study's own: no failure of the trial
+                    broken.append(error)
+                    return TrialStopped("the study failed while the trial ran")
+            return self._halted
 
-        folder = work.folder / "trials" / str(proposal.index)
-        if "folder" in self._call.wanted:  # the only case in which files are touched
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StorageError(
-                    f"the folder {folder} of a trial cannot be made: {error}. "
-                    "Free some space or choose another folder for the study."
-                ) from error
+        folder = self._folder(work.folder, proposal)
+        from_zero = checkpoints.why_from_zero(
+            work.folder, proposal, is_wanted=self._call.takes_checkpoint
+        )
+        checkpoint = Checkpoints(folder, checkpoints.source_of(work.folder, proposal))
         started, wall, cpu = time.time(), time.perf_counter(), time.process_time()
         answer = self._call(
             proposal.config,
@@ -155,25 +185,50 @@ class InlineExecutor:
             fidelity=proposal.fidelity,
             instance=proposal.instance,
             time_limit=self._time_limit,
-            report=make_report(work.problem, keep),
+            report=Reporter(work.problem, keep),
+            checkpoint=checkpoint,
             folder=folder,
             data=work.data,
         )
         wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
-        self._events.extend(Reported(proposal.index, report) for report in reports)
-        failed = bool(answer.cause)
-        if failed:
+        if broken:
+            raise broken[0]
+        if work.listen is None:
+            self._events.extend(Reported(proposal.index, report) for report in reports)
+        status, costs, constraints, extra = settled(work.problem, answer, reports)
+        if status is Status.CRASHED:
             logger.debug("trial %d failed: %s\n%s", proposal.index, answer.cause, answer.traceback)
         return Trial(
             proposal,
-            Status.CRASHED if failed else Status.SUCCESS,
-            (float("nan"),) * work.problem.n_objectives if failed else answer.costs,
-            answer.constraints,
+            status,
+            costs,
+            constraints,
             cause=answer.cause,
             resources=Resources(wall_s=wall_s, cpu_s=cpu_s, how=_HOW),
             reports=tuple(reports),
             worker="inline",
             started=started,
             ended=started + wall_s,
-            extra=answer.extra,
+            checkpoint=(
+                checkpoints.collected(work.folder, proposal.index)
+                if self._call.takes_checkpoint
+                else None
+            ),
+            extra={**extra, **checkpoints.resumption(proposal, from_zero, checkpoint.is_loaded)},
         )
+
+    def _folder(self, study: Path, proposal: Proposal) -> Path:
+        """The trial's own folder; only if the objective asks for it, files are touched."""
+        folder = study / "trials" / str(proposal.index)
+        assert self._call is not None
+        try:
+            if "folder" in self._call.wanted:
+                folder.mkdir(parents=True, exist_ok=True)
+            if self._call.takes_checkpoint:
+                checkpoints.clear(study, proposal.index)
+        except OSError as error:
+            raise StorageError(
+                f"the folder {folder} of a trial cannot be made: {error}. "
+                "Free some space or choose another folder for the study."
+            ) from error
+        return folder

@@ -18,12 +18,15 @@ import sys
 import time
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Literal
 
 from octavo.errors import SettingError, StorageError, StudyError
-from octavo.executors.calling import Call
+from octavo.executors import checkpoints
+from octavo.executors.bounds import bounds
+from octavo.executors.calling import Answer, Call, settled
 from octavo.executors.causes import explain
 from octavo.executors.cores import thread_environment
 from octavo.executors.launching import Setup, pickled_objective
@@ -32,7 +35,7 @@ from octavo.executors.protocol import Event, Finished, Reported, Work
 from octavo.executors.slot import Slot
 from octavo.executors.watching import POLL_S, Order, Outcome
 from octavo.executors.worker import Trialling
-from octavo.trial import Proposal, Report, Resources, Status, Trial
+from octavo.trial import Checkpoint, Proposal, Report, Resources, Status, Trial
 
 __all__ = ["ProcessExecutor"]
 
@@ -96,6 +99,7 @@ class ProcessExecutor:
         self._slots = [Slot(number) for number in range(workers)]
         self._events: deque[Event] = deque()
         self._work: Work | None = None
+        self._takes_checkpoint = False
         # Also when the study forgets to close, and when the interpreter ends.
         self._finalizer = weakref.finalize(self, _close, self._slots, os.getpid())
 
@@ -120,7 +124,8 @@ class ProcessExecutor:
                 "start was called on an executor that was started before. "
                 "Make a new ProcessExecutor for each study."
             )
-        Call.of(work.objective, work.problem, work.data)
+        call = Call.of(work.objective, work.problem, work.data)
+        self._takes_checkpoint = call.takes_checkpoint
         # Workers read results, for which they need no space; it may be large or hold lambdas.
         problem = replace(work.problem, space=None)  # type: ignore[arg-type]
         load = {
@@ -165,14 +170,14 @@ class ProcessExecutor:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "output.txt").unlink(missing_ok=True)  # of the same trial, interrupted
+            if self._takes_checkpoint:
+                checkpoints.clear(self._work.folder, proposal.index)
         except OSError as error:
             raise StorageError(
                 f"the folder {folder} of a trial cannot be made: {error}. "
                 "Free some space or choose another folder for the study."
             ) from error
-        limits = self._work.limits
-        walls = [limit for limit in (limits.wall_s, wall_s) if limit is not None]
-        time_limit = min(walls, default=None)
+        limits = bounds(self._work.problem, self._work.limits, proposal, wall_s=wall_s)
         request = Trialling(
             proposal.index,
             dict(proposal.config),
@@ -180,16 +185,14 @@ class ProcessExecutor:
             proposal.fidelity,
             proposal.instance,
             str(folder),
-            time_limit,
+            limits.wall_s,
+            checkpoints.source_of(self._work.folder, proposal),
         )
-        order = Order(
-            proposal.index,
-            pickle.dumps(request),
-            str(folder),
-            time_limit,
-            limits.memory_mb,
-        )
+        order = Order(proposal.index, pickle.dumps(request), str(folder), limits)
         slot.begin(proposal, order)
+        slot.from_zero = checkpoints.why_from_zero(
+            self._work.folder, proposal, is_wanted=self._takes_checkpoint
+        )
 
     def wait(self, timeout_s: float | None = None) -> Sequence[Event]:
         """What happened since the last call; blocks until something did, or the timeout.
@@ -217,6 +220,12 @@ class ProcessExecutor:
             if slot.proposal is not None and slot.proposal.index == index:
                 slot.stopped = (status, cause)
                 slot.frames.send(b"K", str(index).encode())
+
+    def halt(self, index: int, decision: Literal["pause", "stop"], cause: str) -> None:
+        """Have a running trial end when it reports next; one that never does runs on."""
+        for slot in self._slots:
+            if slot.proposal is not None and slot.proposal.index == index:
+                slot.frames.send(b"P", pickle.dumps((index, cause, decision == "pause")))
 
     def close(self) -> None:
         """Kill everything that runs; no process is left. May be called twice."""
@@ -276,13 +285,14 @@ class ProcessExecutor:
         is_lost = slot.has_begun or slot.is_retried or slot.stopped is not None
         if proposal is not None and is_lost:
             self._events.append(Finished(self._lost(slot, proposal, error)))
+        from_zero = slot.from_zero
         slot.end()
         slot.close()
         try:
             slot.open()
             if proposal is not None and order is not None and not is_lost:
                 slot.begin(proposal, order)
-                slot.is_retried = True
+                slot.is_retried, slot.from_zero = True, from_zero
         except StudyError as failure:
             logger.warning("slot %d: %s", slot.number, failure)
             if proposal is not None and not is_lost:
@@ -293,11 +303,13 @@ class ProcessExecutor:
         nan = float("nan")
         costs: tuple[float, ...] = (nan,) * self._work.problem.n_objectives
         constraints: tuple[float, ...] = ()
-        extra: dict[str, object] = {}
+        extra: Mapping[str, object] = {}
+        is_loaded: bool | None = None
         if outcome.end == "answered":
-            values, constraints, extra, cause = pickle.loads(outcome.answer)
-            status = Status.CRASHED if cause else Status.SUCCESS
-            costs = costs if cause else values
+            packed, is_loaded = pickle.loads(outcome.answer)
+            answer = Answer.unpacked(packed)
+            status, costs, constraints, extra = settled(self._work.problem, answer, slot.reports)
+            cause = answer.cause
         elif outcome.end == "stopped" and slot.stopped is not None:
             status, cause = slot.stopped
         else:
@@ -317,7 +329,8 @@ class ProcessExecutor:
             worker=f"process {slot.number} (pid {outcome.worker})",
             started=started,
             ended=started + outcome.wall_s,
-            extra=extra,
+            checkpoint=self._left_by(proposal),
+            extra={**extra, **checkpoints.resumption(proposal, slot.from_zero, is_loaded)},
         )
 
     def _lost(self, slot: Slot, proposal: Proposal, error: BaseException | None) -> Trial:
@@ -338,7 +351,15 @@ class ProcessExecutor:
             worker=f"process {slot.number}",
             started=slot.began,
             ended=time.time(),
+            checkpoint=self._left_by(proposal),
+            extra=checkpoints.resumption(proposal, slot.from_zero, None),
         )
+
+    def _left_by(self, proposal: Proposal) -> Checkpoint | None:
+        assert self._work is not None
+        if not self._takes_checkpoint:
+            return None
+        return checkpoints.collected(self._work.folder, proposal.index)
 
 
 def _close(slots: list[Slot], owner: int) -> None:

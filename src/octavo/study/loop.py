@@ -31,12 +31,21 @@ from octavo.callbacks import (
 )
 from octavo.errors import SpaceError, StudyError
 from octavo.executors import fingerprint
-from octavo.executors.protocol import Executor, Finished, Work
+from octavo.executors.bounds import bounds
+from octavo.executors.calling import check_signature
+from octavo.executors.protocol import Executor, Finished, Reported, Work
 from octavo.problem import Limits, TrialLimits
+from octavo.schedulers.stopping import Stopper
 from octavo.storage import Command, Inbox
 from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
+from octavo.study.keeping import Keeping
 from octavo.study.objective import load_objective, refer_to
+from octavo.study.stopping import (
+    Stopping,
+    stoppers_from_json,
+    stoppers_to_json,
+)
 from octavo.study.study import Study
 from octavo.trial import Proposal, Resources, Status, Trial
 
@@ -61,12 +70,15 @@ class _Run:
     study: Study
     executor: Executor
     limits: Limits
+    trial_limits: TrialLimits
     callbacks: tuple[Callback, ...]
     accept: Accept | None
     interrupt: Interrupt
     hasty: bool
     began: float
     queue: deque[Proposal]
+    stopping: Stopping
+    keeping: Keeping | None
     running: dict[int, Proposal] = field(default_factory=dict)
     leased: float = 0.0
     polled: float = float("-inf")
@@ -88,6 +100,8 @@ def run_study(
     trial_limits: TrialLimits | None = None,
     data: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
+    stoppers: Sequence[Stopper] = (),
+    checkpoint_mb: float | None = None,
     progress: bool | None = None,
     accept: Accept | None = None,
     hasty: bool = False,
@@ -97,8 +111,10 @@ def run_study(
 
     Parameters
     ----------
-    study, objective, limits, workers, executor, trial_limits, data, callbacks, progress
+    study, objective, limits, workers, executor, trial_limits, data, callbacks, stoppers, progress
         As in `Study.run`.
+    checkpoint_mb
+        How much the checkpoints may take together, in MiB; None: any amount.
     accept
         Asked before each trial whether it may run, and for how long.
     hasty
@@ -108,13 +124,18 @@ def run_study(
     """
     began = time.monotonic() if began is None else began
     check_run(
-        objective, executor=executor, trial_limits=trial_limits, data=data, callbacks=callbacks
+        objective,
+        executor=executor,
+        trial_limits=trial_limits,
+        data=data,
+        callbacks=callbacks,
+        stoppers=stoppers,
     )
     trial_limits = trial_limits or TrialLimits()
     limits = _or_planned(limits, study)
     executor = executor or make_executor(workers, trial_limits)
     data = dict(data or {})
-    _remember_run(study, objective, workers, trial_limits, data)
+    _remember_run(study, objective, workers, trial_limits, data, stoppers, checkpoint_mb)
     with ExitStack() as stack:
         folder = study.folder
         if folder is None:
@@ -127,19 +148,26 @@ def run_study(
                 folder=folder,
                 limits=trial_limits,
                 data=data,
+                listen=(lambda event: _listen(run, event)) if stoppers else None,
             )
         )
         run = _Run(
             study=study,
             executor=executor,
             limits=limits,
+            trial_limits=trial_limits,
             callbacks=_watching(callbacks, progress),
             accept=accept,
             interrupt=stack.enter_context(catch_interrupts()),
             hasty=hasty,
             began=began,
             queue=deque(study.pending),
-            cpu_s=0.0,
+            stopping=Stopping(stoppers),
+            keeping=(
+                Keeping(folder, study.history, checkpoint_mb)
+                if "checkpoint" in check_signature(objective, data)
+                else None
+            ),
         )
         try:
             _loop(run)
@@ -159,6 +187,8 @@ def resume_study(
     trial_limits: TrialLimits | None,
     data: Mapping[str, Any] | None,
     callbacks: Sequence[Callback],
+    stoppers: Sequence[Stopper] | None,
+    checkpoint_mb: float | None,
     progress: bool | None,
 ) -> None:
     """Run a study with what it remembers of its last run."""
@@ -168,6 +198,8 @@ def resume_study(
         limits = _left(study)
     if data is None and last.get("data"):
         data = _stored_data(study, last["data"])
+    if stoppers is None:
+        stoppers = stoppers_from_json(last.get("stoppers", ()))
     run_study(
         study,
         load_objective(study.settings.get("objective"), objective),
@@ -177,6 +209,8 @@ def resume_study(
         trial_limits=trial_limits or TrialLimits(**last.get("trial_limits", {})),
         data=data,
         callbacks=callbacks,
+        stoppers=stoppers,
+        checkpoint_mb=last.get("checkpoint_mb") if checkpoint_mb is None else checkpoint_mb,
         progress=progress,
         began=began,
     )
@@ -220,6 +254,8 @@ def _remember_run(
     workers: int | None,
     trial_limits: TrialLimits,
     data: Mapping[str, Any],
+    stoppers: Sequence[Stopper],
+    checkpoint_mb: float | None,
 ) -> None:
     prints = fingerprint(data) if data else {}
     before = study.settings.get("run", {}).get("data", {})
@@ -232,7 +268,13 @@ def _remember_run(
         )
     study.update_settings(
         objective=refer_to(objective).to_json(),
-        run={"workers": workers, "trial_limits": asdict(trial_limits), "data": prints},
+        run={
+            "workers": workers,
+            "trial_limits": asdict(trial_limits),
+            "data": prints,
+            "stoppers": stoppers_to_json(stoppers),
+            "checkpoint_mb": checkpoint_mb,
+        },
         stopped_because="",
     )
 
@@ -285,10 +327,30 @@ def _loop(run: _Run) -> None:
         for event in run.executor.wait(min(POLL_S, _left_s(run))):
             if isinstance(event, Finished):
                 _complete(run, event.trial)
-            elif event.index in run.running:
-                study.store.add_reports(event.index, [event.report])
-                _announce(run, ReportedEvent(event.index, event.report))
+            else:
+                _hear(run, event)
+        _halt(run, at_leisure=True)
     _abandon(run)
+
+
+def _hear(run: _Run, event: Reported) -> None:
+    if event.index in run.running:
+        run.study.store.add_reports(event.index, [event.report])
+        run.stopping.hear(event.index, event.report)
+        _announce(run, ReportedEvent(event.index, event.report))
+
+
+def _halt(run: _Run, *, at_leisure: bool) -> None:
+    """End the trials that the stoppers do not let go on."""
+    for verdict in run.stopping.decide(run.study.history, at_leisure=at_leisure):
+        logger.info("trial %d is %s", verdict.index, verdict.cause)
+        run.executor.halt(verdict.index, verdict.decision, verdict.cause)
+
+
+def _listen(run: _Run, event: Reported) -> None:
+    """A report of a trial that waits for what comes of it."""
+    _hear(run, event)
+    _halt(run, at_leisure=False)
 
 
 def _fill(run: _Run) -> None:
@@ -311,6 +373,7 @@ def _fill(run: _Run) -> None:
             wall_s = verdict if wall_s is None else min(wall_s, verdict)
         study.store.take_lease(proposal.index, f"pid {os.getpid()}", expires_s=LEASE_S)
         run.running[proposal.index] = proposal
+        run.stopping.begin(proposal)
         _announce(run, Submitted(proposal))
         run.executor.submit(proposal, wall_s=wall_s)
 
@@ -355,14 +418,26 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
 
 
 def _complete(run: _Run, trial: Trial) -> None:
-    if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and run.limits.wall_s is not None:
-        own = run.study.settings["run"]["trial_limits"]["wall_s"]
-        if own is None or (trial.resources.wall_s or 0.0) < own:
-            return  # the study's time was over, not the trial's: it stays pending
+    if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and not _is_over_its_own(run, trial):
+        return  # the study's time was over, not the trial's: it stays pending
     run.running.pop(trial.index, None)
+    run.stopping.end(trial.index)
     run.cpu_s += trial.resources.cpu_s or 0.0
     run.study.complete(trial)
+    if run.keeping is not None:
+        run.keeping.add(trial)
+        needed = {p.resume_from for p in run.study.pending if p.resume_from is not None}
+        run.keeping.tidy(run.study.history, run.study.resumable(), needed)
     _announce(run, Completed(trial, run.study.history))
+
+
+def _is_over_its_own(run: _Run, trial: Trial) -> bool:
+    """Whether a trial ran over limits that it would have at any time."""
+    own, used = bounds(run.study.problem, run.trial_limits, trial.proposal), trial.resources
+    return any(
+        limit is not None and spent is not None and spent >= limit
+        for limit, spent in ((own.wall_s, used.wall_s), (own.cpu_s, used.cpu_s))
+    )
 
 
 def _abandon(run: _Run) -> None:
