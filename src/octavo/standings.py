@@ -23,12 +23,14 @@ from octavo.trial import Proposal, Status, Trial
 
 __all__ = [
     "RACE",
+    "TIMES",
     "Outcome",
     "Pair",
     "Runs",
     "Standing",
     "Standings",
     "Step",
+    "is_timed",
     "outcome",
     "pair_of",
 ]
@@ -38,6 +40,16 @@ Pair = tuple[str | None, int]
 
 RACE = "race"
 """The key in `origin.data` under which a race says how a run counts."""
+
+
+TIMES = ("cpu_time", "wall_time")
+"""Objectives that grow while a run runs, so that a run can be ended when it costs too much."""
+
+
+def is_timed(problem: Problem) -> bool:
+    """Whether the first objective is the time that a run takes, so that it can be capped."""
+    first = problem.objectives[0]
+    return first.name in TIMES and not first.maximize
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +97,15 @@ def outcome(problem: Problem, trial: Trial) -> Outcome | None:
     if trial.status is Status.CANCELLED or not _counts(problem, proposal):
         return None
     cost = trial.costs[0] if len(trial.costs) == problem.n_objectives else math.nan
+    said = proposal.origin.data.get(RACE)
+    race: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
     if trial.status is Status.SUCCESS and math.isfinite(cost):
         wide = len(trial.constraints) == len(problem.constraints)
         if wide and problem.is_feasible(trial.constraints):
-            return Outcome(float(cost))
-    said = proposal.origin.data.get(RACE)
-    race: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
+            # Where nothing enforced the cutoff, a run may have come back beyond it.
+            cutoff = math.inf if proposal.cutoff_s is None else proposal.cutoff_s
+            if not (is_timed(problem) and cost > cutoff) or race.get("capped"):
+                return Outcome(float(cost))
     if trial.status is Status.TIMEOUT and race.get("capped") and proposal.cutoff_s is not None:
         return Outcome(proposal.cutoff_s, is_success=False, is_capped=True)
     return Outcome(float(race.get("failure_cost", math.inf)), is_success=False)

@@ -136,8 +136,9 @@ def worse_by_means(costs: Floats, confidence: float = 0.95) -> Bools:
         mean, deviation = float(difference.mean()), float(difference.std(ddof=1))
         if not mean > 0:
             continue
-        if deviation <= 1e-12 * mean:
-            worse[column] = True
-        elif 2 * stdtr(m - 1, -mean / (deviation / math.sqrt(m))) < 1 - confidence:
+        if (
+            deviation <= 1e-12 * mean
+            or 2 * stdtr(m - 1, -mean / (deviation / math.sqrt(m))) < 1 - confidence
+        ):
             worse[column] = True
     return np.asarray(worse)

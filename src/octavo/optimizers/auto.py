@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from octavo.optimizers.grid import Grid
@@ -46,6 +46,8 @@ class Auto:
         problem
             Its space, limits, objectives and repeats count.
         """
+        if problem.instances:
+            return _over_instances(problem)
         recipe, why = _choose(problem)
         if problem.repeats == 1:
             return recipe, why
@@ -91,6 +93,27 @@ def _choose(problem: Problem) -> tuple[Recipe, str]:
         "and Parzen densities when it stops improving, because each learns from few trials, takes "
         "numbers, choices and conditions as they are, and is right where another is wrong."
         + _also(problem, "expected hypervolume improvement")
+    )
+
+
+def _over_instances(problem: Problem) -> tuple[Recipe, str]:
+    """What proposes configurations to a race, and why."""
+    n = len(problem.instances)
+    # Limits on trials count runs: how many configurations they are enough for is open.
+    limits = replace(problem.limits, max_trials=None)
+    recipe, why = _choose(replace(problem, limits=limits))
+    if not isinstance(recipe, Grid):
+        knows = " and knows the features of instances" if problem.instance_features else ""
+        recipe, why = (
+            RandomForestBO(),
+            (
+                "Bayesian optimization with a random forest, because it learns from few trials, takes "
+                f"numbers, choices and conditions as they are{knows}."
+            ),
+        )
+    return recipe, (
+        f"{why} Configurations are raced over {n} instance{'s' if n > 1 else ''}: each is run on "
+        "more of them as long as it keeps up with the incumbent."
     )
 
 

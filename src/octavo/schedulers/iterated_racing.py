@@ -36,8 +36,8 @@ from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
 from octavo.schedulers.around_elites import FIRST_WIDTH, AroundElites
 from octavo.schedulers.budget import Meter
-from octavo.schedulers.race import Rules, all_pairs, is_timed, run_of
-from octavo.standings import Pair, Standings, outcome, pair_of
+from octavo.schedulers.race import Rules, all_pairs, run_of
+from octavo.standings import Pair, Standings, is_timed, outcome, pair_of
 from octavo.trial import Origin, Proposal, Trial
 
 __all__ = ["IteratedRacing"]
@@ -206,7 +206,9 @@ class _IteratedRacing:
         self._known: dict[bytes, dict[str, Any]] = {}  # everybody who took part in a race
         self._first = first
         self._is_finished = False  # every configuration was tried, the elites on everything
-        self._race = self._next_race(1)
+        opening = self._next_race(1)
+        assert opening is not None  # the default configuration is always new
+        self._race = opening
 
     # Learning --------------------------------------------------------------------------
 

@@ -14,16 +14,13 @@ from octavo.optimizers.proposing import new_proposal
 from octavo.optimizers.protocol import trial_seed
 from octavo.problem import Problem
 from octavo.spaces.protocol import Config
-from octavo.standings import RACE, Pair
+from octavo.standings import RACE, Pair, is_timed
 from octavo.trial import Origin, Proposal
 
-__all__ = ["Rules", "all_pairs", "is_timed", "run_of"]
+__all__ = ["Rules", "all_pairs", "run_of"]
 
 _SEED_STREAM = 0x5EED  # keeps the paired seeds apart from those of the proposals
 _LEAST_S = 0.01  # a run below that is not worth starting, nor measurable
-
-TIMES = ("cpu_time", "wall_time")
-"""Objectives that grow while a run runs, so that a run can be ended when it costs too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +71,6 @@ class Rules:
         if self.cutoff_s is not None and is_timed(problem):
             return self.par * self.cutoff_s
         return math.inf
-
-
-def is_timed(problem: Problem) -> bool:
-    """Whether the first objective is the time that a run takes, so that it can be capped."""
-    first = problem.objectives[0]
-    return first.name in TIMES and not first.maximize
 
 
 def all_pairs(problem: Problem, seed: int) -> list[Pair]:

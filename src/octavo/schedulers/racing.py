@@ -35,8 +35,8 @@ from octavo.optimizers.warmed import Warmed
 from octavo.problem import Problem
 from octavo.schedulers.aggregated import aggregated, as_single, single
 from octavo.schedulers.instance_forest import ForestOverRuns, RunTable
-from octavo.schedulers.race import Rules, all_pairs, is_timed, run_of
-from octavo.standings import Pair, Runs, Standings, outcome, pair_of
+from octavo.schedulers.race import Rules, all_pairs, run_of
+from octavo.standings import Pair, Runs, Standings, is_timed, outcome, pair_of
 from octavo.trial import Origin, Proposal, Trial
 
 __all__ = ["Racing"]
@@ -105,7 +105,7 @@ class Racing:
         """A fresh optimizer."""
         inner: Any = self.inner
         if hasattr(inner, "choose"):  # `Auto` chooses by the problem as it is
-            inner = inner.choose(replace(problem, repeats=1))[0]
+            inner = inner.choose(replace(problem, repeats=1, fidelity=None))[0]
         if problem.repeats == 1 and not problem.instances:
             started: Optimizer = inner.start(problem, seed)
             return started

@@ -49,7 +49,7 @@ from octavo.study.stopping import (
 from octavo.study.study import Study
 from octavo.trial import Proposal, Resources, Status, Trial
 
-__all__ = ["Accept", "resume_study", "run_study"]
+__all__ = ["Accept", "resume_study", "run_study", "stored_data"]
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ def resume_study(
     if limits == Limits():
         limits = _left(study)
     if data is None and last.get("data"):
-        data = _stored_data(study, last["data"])
+        data = stored_data(study, last["data"])
     if stoppers is None:
         stoppers = stoppers_from_json(last.get("stoppers", ()))
     run_study(
@@ -279,7 +279,8 @@ def _remember_run(
     )
 
 
-def _stored_data(study: Study, names: Mapping[str, str]) -> dict[str, Any]:
+def stored_data(study: Study, names: Mapping[str, str]) -> dict[str, Any]:
+    """The data of a study's last run, by the names and fingerprints that it remembers."""
     from octavo.executors import load_placed
 
     if study.folder is None:

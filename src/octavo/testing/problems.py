@@ -25,8 +25,8 @@ from octavo.spaces import (
     Space,
     space,
 )
-from octavo.schedulers.race import TIMES
 from octavo.spaces.grammar import Grammar
+from octavo.standings import TIMES
 from octavo.trial import Proposal, Status, Trial
 
 __all__ = ["KINDS", "RACES", "answer", "problems", "random_problem"]
@@ -86,8 +86,8 @@ def answer(
             costs = [_quantity(problem, proposal, o.name) for o in problem.objectives]
         else:
             costs = [float("nan")] * problem.n_objectives
-    late = proposal.cutoff_s is not None and problem.objectives[0].name in TIMES
-    if late and status is Status.SUCCESS and costs[0] > proposal.cutoff_s:
+    cutoff = proposal.cutoff_s if problem.objectives[0].name in TIMES else None
+    if cutoff is not None and status is Status.SUCCESS and costs[0] > cutoff:
         status, costs = Status.TIMEOUT, [float("nan")] * problem.n_objectives
     values = [_quantity(problem, proposal, c.name) for c in problem.constraints]
     if status is not Status.SUCCESS:
