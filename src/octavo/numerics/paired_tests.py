@@ -136,9 +136,6 @@ def worse_by_means(costs: Floats, confidence: float = 0.95) -> Bools:
         mean, deviation = float(difference.mean()), float(difference.std(ddof=1))
         if not mean > 0:
             continue
-        if (
-            deviation <= 1e-12 * mean
-            or 2 * stdtr(m - 1, -mean / (deviation / math.sqrt(m))) < 1 - confidence
-        ):
-            worse[column] = True
+        t = math.inf if deviation <= 1e-12 * mean else mean / (deviation / math.sqrt(m))
+        worse[column] = 2 * stdtr(m - 1, -t) < 1 - confidence
     return np.asarray(worse)

@@ -103,13 +103,11 @@ def _over_instances(problem: Problem) -> tuple[Recipe, str]:
     limits = replace(problem.limits, max_trials=None)
     recipe, why = _choose(replace(problem, limits=limits))
     if not isinstance(recipe, Grid):
+        recipe = RandomForestBO()
         knows = " and knows the features of instances" if problem.instance_features else ""
-        recipe, why = (
-            RandomForestBO(),
-            (
-                "Bayesian optimization with a random forest, because it learns from few trials, takes "
-                f"numbers, choices and conditions as they are{knows}."
-            ),
+        why = (
+            "Bayesian optimization with a random forest, because it learns from few trials, "
+            f"takes numbers, choices and conditions as they are{knows}."
         )
     return recipe, (
         f"{why} Configurations are raced over {n} instance{'s' if n > 1 else ''}: each is run on "

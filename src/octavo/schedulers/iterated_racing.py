@@ -296,10 +296,8 @@ class _IteratedRacing:
         configs = {key: self._known[key] for key in elites}
         parents: dict[bytes, bytes] = {}
         new = self._draw(max(wanted, 1), number, rng, parents)
-        if not new and number > 1:
-            # Nothing new in a finite space: the elites go on where there are pairs left.
-            if all(self._is_done(key, pair) for key in elites for pair in pairs):
-                return None
+        if not new and all(self._is_done(key, pair) for key in elites for pair in pairs):
+            return None  # nothing new in a finite space, and the elites were run on everything
         configs |= new
         self._known |= new
         if number > 1:
