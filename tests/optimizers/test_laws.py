@@ -26,6 +26,8 @@ from octavo.optimizers.tree_search import TreeSearch
 from octavo.optimizers.turbo import TuRBO
 from octavo.optimizers.warmed import Warmed
 from octavo.problem import Problem
+from octavo.schedulers.iterated_racing import IteratedRacing
+from octavo.schedulers.racing import Racing
 from octavo.testing import check_optimizer
 from octavo.testing.problems import KINDS
 
@@ -69,6 +71,9 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     ("tree-search", TreeSearch(n_initial=4)),
     ("warmed", WarmedByDefault()),
     ("repeats", Repeats(inner=RegularizedEvolution(population=8, tournament=3))),
+    # Over instances: tests/schedulers/test_race_laws.py.
+    ("racing", Racing(inner=RegularizedEvolution(population=8, tournament=3))),
+    ("irace", IteratedRacing(first_test=2)),
     ("auto", Auto()),
 ]
 
