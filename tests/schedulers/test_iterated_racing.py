@@ -203,7 +203,7 @@ def test_meters_count_in_the_unit_of_the_limit():
 def test_settings_that_make_no_sense():
     with pytest.raises(SettingError, match="test='z' is neither"):
         IteratedRacing(test="z")
-    with pytest.raises(SettingError, match="confidence=1.5"):
+    with pytest.raises(SettingError, match=r"confidence=1\.5"):
         IteratedRacing(confidence=1.5)
     with pytest.raises(SpaceError):
         IteratedRacing(first=[{"y": 1}]).start(Problem(SPACE, instances=NAMES), 0)
