@@ -151,7 +151,7 @@ if __name__ == "__main__":
     parser.add_argument("--budget", type=float, default=900.0, help="CPU seconds of a search")
     parser.add_argument("--hours", type=float, default=1e6, help="begin no run after so long")
     parser.add_argument("--n-instances", type=int, default=60, help="of each split; for a try")
-    parser.add_argument("--folder", type=Path, default=HERE / "instances")
+    parser.add_argument("--folder", type=Path, default=HERE / "scratch" / "instances")
     parser.add_argument("--data", default=os.environ.get("OCTAVO_DATA"))
     parser.add_argument("--out", type=Path, default=HERE / "results.csv")
     parser.add_argument("--summarize", action="store_true", help="only show what is there")

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from octavo.schedulers.iterated_racing import IteratedRacing
+    from octavo.schedulers.racing import Racing
     from octavo.schedulers.stopping import Decision, Running, Stopper
 
 __all__ = [
     "Decision",
+    "IteratedRacing",
+    "Racing",
     "Running",
     "Stopper",
 ]
@@ -20,6 +24,8 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "iterated_racing": ["IteratedRacing"],
+        "racing": ["Racing"],
         "stopping": ["Decision", "Running", "Stopper"],
     },
 )
