@@ -23,6 +23,7 @@ from octavo.numerics.hypervolume import hypervolume_gains
 from octavo.numerics.pareto import nondominated
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
+from octavo.standings import Standing, Standings, outcome, pair_of
 from octavo.trial import Status, Trial
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class History(Sequence[Trial]):
         self._points: Points | None = None
         self._methods: Methods = {}
         self._alike = np.empty(0, dtype=bool)
+        self._raced: tuple[int, Standings] = (0, Standings())
         self.extend(trials)
 
     @classmethod
@@ -286,14 +288,19 @@ class History(Sequence[Trial]):
         Only feasible trials at the highest fidelity so far count. With `problem.repeats`
         above one, a configuration counts by its mean over seeds, and only if no other one
         has been evaluated with more seeds (up to `repeats`): a lucky winner must survive
-        its re-evaluation first.
+        its re-evaluation first. With instances, the champion of `octavo.standings`: no
+        configuration that was run on as much did better there on average.
         """
         best = self._best()
         return None if best is None else self[best[0]]
 
     @property
     def incumbent_cost(self) -> float:
-        """The incumbent's mean first cost over its seeds; NaN without an incumbent."""
+        """The incumbent's mean first cost over its seeds and instances; NaN without one.
+
+        Over instances, runs that failed count as much as their race says, such as ten times
+        the cutoff.
+        """
         best = self._best()
         return float("nan") if best is None else best[1]
 
@@ -305,6 +312,8 @@ class History(Sequence[Trial]):
         return rows
 
     def _best(self) -> tuple[int, float] | None:
+        if self.problem.instances:
+            return self._best_over_instances()
         rows = self._eligible()
         if not len(rows):
             return None
@@ -321,11 +330,98 @@ class History(Sequence[Trial]):
         winner = min(proven, key=lambda places: float(costs[places].mean()))
         return int(rows[winner[0]]), float(costs[winner].mean())
 
+    def _best_over_instances(self) -> tuple[int, float] | None:
+        raced = self._standings
+        champion = None if raced.champion is None else raced.runs[raced.champion]
+        if champion is None or champion.first_success is None:
+            return None
+        return champion.first_success, champion.mean(champion.costs)
+
+    @property
+    def _standings(self) -> Standings:
+        """The configurations by their runs over instances, kept up as trials come in."""
+        done, raced = self._raced
+        if done < len(self):
+            keys = self.points[np.arange(done, len(self))].keys()
+            for row, key in enumerate(keys, start=done):
+                trial = self[row]
+                result = outcome(self.problem, trial)
+                if result is not None:
+                    raced.add(row, key, pair_of(self.problem, trial.proposal), result)
+            self._raced = (len(self), raced)
+        return raced
+
+    def standings(self) -> list[Standing]:
+        """All configurations of a problem with instances, compared fairly.
+
+        Returns
+        -------
+        list of Standing
+            The incumbent first, then the others that were run on everything that it was run on,
+            by mean cost; then the rest, those with the most runs first.
+
+        Raises
+        ------
+        ProblemError
+            If the problem has no instances.
+        """
+        if not self.problem.instances:
+            raise ProblemError(
+                "standings() compares configurations over instances, but this problem has none. "
+                "Look at history.incumbent and history.costs, or give minimize instances=[...]."
+            )
+        raced, value = self._standings, self.problem.objectives[0].value
+        rows = []
+        for key, runs in raced.runs.items():
+            shared = raced.shared(key)
+            cost = runs.mean(shared) if shared else math.nan
+            other = math.nan
+            if shared and raced.champion is not None:
+                other = raced.runs[raced.champion].mean(shared)
+            complete = raced.is_complete(key)
+            order = (key != raced.champion, not complete, cost if complete else -len(runs.costs))
+            standing = Standing(
+                trial=self[runs.first if runs.first_success is None else runs.first_success],
+                n_runs=len(runs.costs),
+                n_failed=runs.n_failed,
+                cost=value(cost),
+                incumbent_cost=value(other),
+                is_complete=complete,
+            )
+            rows.append((order, runs.first, standing))
+        return [standing for _, _, standing in sorted(rows, key=lambda row: row[:2])]
+
     @property
     def pareto_front(self) -> list[Trial]:
-        """The feasible trials at the highest fidelity that no other one dominates."""
+        """The feasible trials at the highest fidelity that no other one dominates.
+
+        With instances: the first run of each configuration that was run on everything that the
+        incumbent was run on and whose mean costs there no other one dominates.
+        """
+        if self.problem.instances:
+            return self._front_over_instances()
         rows = self._eligible()
         return [self[int(row)] for row in rows[nondominated(self.costs[rows])]]
+
+    def _front_over_instances(self) -> list[Trial]:
+        raced = self._standings
+        if raced.champion is None:
+            return []
+        pairs = list(raced.runs[raced.champion].costs)
+        complete = [runs for key, runs in raced.runs.items() if raced.is_complete(key)]
+        complete = [runs for runs in complete if math.isfinite(runs.mean(pairs))]
+        if not complete:
+            return []
+        means = np.empty((len(complete), self.problem.n_objectives))
+        for place, runs in enumerate(complete):
+            # The first objective has its penalties; of the others, what was measured counts.
+            costs = np.array([np.mean(self.costs[runs.rows[pair]], axis=0) for pair in pairs])
+            for column in range(self.problem.n_objectives):
+                measured = costs[np.isfinite(costs[:, column]), column]
+                means[place, column] = measured.mean() if len(measured) else np.inf
+            means[place, 0] = runs.mean(pairs)
+        means = np.where(np.isfinite(means), means, np.finfo(float).max)
+        return [self[complete[place].first] for place in np.flatnonzero(nondominated(means))]
 
     def hypervolume(self, reference: Mapping[str, float] | None = None) -> Floats:
         """How good the Pareto front was after each trial: the volume that it dominates.
@@ -348,8 +444,15 @@ class History(Sequence[Trial]):
         Raises
         ------
         ProblemError
-            If the reference lacks an objective, names another, or is not finite.
+            If the reference lacks an objective, names another, or is not finite; if the problem
+            has instances, over which single trials do not compare.
         """
+        if self.problem.instances:
+            raise ProblemError(
+                f"this problem has {len(self.problem.instances)} instances, and the costs of "
+                "single trials on different ones do not compare, so the front has no volume over "
+                "time. Look at history.pareto_front, which compares means."
+            )
         rows = self._eligible()
         costs = self.costs[rows]
         gains = np.zeros(len(self))
@@ -380,9 +483,25 @@ class History(Sequence[Trial]):
         return np.array([o.cost(float(value)) for o, value in zip(objectives, values, strict=True)])
 
     def trajectory(self) -> list[Improvement]:
-        """Each trial that became the incumbent by the first objective (repeats not averaged)."""
+        """Each trial that became the incumbent by the first objective (repeats not averaged).
+
+        With instances: each change of the incumbent, at the trial that decided it, with its
+        mean cost then. That may rise: an incumbent that was run on harder instances is surer,
+        not worse.
+        """
         began = np.nanmin(self.started) if np.isfinite(self.started).any() else float("nan")
         steps: list[Improvement] = []
+        if self.problem.instances:
+            raced = self._standings
+            return [
+                Improvement(
+                    n_trials=step.row + 1,
+                    elapsed_s=float(self.ended[step.row] - began),
+                    index=int(self.indices[raced.runs[step.key].first]),
+                    cost=step.mean,
+                )
+                for step in raced.path
+            ]
         eligible = np.zeros(len(self), dtype=bool)
         eligible[self._eligible()] = True
         best = np.inf

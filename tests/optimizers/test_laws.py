@@ -27,6 +27,8 @@ from octavo.optimizers.turbo import TuRBO
 from octavo.optimizers.warmed import Warmed
 from octavo.problem import Problem
 from octavo.schedulers.freeze_thaw import FreezeThaw
+from octavo.schedulers.iterated_racing import IteratedRacing
+from octavo.schedulers.racing import Racing
 from octavo.testing import check_optimizer
 from octavo.testing.problems import KINDS
 
@@ -72,6 +74,9 @@ ROWS: Sequence[tuple[str, Recipe]] = [
     ("repeats", Repeats(inner=RegularizedEvolution(population=8, tournament=3))),
     # With few slices, so that small spaces are searched to their end within the law's patience.
     ("freeze-thaw", FreezeThaw(inner=RandomSearch(), slices=3)),
+    # Over instances: tests/schedulers/test_race_laws.py.
+    ("racing", Racing(inner=RegularizedEvolution(population=8, tournament=3))),
+    ("irace", IteratedRacing(first_test=2)),
     ("auto", Auto()),
 ]
 

@@ -99,6 +99,8 @@ WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "multi-fidelity": ("octavo.schedulers.multi_fidelity", "MultiFidelityBO"),
         "priorband": ("octavo.schedulers.priorband", "PriorBand"),
         "smac-mf": ("octavo.schedulers.hyperband", "SMACMultiFidelity"),
+        "racing": ("octavo.schedulers.racing", "Racing"),
+        "irace": ("octavo.schedulers.iterated_racing", "IteratedRacing"),
     }
 )
 """Name of each recipe, and the module and class where it is."""

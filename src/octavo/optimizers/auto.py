@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeGuard
 
@@ -52,6 +52,8 @@ class Auto:
         problem
             Its space, limits, objectives, fidelity and repeats count.
         """
+        if problem.instances:
+            return _over_instances(problem)
         recipe, why = _choose(problem)
         if isinstance(recipe, _MODELS) and _has_room(problem.fidelity):
             recipe, why = _scheduled(recipe, why, problem.fidelity)
@@ -120,6 +122,25 @@ def _scheduled(recipe: Recipe, why: str, fidelity: Fidelity) -> tuple[Recipe, st
         f"the full budget: the best third of a rung goes on, nobody waits, and as much is spent "
         f"on each rung, so that cheap ones cannot mislead for long. Configurations come from: "
         f"{why[0].lower()}{why[1:]}"
+    )
+
+
+def _over_instances(problem: Problem) -> tuple[Recipe, str]:
+    """What proposes configurations to a race, and why."""
+    n = len(problem.instances)
+    # Limits on trials count runs: how many configurations they are enough for is open.
+    limits = replace(problem.limits, max_trials=None)
+    recipe, why = _choose(replace(problem, limits=limits))
+    if not isinstance(recipe, Grid):
+        recipe = RandomForestBO()
+        knows = " and knows the features of instances" if problem.instance_features else ""
+        why = (
+            "Bayesian optimization with a random forest, because it learns from few trials, "
+            f"takes numbers, choices and conditions as they are{knows}."
+        )
+    return recipe, (
+        f"{why} Configurations are raced over {n} instance{'s' if n > 1 else ''}: each is run on "
+        "more of them as long as it keeps up with the incumbent."
     )
 
 

@@ -74,8 +74,8 @@ def recommend(history: History) -> Recommendation | None:
     Only feasible trials at the highest fidelity so far count, as for `History.incumbent`; all
     that have costs teach. With `problem.repeats` above one, a configuration counts if it was
     evaluated more than half as often as any other: a lucky winner must survive its
-    re-evaluation. Where costs show no noise it is the incumbent. The same history gives the
-    same answer.
+    re-evaluation. Where costs show no noise it is the incumbent, and so it is over instances,
+    which differ by more than noise. The same history gives the same answer.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def recommend(history: History) -> Recommendation | None:
     trials = told.extend([history[int(row)] for row in np.flatnonzero(history.comparable)])
     found = None
     candidates = _candidates(told)
-    if len(candidates):
+    if len(candidates) and not history.problem.instances:
         seeds = np.array([trial.proposal.seed for trial in trials])
         with one_thread():
             found = _lowest_mean(told, seeds, candidates)

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from octavo.schedulers.dehb import DEHB
     from octavo.schedulers.freeze_thaw import FreezeThaw
     from octavo.schedulers.hyperband import BOHB, Hyperband, SMACMultiFidelity
+    from octavo.schedulers.iterated_racing import IteratedRacing
     from octavo.schedulers.median_rule import MedianRule
     from octavo.schedulers.multi_fidelity import MultiFidelityBO
     from octavo.schedulers.priorband import PriorBand
+    from octavo.schedulers.racing import Racing
     from octavo.schedulers.stopping import Decision, Running, Stopper
     from octavo.schedulers.successive_halving import SuccessiveHalving
 
@@ -31,9 +33,11 @@ __all__ = [
     "Decision",
     "FreezeThaw",
     "Hyperband",
+    "IteratedRacing",
     "MedianRule",
     "MultiFidelityBO",
     "PriorBand",
+    "Racing",
     "Running",
     "SMACMultiFidelity",
     "Stopper",
@@ -52,6 +56,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "median_rule": ["MedianRule"],
         "multi_fidelity": ["MultiFidelityBO"],
         "priorband": ["PriorBand"],
+        "iterated_racing": ["IteratedRacing"],
+        "racing": ["Racing"],
         "stopping": ["Decision", "Running", "Stopper"],
         "successive_halving": ["SuccessiveHalving"],
     },

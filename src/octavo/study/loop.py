@@ -51,7 +51,7 @@ from octavo.study.stopping import (
 from octavo.study.study import Study
 from octavo.trial import Proposal, Resources, Status, Trial
 
-__all__ = ["Accept", "resume_study", "run_study"]
+__all__ = ["Accept", "resume_study", "run_study", "stored_data"]
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ def resume_study(
     if limits == Limits():
         limits = _left(study)
     if data is None and last.get("data"):
-        data = _stored_data(study, last["data"])
+        data = stored_data(study, last["data"])
     if energy is None and last.get("energy"):
         energy = Energy(**last["energy"])
     if stoppers is None:
@@ -318,7 +318,8 @@ def _meter(study: Study, executor: Executor, energy: Energy | None) -> Meter:
     return its_meter
 
 
-def _stored_data(study: Study, names: Mapping[str, str]) -> dict[str, Any]:
+def stored_data(study: Study, names: Mapping[str, str]) -> dict[str, Any]:
+    """The data of a study's last run, by the names and fingerprints that it remembers."""
     from octavo.executors import load_placed
 
     if study.folder is None:

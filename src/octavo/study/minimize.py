@@ -39,6 +39,8 @@ def minimize(
     | Sequence[Constraint]
     | None = None,
     fidelity: Fidelity | None = None,
+    instances: Sequence[str] = (),
+    instance_features: Mapping[str, Sequence[float]] | None = None,
     repeats: int = 1,
     optimizer: str | Recipe = "auto",
     first: Sequence[Mapping[str, Any]] = (),
@@ -82,9 +84,15 @@ def minimize(
         Bounds on further quantities, returned or measured: `{"latency": (None, 0.1)}`.
     fidelity
         A budget that trials may spend less of; passed to the objective as `fidelity`.
+    instances
+        Names over which the mean cost is to be low, such as paths of files; each trial gets one
+        of them as `instance`. Configurations are raced: see `octavo.schedulers.racing`.
+    instance_features
+        For each instance as many numbers that describe it: models learn from them what suits
+        which.
     repeats
-        With how many seeds a configuration must do well before it is trusted; use 3 or
-        more if the objective is noisy, and `Study.recommend` at the end.
+        With how many seeds a configuration must do well before it is trusted (on each
+        instance); use 3 or more if the objective is noisy, and `Study.recommend` at the end.
     optimizer
         A name from the catalog, or a recipe such as `RandomForestBO(...)`.
     first
@@ -176,6 +184,8 @@ def minimize(
         objectives=quantities[0],
         constraints=quantities[1],
         fidelity=fidelity,
+        instances=instances,
+        instance_features=instance_features,
         repeats=repeats,
         optimizer=optimizer,
         first=first,

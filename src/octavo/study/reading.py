@@ -104,17 +104,21 @@ def with_belief(problem: Problem, priors: Callable[[dict[str, Any]], float]) -> 
 
 
 def wrapped(recipe: Recipe, problem: Problem, first: Sequence[Mapping[str, Any]]) -> Recipe:
-    """The recipe within those that evaluate `first` and repeat what is noisy."""
+    """The recipe within those that evaluate `first`, repeat what is noisy and race instances."""
     from octavo.optimizers.repeats import Repeats
     from octavo.optimizers.warmed import Warmed
+    from octavo.schedulers.raced import is_race, raced
 
     if isinstance(first, Mapping | str) or not isinstance(first, Sequence):
         raise SettingError(
             f"first={first!r} is of type {type(first).__name__}, but is a list of configurations. "
             "Write [{...}] also for a single one."
         )
+    first = tuple(problem.space.check(config) for config in first)
+    if problem.instances or is_race(recipe):
+        return raced(recipe, first)
     if first:
-        recipe = Warmed(first=tuple(problem.space.check(config) for config in first), inner=recipe)
+        recipe = Warmed(first=first, inner=recipe)
     if problem.repeats > 1 and not isinstance(recipe, Repeats):
         recipe = Repeats(inner=recipe)
     return recipe

@@ -19,6 +19,7 @@ from octavo.optimizers import recipe as as_recipe
 from octavo.optimizers.protocol import Optimizer, Recipe, kept_by, next_index, trial_seed
 from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole, megabytes
+from octavo.schedulers.raced import with_cutoff
 from octavo.spaces import Believed, as_space
 from octavo.storage import Intervention, Store, create_store, open_store
 from octavo.study.reading import (
@@ -447,7 +448,9 @@ class Study:
 
     def _propose(self, n: int) -> list[Proposal]:
         if self._optimizer is None:
-            self._optimizer = self.recipe.start(self.problem, self.seed)
+            limits = self._settings.get("run", {}).get("trial_limits", {})
+            recipe = with_cutoff(self.recipe, self.problem, limits)
+            self._optimizer = recipe.start(self.problem, self.seed)
             if len(self._history):
                 self._optimizer.tell(list(self._history))
         return list(self._optimizer.ask(n, pending=self.pending))
@@ -587,6 +590,77 @@ class Study:
             progress=progress,
         )
         return self
+
+    def validate(
+        self,
+        instances: Sequence[str],
+        objective: Callable[..., Any] | None = None,
+        *,
+        n_best: int = 1,
+        configs: Sequence[Mapping[str, Any]] = (),
+        repeats: int | None = None,
+        workers: int | None = None,
+        executor: Executor | None = None,
+        trial_limits: TrialLimits | None = None,
+        data: Mapping[str, Any] | None = None,
+        storage: str | Path | None = None,
+        progress: bool | None = None,
+    ) -> Study:
+        """Run the best configurations on other instances than those of the search.
+
+        A search fits its instances; how good its result is only others tell. Each configuration
+        is run on each of them, without capping, in a study of its own: nothing of it enters
+        this study's history, so the search learns nothing of the instances that judge it.
+
+        Parameters
+        ----------
+        instances
+            Names of the held-out instances.
+        objective
+            Needed only if the stored one cannot be imported, as in `resume`.
+        n_best
+            How many configurations: the incumbent, then by `History.standings` the others that
+            were run on as much, then by how far they came.
+        configs
+            Further ones to compare with, such as the default one.
+        repeats
+            Seeds for each instance; by default as many as in the search.
+        workers, executor, trial_limits, data, progress
+            As in `minimize`; workers, limits and data of the last run by default.
+        storage
+            Folder of the validation. By default one inside this study's folder that belongs to
+            these configurations and instances: the same call goes on where it was interrupted,
+            and runs nothing twice. In memory if this study is.
+
+        Returns
+        -------
+        Study
+            To be closed by the caller. Its `best` is the best on these instances, and
+            `history.standings()` compares all.
+
+        Raises
+        ------
+        StudyError
+            If no configuration has succeeded yet, or the objective cannot be imported.
+        ProblemError, SpaceError
+            If an argument makes no sense.
+        """
+        from octavo.study.validation import validate_study
+
+        return validate_study(
+            self,
+            instances,
+            objective,
+            n_best=n_best,
+            configs=configs,
+            repeats=repeats,
+            workers=workers,
+            executor=executor,
+            trial_limits=trial_limits,
+            data=data,
+            storage=storage,
+            progress=progress,
+        )
 
     # Closing -------------------------------------------------------------------------
 

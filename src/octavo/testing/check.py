@@ -7,7 +7,7 @@ import logging
 from octavo.errors import ProblemError
 from octavo.optimizers.protocol import Recipe
 from octavo.testing.laws import LAWS
-from octavo.testing.problems import KINDS, random_problem, with_fidelity
+from octavo.testing.problems import KINDS, Kinds, random_problem, with_fidelity
 from octavo.testing.simulation import LawBroken
 
 __all__ = ["check_optimizer"]
@@ -25,6 +25,7 @@ def check_optimizer(
     laws_per_problem: int = 3,
     first: int = 0,
     fidelity: bool = False,
+    kinds: Kinds = KINDS,
 ) -> int:
     """Check that an optimizer keeps all laws, over random problems of all kinds.
 
@@ -48,6 +49,8 @@ def check_optimizer(
         check over processes.
     fidelity
         Whether every problem gets a fidelity, for schedulers, which refuse problems without.
+    kinds
+        Of problems; `octavo.testing.RACES` for what runs configurations over instances.
 
     Returns
     -------
@@ -64,11 +67,11 @@ def check_optimizer(
     >>> check_optimizer(RandomSearch(), n_problems=5)
     5
     """
-    kinds = list(KINDS)
+    names_of_kinds = list(kinds)
     quick = [name for name in LAWS if name != _SLOW]
     checked = 0
     for number in range(first, first + n_problems):
-        problem = random_problem(seed, number)
+        problem = random_problem(seed, number, kinds)
         if fidelity:
             problem = with_fidelity(problem, number)
         turn = number * laws_per_problem
@@ -85,11 +88,11 @@ def check_optimizer(
             try:
                 LAWS[name](lambda: recipe, problem, seed + number)
             except Exception as error:
-                again = f"random_problem({seed}, {number})"
+                again = f"random_problem({seed}, {number}, kinds)"
                 again = f"with_fidelity({again}, {number})" if fidelity else again
                 raise LawBroken(
                     f"{recipe!r} breaks the law {name!r} on random problem {number} of seed "
-                    f"{seed} ({kinds[number % len(kinds)]}): {error}\n"
+                    f"{seed} ({names_of_kinds[number % len(kinds)]}): {error}\n"
                     f"To see it again: LAWS[{name!r}](lambda: recipe, {again}, {seed + number})"
                 ) from error
     if not checked:

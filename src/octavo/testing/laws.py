@@ -157,7 +157,8 @@ def never_asks_twice_in_a_finite_space(make: MakeRecipe, problem: Problem, seed:
     asked: dict[tuple[object, ...], int] = {}
     size = sum(1 for _, _ in zip(problem.space.grid(_MANY), range(_N + 1), strict=False))
     # A scheduler may run each of them again with more of the budget.
-    most = size * problem.repeats * (1 if problem.fidelity is None else _MOST_RUNGS)
+    n_rungs = 1 if problem.fidelity is None else _MOST_RUNGS
+    most = size * problem.repeats * max(1, len(problem.instances)) * n_rungs
     is_over = False
     # Enough asks to propose everything, collect all that is in flight, and ask once more.
     n = (2 * most if size <= _N else _N) + _WORKERS + 2
@@ -290,6 +291,7 @@ def _foreign(problem: Problem, rng: np.random.Generator, indices: list[int]) -> 
             config=drawn[i % n_distinct],
             seed=int(rng.integers(2**31)),
             fidelity=fidelities[i % len(fidelities)],
+            instance=problem.instances[i % len(problem.instances)] if problem.instances else None,
             origin=Origin(by="user"),
         )
         for i, index in enumerate(indices)

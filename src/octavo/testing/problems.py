@@ -3,7 +3,7 @@
 Every kind of space that Octavo can express comes in turn, so that a few dozen problems
 cover them all: mixed, logarithmic, nested conditions, forbidden combinations, a single
 configuration, a handful of them, trees; and problems with several objectives, constraints,
-a fidelity or noise.
+a fidelity or noise. What races over instances has kinds of its own.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from octavo.spaces import (
     space,
 )
 from octavo.spaces.grammar import Grammar
+from octavo.standings import TIMES
 from octavo.trial import Proposal, Status, Trial
 
-__all__ = ["KINDS", "answer", "problems", "random_problem", "with_fidelity"]
+__all__ = ["KINDS", "RACES", "answer", "problems", "random_problem", "with_fidelity"]
+
+Kinds = Mapping[str, Callable[[np.random.Generator], Problem]]
 
 
 def problems(seed: int) -> Iterator[Problem]:
@@ -39,10 +42,18 @@ def problems(seed: int) -> Iterator[Problem]:
         number += 1
 
 
-def random_problem(seed: int, number: int) -> Problem:
-    """Problem `number` of the sequence that belongs to a seed."""
-    kinds = list(KINDS.values())
-    return kinds[number % len(kinds)](np.random.default_rng([seed, number]))
+def random_problem(seed: int, number: int, kinds: Kinds | None = None) -> Problem:
+    """Problem `number` of the sequence that belongs to a seed.
+
+    Parameters
+    ----------
+    seed, number
+        Any.
+    kinds
+        That take turns; `KINDS` by default.
+    """
+    makers = list((KINDS if kinds is None else kinds).values())
+    return makers[number % len(makers)](np.random.default_rng([seed, number]))
 
 
 def with_fidelity(problem: Problem, number: int) -> Problem:
@@ -77,7 +88,9 @@ def answer(
     """What a smooth synthetic objective answers to a proposal, in microseconds.
 
     The optimum lies somewhere inside the space. Less than the full fidelity adds a bias;
-    with `problem.repeats` above one there is noise, drawn from the proposal's seed.
+    with `problem.repeats` above one there is noise, drawn from the proposal's seed. Instances
+    are easy or hard, and each likes some values better than others do. A run whose first
+    objective is a time ends at its cutoff.
 
     Parameters
     ----------
@@ -95,6 +108,9 @@ def answer(
             costs = [_quantity(problem, proposal, o.name) for o in problem.objectives]
         else:
             costs = [float("nan")] * problem.n_objectives
+    cutoff = proposal.cutoff_s if problem.objectives[0].name in TIMES else None
+    if cutoff is not None and status is Status.SUCCESS and costs[0] > cutoff:
+        status, costs = Status.TIMEOUT, [float("nan")] * problem.n_objectives
     values = [_quantity(problem, proposal, c.name) for c in problem.constraints]
     if status is not Status.SUCCESS:
         values = [float("nan")] * len(values)
@@ -121,6 +137,12 @@ def _quantity(problem: Problem, proposal: Proposal, name: str) -> float:
     result = sum(terms) / len(terms)
     if problem.fidelity is not None and proposal.fidelity is not None:
         result += 0.1 * (1 - proposal.fidelity / problem.fidelity.high) * _fraction(name)
+    if proposal.instance is not None:
+        hard = _fraction(f"{name}/{proposal.instance}")
+        likes = _fraction(
+            f"{name}/{proposal.instance}/{sorted(map(str, proposal.config.values()))}"
+        )
+        result = (0.1 + result) * 10.0**hard * (0.8 + 0.4 * likes)
     if problem.repeats > 1:
         result += 0.1 * np.random.default_rng(proposal.seed).standard_normal()
     return float(result)
@@ -239,7 +261,7 @@ def _believed(rng: np.random.Generator) -> Problem:
     )
 
 
-KINDS: Mapping[str, Callable[[np.random.Generator], Problem]] = {
+KINDS: Kinds = {
     "mixed": _mixed,
     "log": _log,
     "nested conditions": _conditional,
@@ -256,3 +278,63 @@ KINDS: Mapping[str, Callable[[np.random.Generator], Problem]] = {
     "beliefs": _believed,
 }
 """Name of each kind of problem, and what makes one from a generator."""
+
+
+def _names(n: int) -> tuple[str, ...]:
+    return tuple(f"instance {number}" for number in range(n))
+
+
+def _instances(rng: np.random.Generator) -> Problem:
+    return Problem(_mixed_space(rng), instances=_names(int(rng.integers(2, 12))))
+
+
+def _features(rng: np.random.Generator) -> Problem:
+    names = _names(int(rng.integers(2, 30)))
+    features = {
+        name: tuple(row)
+        for name, row in zip(names, rng.random((len(names), 9)).tolist(), strict=True)
+    }
+    return Problem(_mixed_space(rng), instances=names, instance_features=features)
+
+
+def _times(rng: np.random.Generator) -> Problem:
+    few = _features(rng)
+    return replace(few, objectives=(Objective("cpu_time", unit="s"),), limits=Limits(cpu_s=100.0))
+
+
+def _one_instance(rng: np.random.Generator) -> Problem:
+    return Problem(_tiny(rng).space, instances=("only",))
+
+
+def _noisy_instances(rng: np.random.Generator) -> Problem:
+    return Problem(_mixed_space(rng), instances=_names(2), repeats=3, limits=Limits(max_trials=80))
+
+
+def _few_on_few(rng: np.random.Generator) -> Problem:
+    return Problem(space(c=Categorical(["p", "q", "r"])), instances=_names(3))
+
+
+def _trees_on_instances(rng: np.random.Generator) -> Problem:
+    return replace(_endless_trees(rng), instances=_names(4))
+
+
+def _objectives_on_instances(rng: np.random.Generator) -> Problem:
+    return replace(_several_objectives(rng), instances=_names(3))
+
+
+def _constraints_on_instances(rng: np.random.Generator) -> Problem:
+    return replace(_constraints(rng), instances=_names(3))
+
+
+RACES: Kinds = {
+    "instances": _instances,
+    "features": _features,
+    "times": _times,
+    "one instance": _one_instance,
+    "noisy instances": _noisy_instances,
+    "few configurations on few instances": _few_on_few,
+    "trees on instances": _trees_on_instances,
+    "objectives on instances": _objectives_on_instances,
+    "constraints on instances": _constraints_on_instances,
+}
+"""The same for what runs configurations over instances."""

@@ -130,6 +130,13 @@ def check_proposal(
         )
     if not 0 <= proposal.seed < 2**31:
         raise LawBroken(f"proposal {expected} has seed {proposal.seed}, outside [0, 2**31).")
+    if proposal.instance is not None and proposal.instance not in problem.instances:
+        raise LawBroken(
+            f"proposal {expected} has instance {proposal.instance!r}; the problem's are "
+            f"{list(problem.instances)}."
+        )
+    if proposal.cutoff_s is not None and not proposal.cutoff_s > 0:
+        raise LawBroken(f"proposal {expected} has cutoff_s={proposal.cutoff_s}, not above 0.")
     fidelity = problem.fidelity
     if (fidelity is None) != (proposal.fidelity is None):
         raise LawBroken(

@@ -1,0 +1,115 @@
+"""The instances: formulas that minisat solves in 0.1 to 3 s at its defaults.
+
+    python benchmarks/configuration/generate.py FOLDER             # writes what instances.csv names
+    python benchmarks/configuration/generate.py FOLDER --choose    # chooses them anew, an hour
+
+For each family of `formulas.py`, sizes take turns and seeds count up; a formula is kept if the
+default run takes between 0.1 and 3 s of CPU time. The first 12 of each family are for training, the
+next 12 for validation: 60 and 60. `instances.csv` has what was chosen, so that all machines
+have the same formulas however fast they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from formulas import FAMILIES, make, write_dimacs
+from solvers import SOLVERS
+from solving import run_limited
+
+__all__ = ["Instance", "known", "written"]
+
+LIST = Path(__file__).parent / "instances.csv"
+FIELDS = ("name", "family", "size", "seed", "split", "answer", "default_s")
+PER_SPLIT = 12
+LEAST_S, MOST_S = 0.1, 3.0
+SIZES = {
+    "uniform": (160, 180, 200, 220, 240),
+    "colouring": (200, 250, 300, 350),
+    "parity": (26, 28, 30, 32, 34),
+    "pigeons": (7, 8, 9),
+    "factoring": (10, 11, 12, 13),
+}
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A row of the list."""
+
+    name: str
+    family: str
+    size: int
+    seed: int
+    split: str
+    answer: str
+    default_s: float
+
+
+def known() -> list[Instance]:
+    """The list of instances."""
+    with LIST.open() as file:
+        return [
+            Instance(
+                row["name"], row["family"], int(row["size"]), int(row["seed"]), row["split"],
+                row["answer"], float(row["default_s"]),
+            )
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
+
+
+def written(folder: Path) -> list[Instance]:
+    """The list, after all files of it have been written that are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for instance in known():
+        path = folder / instance.name
+        if not path.exists():
+            write_dimacs(make(instance.family, instance.size, instance.seed), path)
+    return known()
+
+
+def _chosen(family: str, folder: Path) -> Iterator[Instance]:
+    """Instances of a family that take neither too long nor no time."""
+    solver = SOLVERS["minisat"]
+    config = solver.space.default()
+    sizes = itertools.cycle(SIZES[family])
+    kept = 0
+    for seed in itertools.count():
+        size = next(sizes)
+        name = f"{family}-{size}-{seed}.cnf"
+        write_dimacs(make(family, size, seed), folder / name)
+        run = run_limited(solver.command(config, str(folder / name)), MOST_S)
+        if run.answer and LEAST_S <= run.cpu_s <= MOST_S:
+            split = "train" if kept < PER_SPLIT else "test"
+            yield Instance(name, family, size, seed, split, run.answer, round(run.cpu_s, 3))
+            kept += 1
+        if kept == 2 * PER_SPLIT:
+            return
+        if seed > 40 * PER_SPLIT:
+            raise SystemExit(f"{family}: only {kept} of {seed} formulas fit. Change SIZES.")
+
+
+def _choose() -> None:
+    with tempfile.TemporaryDirectory() as folder, LIST.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        for family in FAMILIES:
+            for instance in _chosen(family, Path(folder)):
+                writer.writerow(vars(instance))
+                file.flush()
+                print(instance, flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--choose", action="store_true", help="choose the instances anew")
+    given = parser.parse_args()
+    if given.choose:
+        _choose()
+    print(f"{len(written(given.folder))} instances in {given.folder}")

@@ -1,0 +1,134 @@
+"""Validating a study: its best configurations on instances that the search has not seen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octavo.errors import ProblemError, StudyError
+from octavo.problem import Limits, TrialLimits, is_whole
+from octavo.schedulers.raced import rules_of, with_cutoff
+from octavo.schedulers.run_all import RunAll
+from octavo.study.loop import run_study, stored_data
+from octavo.study.objective import load_objective
+from octavo.study.study import Study, open_study
+
+if TYPE_CHECKING:
+    from octavo.executors.protocol import Executor
+
+__all__ = ["validate_study"]
+
+
+def validate_study(
+    study: Study,
+    instances: Sequence[str],
+    objective: Callable[..., Any] | None,
+    *,
+    n_best: int,
+    configs: Sequence[Mapping[str, Any]],
+    repeats: int | None,
+    workers: int | None,
+    executor: Executor | None,
+    trial_limits: TrialLimits | None,
+    data: Mapping[str, Any] | None,
+    storage: str | Path | None,
+    progress: bool | None,
+) -> Study:
+    """See `Study.validate`."""
+    if not len(instances):
+        raise ProblemError(
+            "instances is empty, so there is nothing to validate on. Name the held-out instances, "
+            "such as ['new1.cnf', 'new2.cnf']."
+        )
+    if not is_whole(n_best, 0) or n_best + len(configs) < 1:
+        raise ProblemError(
+            f"n_best={n_best!r} and {len(configs)} configs leave nothing to validate. Take at "
+            "least n_best=1, the incumbent."
+        )
+    last = study.settings.get("run", {})
+    limits = trial_limits or TrialLimits(**last.get("trial_limits", {}))
+    run_all = _run_all(study, [*_best(study, int(n_best)), *configs], limits)
+    objective = load_objective(study.settings.get("objective"), objective)
+    if data is None and last.get("data"):
+        data = stored_data(study, last["data"])
+    many = study.problem.repeats if repeats is None else repeats
+    validation = _open(study, run_all, instances, many, storage)
+    try:
+        run_study(
+            validation,
+            objective,
+            limits=Limits(max_trials=len(run_all.configs) * len(instances) * many),
+            workers=last.get("workers") if workers is None else workers,
+            executor=executor,
+            trial_limits=limits,
+            data=data,
+            progress=progress,
+        )
+    except BaseException:
+        validation.close()
+        raise
+    return validation
+
+
+def _best(study: Study, n: int) -> list[Mapping[str, Any]]:
+    if not n:
+        return []
+    best = study.best  # raises the sentence if there is none
+    if not study.problem.instances:
+        return [best.config]
+    return [standing.config for standing in study.history.standings()[:n]]
+
+
+def _run_all(study: Study, configs: Sequence[Mapping[str, Any]], limits: TrialLimits) -> RunAll:
+    """Each configuration once, with the penalties of the study's race."""
+    space = study.problem.space
+    checked = [space.check(config) for config in configs]
+    distinct = dict(zip(space.encode(checked).keys(), checked, strict=True))
+    given = {"wall_s": limits.wall_s, "cpu_s": limits.cpu_s}
+    rules = rules_of(with_cutoff(study.recipe, study.problem, given))
+    return RunAll(
+        configs=tuple(distinct.values()),
+        cutoff_s=rules.cutoff_s,
+        par=rules.par,
+        failure_cost=rules.failure_cost,
+    )
+
+
+def _open(
+    study: Study,
+    run_all: RunAll,
+    instances: Sequence[str],
+    repeats: int,
+    storage: str | Path | None,
+) -> Study:
+    """The validation's own study: the one that was begun, or a new one."""
+    folder = None if storage is None else Path(storage)
+    if folder is None and study.folder is not None:
+        asked = [list(run_all.configs), list(instances), repeats, run_all.cutoff_s, run_all.par]
+        text = json.dumps(asked, sort_keys=True)
+        folder = study.folder / "validation" / hashlib.sha256(text.encode()).hexdigest()[:12]
+    if folder is not None and folder.exists():
+        found = open_study(folder)
+        if found.recipe != run_all or list(found.problem.instances) != list(instances):
+            found.close()
+            raise StudyError(
+                f"{folder} holds another study than this validation. Choose another folder, or "
+                "leave storage out."
+            )
+        return found
+    problem = study.problem
+    return Study(
+        problem.space,
+        objectives=problem.objectives,
+        constraints=problem.constraints,
+        fidelity=problem.fidelity,
+        instances=instances,
+        repeats=repeats,
+        optimizer=run_all,
+        seed=study.seed,
+        storage=folder,
+        name=f"validation of {study.name}",
+    )
