@@ -52,8 +52,9 @@ def measured_names(problem: Problem) -> tuple[str, ...]:
     >>> measured_names(Problem(None, (Objective("loss"), Objective("energy"))))
     ('energy',)
     """
-    names = [one.name for one in (*problem.objectives, *problem.constraints)]
-    return tuple(name for name in names if name in MEASURED)
+    objectives = [objective.name for objective in problem.objectives]
+    constraints = [constraint.name for constraint in problem.constraints]
+    return tuple(name for name in (*objectives, *constraints) if name in MEASURED)
 
 
 def method(how: Mapping[str, str], name: str) -> str:
