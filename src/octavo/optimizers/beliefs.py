@@ -78,6 +78,8 @@ class FadingBelief:
         """
         new = told.points[len(self._at_trials) :]
         self._at_trials = np.concatenate([self._at_trials, self._space.log_belief(new)])
+        if not self._at_trials.any():  # nothing is believed
+            return 1.0
         rows = np.flatnonzero(told.fidelity == told.comparable_fidelity(_ENOUGH))
         belief = self._at_trials[rows]
         return min(1.0, 2 * chance_of_higher_ranks(belief, places(told, rows)))
