@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,10 @@ from octavo.optimizers.told import Told
 from octavo.optimizers.tpe import TPE
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem
 from octavo.spaces import Categorical, Float, Integer, space
-from octavo.testing import live
+from octavo.testing import check_optimizer, live
 from octavo.trial import Proposal, Status, Trial
+
+REPEATS = int(os.environ.get("OCTAVO_REPEATS", "1"))
 
 MIXED = space(
     algorithm=Categorical(["svm", "forest", "linear"]),
@@ -197,3 +201,8 @@ def test_beliefs_are_dropped_as_far_as_trials_speak_against_them() -> None:
     assert credible(optimum=0.1, n=30) == 1.0
     assert credible(optimum=0.9, n=0) == 1.0
     assert credible(optimum=0.9, n=30) < 0.01 < credible(optimum=0.9, n=4) <= 1.0
+
+
+def test_the_laws_hold_with_warped_inputs() -> None:
+    recipe = GaussianProcessBO(n_initial=4, input_warping=True)
+    assert check_optimizer(recipe, n_problems=5 * REPEATS, laws_per_problem=2)
