@@ -52,7 +52,7 @@ def measured_names(problem: Problem) -> tuple[str, ...]:
     >>> measured_names(Problem(None, (Objective("loss"), Objective("energy"))))
     ('energy',)
     """
-    names = [one.name for one in (*problem.objectives, *problem.constraints)]
+    names = [o.name for o in problem.objectives] + [c.name for c in problem.constraints]
     return tuple(name for name in names if name in MEASURED)
 
 
