@@ -40,7 +40,7 @@ def main() -> None:
     print(f"  how: {study.best.resources.how['energy_kwh']}")
 
     print("Error alone, as long as it is worth its energy:")
-    # A percentage point is worth a tenth of a cent, and a kilowatt hour costs 30.
+    # In cents: a percentage point less is worth a thousandth of one, a kilowatt hour costs 30.
     stop = StopWhenNotWorth(gain=0.1, price_per_kwh=30.0)
     study = octavo.minimize(
         error, SPACE, max_trials=60, time_limit="30s", seed=0, energy=energy, callbacks=[stop]

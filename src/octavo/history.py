@@ -126,7 +126,7 @@ class History(Sequence[Trial]):
         self._buffer = Columns.of(problem, ())
         self._points: Points | None = None
         self._methods: Methods = {}
-        self._alike = np.empty(0, dtype=bool)
+        self._alike: Bools = np.empty(0, dtype=bool)
         self._raced: tuple[int, Standings] = (0, Standings())
         self.extend(trials)
 

@@ -52,9 +52,8 @@ def measured_names(problem: Problem) -> tuple[str, ...]:
     >>> measured_names(Problem(None, (Objective("loss"), Objective("energy"))))
     ('energy',)
     """
-    objectives = [objective.name for objective in problem.objectives]
-    constraints = [constraint.name for constraint in problem.constraints]
-    return tuple(name for name in (*objectives, *constraints) if name in MEASURED)
+    names = [o.name for o in problem.objectives] + [c.name for c in problem.constraints]
+    return tuple(name for name in names if name in MEASURED)
 
 
 def method(how: Mapping[str, str], name: str) -> str:

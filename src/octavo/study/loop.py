@@ -304,9 +304,9 @@ def _remember_run(
 
 def _meter(study: Study, executor: Executor, energy: Energy | None) -> Meter:
     """What reads energy; counters only where somebody asks for energy, as they take a second."""
-    names = set(measured_names(study.problem))
     if energy is None:
-        energy = Energy() if names & {"energy", "co2"} else Energy(method="estimate")
+        is_asked_for = not {"energy", "co2"}.isdisjoint(measured_names(study.problem))
+        energy = Energy() if is_asked_for else Energy(method="estimate")
     # One that does not say so may run trials anywhere, and measure as it likes.
     its_meter = meter(energy, is_local=getattr(executor, "is_local", False))
     try:

@@ -354,12 +354,8 @@ class Study:
             If the configuration is not in the space.
         """
         its = check_resources(resources)
-        if (
-            values is None
-            and failed is None
-            and resources is not None
-            and is_measured(self.problem)
-        ):
+        has_all = resources is not None and is_measured(self.problem)
+        if values is None and failed is None and has_all:
             values = {}  # what was measured is all there is to tell
         if (values is None) == (failed is None):
             given = "neither" if values is None else "both"
