@@ -173,8 +173,8 @@ class Panel:
                 (np.log(asked.ahead + 0.05) + 0.7) / 1.2,
                 (np.log(counts) - 2.5) / 1.2,
                 np.clip(np.log(batch.range[rows] / unit) / 2, -4, 4),
-                np.tanh((last - usual) / unit),
-                np.tanh((last - self._middle[rows]) / unit * 3),
+                np.arcsinh((last - usual) / unit) / 2,
+                np.arcsinh((last - self._middle[rows]) / unit * 3) / 2,
             ]
         )
 
