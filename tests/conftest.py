@@ -5,9 +5,14 @@
 """
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and whatever they start
+# inherits that. Programs under test that are to be interrupted must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPEATS = int(os.environ.get("OCTAVO_REPEATS", "1"))
 

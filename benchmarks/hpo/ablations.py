@@ -58,7 +58,7 @@ def _exchanging(*exchanges: Exchange) -> Variant:
     return lambda whole: (whole, list(exchanges))
 
 
-_LOGARITHMIC, _WINSORIZED = gaussian_process._SCALES
+_WINSORIZED, _LOGARITHMIC = gaussian_process._SCALES
 _prior = parameters.prior
 
 
@@ -76,14 +76,16 @@ def _prior_of_one_dimension(layout: Any) -> Any:
 class _Imputed(kernel.Layout):
     """Inactive numbers are in the middle, and nothing tells them from active ones."""
 
-    def __init__(self, columns: Any, seen: Any) -> None:
-        super().__init__(columns, np.nan_to_num(seen, nan=0.5))
+    def __init__(self, columns: Any, seen: Any, **settings: Any) -> None:
+        super().__init__(columns, np.nan_to_num(seen, nan=0.5), **settings)
 
 
 _VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "gaussian-process": {
         "log-costs-only": _exchanging((gaussian_process, "_SCALES", (_LOGARITHMIC,))),
         "winsorized-costs-only": _exchanging((gaussian_process, "_SCALES", (_WINSORIZED,))),
+        "two-scales-at-once": _exchanging((gaussian_process, "_FEW", 0)),
+        "input-warping": _with(input_warping=True),
         "no-climbs": _with(n_climbs=0),
         "plain-improvement": _with(acquisition="ei"),
         "no-activity": _exchanging((gaussian_process, "Layout", _Imputed)),

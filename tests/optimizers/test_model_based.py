@@ -1,16 +1,22 @@
+import os
+
 import numpy as np
 import pytest
 
 from octavo.errors import SettingError
+from octavo.optimizers.beliefs import FadingBelief
 from octavo.optimizers.gaussian_process import GaussianProcessBO
 from octavo.optimizers.portfolio import Portfolio
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
+from octavo.optimizers.told import Told
 from octavo.optimizers.tpe import TPE
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem
 from octavo.spaces import Categorical, Float, Integer, space
-from octavo.testing import live
+from octavo.testing import check_optimizer, live
 from octavo.trial import Proposal, Status, Trial
+
+REPEATS = int(os.environ.get("OCTAVO_REPEATS", "1"))
 
 MIXED = space(
     algorithm=Categorical(["svm", "forest", "linear"]),
@@ -122,9 +128,9 @@ def test_belief_leads_at_first_and_evidence_later(recipe) -> None:
     believed = Problem(where, limits=Limits(max_trials=60))
     told = run(recipe, believed, n=60, respond=far)
     assert told[0].config["x"] == pytest.approx(0.1, abs=0.02)
-    start = [trial.config["x"] for trial in told[:8]]
+    start = [trial.config["x"] for trial in told[:5]]
     end = [trial.config["x"] for trial in told[-20:]]
-    assert np.median(start) < 0.35
+    assert np.sum(np.array(start) < 0.25) >= 3  # the default, and half of the rest
     assert abs(np.median(end) - 0.8) < 0.1
 
 
@@ -180,3 +186,23 @@ def test_a_share_of_proposals_is_random() -> None:
 def test_bad_settings_are_refused(settings, message) -> None:
     with pytest.raises(SettingError, match=message):
         RandomForestBO(**settings)
+
+
+def test_beliefs_are_dropped_as_far_as_trials_speak_against_them() -> None:
+    def credible(optimum: float, n: int) -> float:
+        problem = Problem(space(x=Float(0, 1, prior=(0.1, 0.15)), y=Float(0, 1)))
+        told = Told(problem)
+        rng = np.random.default_rng(0)
+        for index, config in enumerate(problem.space.decode(problem.space.sample(n, rng))):
+            cost = abs(config["x"] - optimum) + 0.1 * config["y"]
+            told.extend([Trial(Proposal(index, config), Status.SUCCESS, (cost,))])
+        return FadingBelief(problem, None, 5).credibility(told)
+
+    assert credible(optimum=0.1, n=30) == 1.0
+    assert credible(optimum=0.9, n=0) == 1.0
+    assert credible(optimum=0.9, n=30) < 0.01 < credible(optimum=0.9, n=4) <= 1.0
+
+
+def test_the_laws_hold_with_warped_inputs() -> None:
+    recipe = GaussianProcessBO(n_initial=4, input_warping=True)
+    assert check_optimizer(recipe, n_problems=5 * REPEATS, laws_per_problem=2)

@@ -25,11 +25,11 @@ CONDITIONAL = space(
 NUMBERS = space(a=Float(0, 1), b=Float(0, 1), c=Float(0, 1))
 
 
-def known(where, n: int, seed: int):
+def known(where, n: int, seed: int, *, is_warped: bool = False):
     """Layout, features and standard normal costs of n random configurations."""
     rng = np.random.default_rng(seed)
     points = where.sample(n, rng)
-    layout = Layout(points.columns, points.values)
+    layout = Layout(points.columns, points.values, is_warped=is_warped)
     return layout, layout.features(points.values), rng.normal(size=n), rng
 
 
@@ -69,9 +69,9 @@ def test_hyperparameters_that_come_and_go_together_share_an_activity() -> None:
     assert "depth is active" in active and len(active) == 2
 
 
-@given(st.integers(0, 10_000), st.sampled_from([CONDITIONAL, NUMBERS]))
-def test_the_gradient_of_the_density_is_its_derivative(seed: int, where) -> None:
-    layout, features, y, rng = known(where, 25, seed)
+@given(st.integers(0, 10_000), st.sampled_from([CONDITIONAL, NUMBERS]), st.booleans())
+def test_the_gradient_of_the_density_is_its_derivative(seed: int, where, is_warped) -> None:
+    layout, features, y, rng = known(where, 25, seed, is_warped=is_warped)
     x = shaken(layout, rng)
     error = check_grad(
         lambda x: log_density(x, layout, features, y)[0],
@@ -123,12 +123,12 @@ def test_the_evidence_is_that_of_scikit_learn() -> None:
     assert difference == pytest.approx(evidence(first) - evidence(second), rel=1e-6)
 
 
-@given(st.integers(0, 10_000))
-def test_gradients_of_the_prediction_are_its_derivatives(seed: int) -> None:
-    layout, features, y, rng = known(CONDITIONAL, 30, seed)
+@given(st.integers(0, 10_000), st.booleans())
+def test_gradients_of_the_prediction_are_its_derivatives(seed: int, is_warped: bool) -> None:
+    layout, features, y, rng = known(CONDITIONAL, 30, seed, is_warped=is_warped)
     process = GaussianProcess(features, y, unpacked(shaken(layout, rng), layout))
     asked = layout.features(CONDITIONAL.sample(4, rng).values)
-    mean, deviation, by_mean, by_deviation = process.predict_with_gradient(asked)
+    mean, deviation, by_mean, by_deviation = process.moving(asked).predict(asked.numbers)
     assert np.allclose(mean, process.predict(asked)[0])
     assert np.allclose(deviation, process.predict(asked)[1], atol=1e-7)
     h = 1e-5

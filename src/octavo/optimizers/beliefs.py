@@ -7,13 +7,22 @@ with User Beliefs for Bayesian Optimization, ICLR. On the logarithmic scale the 
 A belief is mixed with a tenth of "anywhere" (a defensive mixture, Hesterberg 1995, Technometrics
 37). Without it the density of a narrow belief in many dimensions is so low elsewhere that no
 fading makes up for it within a study, and a wrong belief is never recovered from.
+
+It also has to stand the test of the trials: as far as those that it favours turn out worse than
+the others, more clearly than by chance, it is not followed any more. (DynaBO 2025 also drops
+beliefs that what is known contradicts; it asks the surrogate, we ask the ranks.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.numerics.ranks import chance_of_higher_ranks
+from octavo.optimizers.targets import places
+from octavo.optimizers.told import Told
 from octavo.problem import Problem
 from octavo.spaces.protocol import Points
 
@@ -23,6 +32,8 @@ Floats = NDArray[np.float64]
 
 _BUDGET_WITHOUT_LIMIT = 100  # trials, where no number is set
 _ANYWHERE = 0.1  # share of the uniform density; good beliefs gain as much with 0.05 or 0.2
+_LOG_ANYWHERE = float(np.log(_ANYWHERE))
+_ENOUGH = 8  # trials at a fidelity, to judge beliefs by them
 
 
 class FadingBelief:
@@ -43,13 +54,32 @@ class FadingBelief:
         self._n_initial = n_initial
         budget = problem.limits.max_trials or _BUDGET_WITHOUT_LIMIT
         self._strength = budget / 10 if strength is None else strength
+        self._at_trials: Floats = np.empty(0)  # kept for speed only
 
-    def log_weight(self, points: Points, index: int) -> Floats:
-        """What to add for each row at proposal number `index`, shape (n,)."""
-        fading = self._strength / max(1, index - self._n_initial + 1)
-        if not fading > 0:
-            return np.zeros(len(points))
-        belief = self._space.log_belief(points)
-        if not belief.any():
-            return np.zeros(len(points))
-        return np.asarray(fading * np.logaddexp(np.log1p(-_ANYWHERE) + belief, np.log(_ANYWHERE)))
+    def at(self, told: Told, index: int) -> Callable[[Points], Floats]:
+        """What to add for each row at proposal number `index`: maps n rows to shape (n,)."""
+        weight = self._strength / max(1, index - self._n_initial + 1)
+        if weight > 0:
+            weight *= self.credibility(told)
+
+        def log_weight(points: Points) -> Floats:
+            belief = self._space.log_belief(points) if weight > 0 else np.zeros(len(points))
+            if not belief.any():
+                return np.zeros(len(points))
+            return np.asarray(weight * np.logaddexp(np.log1p(-_ANYWHERE) + belief, _LOG_ANYWHERE))
+
+        return log_weight
+
+    def credibility(self, told: Told) -> float:
+        """From 1, where the trials do not speak against the beliefs, down to 0.
+
+        That is twice the chance that the trials' ranks speak against them as clearly as
+        they do, if beliefs and costs had nothing to do with each other.
+        """
+        new = told.points[len(self._at_trials) :]
+        self._at_trials = np.concatenate([self._at_trials, self._space.log_belief(new)])
+        if not self._at_trials.any():  # nothing is believed
+            return 1.0
+        rows = np.flatnonzero(told.fidelity == told.comparable_fidelity(_ENOUGH))
+        belief = self._at_trials[rows]
+        return min(1.0, 2 * chance_of_higher_ranks(belief, places(told, rows)))

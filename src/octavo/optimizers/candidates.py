@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from octavo.optimizers.encoded import Encoded
-from octavo.optimizers.processes import Processes
+from octavo.optimizers.processes import Moved, Processes
 from octavo.optimizers.trust_region import Box
 from octavo.optimizers.unit_cube import Cube
 from octavo.optimizers.utilities import Utility
@@ -144,13 +144,15 @@ class Search:
             low = np.broadcast_to(box.low[self._columns], which.shape)[which]
             high = np.broadcast_to(box.high[self._columns], which.shape)[which]
             at[which] = np.clip(at[which], low, high)
-        processes = self._processes.near(self._layout.features(matrix))
+        features = self._layout.features(matrix)
+        predict, numbers = self._processes.moving(features), features.numbers
+        rows, places = np.nonzero(which)
+        climbed = (rows, self._numbers[places])
 
         def loss(x: Floats) -> tuple[float, Floats]:
-            at[which] = x * unit
-            matrix[:, self._columns] = at
-            value, gradient = self._value_with_gradient(matrix, processes)
-            return -float(value.sum()), -gradient[which] * unit
+            numbers[climbed] = self._layout.placed(x * unit)
+            value, gradient = self._value_with_gradient(predict(numbers))
+            return -float(value.sum()), -gradient[climbed] * unit
 
         found = minimize(
             loss,
@@ -165,11 +167,10 @@ class Search:
         tops, legal = self._cube.legal(self._encoded.points(matrix).values, rng)
         return Points.join([tops, starts[~legal]])
 
-    def _value_with_gradient(self, matrix: Floats, processes: Processes) -> tuple[Floats, Floats]:
-        """What is climbed at each row, and its derivatives by the climbed columns."""
-        features = self._layout.features(matrix)
-        mean, deviation, mean_by_x, deviation_by_x = processes.predict_with_gradient(features)
+    def _value_with_gradient(self, moved: Moved) -> tuple[Floats, Floats]:
+        """What is climbed at each row, and its derivatives by the numbers."""
+        mean, deviation, mean_by_x, deviation_by_x = moved
         value, by_mean, by_deviation = self._utility.climbed(mean, deviation)
         gradient = np.einsum("km,kmp->mp", by_mean, mean_by_x)
         gradient += np.einsum("km,kmp->mp", by_deviation, deviation_by_x)
-        return value, gradient[:, self._numbers]
+        return value, gradient

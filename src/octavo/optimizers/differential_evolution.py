@@ -29,7 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
-from octavo.optimizers.believed_draws import BELIEF_SHARE
 from octavo.optimizers.feasible_first import FAILED, FeasibleFirst, Merit
 from octavo.optimizers.initial_design import InitialDesign
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
@@ -111,7 +110,7 @@ class _DifferentialEvolution:
         self._told = Told(problem)
         self._merits = FeasibleFirst(self._told)
         self._unseen = Unseen(problem.space)
-        self._design = InitialDesign(problem, seed, BELIEF_SHARE)
+        self._design = InitialDesign(problem, seed)
         self._children: list[_Child | None] = []  # None for foreign trials
         self._level: float | None = None
         self._population = self._empty()

@@ -55,9 +55,10 @@ Ints = NDArray[np.int64]
 _CHOOSE_EVERY = 64
 _N_TOP = 5  # best trials whose neighbours are candidates
 _ALL_CANDIDATES = 400  # trials; of more, fewer candidates are looked at
+_FEW = 30  # trials, up to which costs are seen on the first scale only
 _SCALES: tuple[tuple[str, Callable[[Floats], Floats]], ...] = (
-    ("logarithmic", log_scaled),
     ("winsorized", winsorized),
+    ("logarithmic", log_scaled),
 )
 _IMPROVEMENTS: Mapping[str, Callable[[float | None], Utility]] = {
     "log-ei": Improvement,
@@ -87,6 +88,10 @@ class GaussianProcessBO:
     acquisition
         With one objective: "log-ei" climbs the logarithm of the expected improvement, "ei" that
         itself, which is flat where an improvement is unlikely; it is there to compare with.
+    input_warping
+        Whether the processes learn to bend the scale of each number (Snoek 2014). It pays where
+        a hyperparameter matters at one end of its range only, and was not declared as `log`;
+        elsewhere two more parameters per number are learned from few trials.
 
     Raises
     ------
@@ -107,6 +112,7 @@ class GaussianProcessBO:
     most_trials: int = 1000
     belief_strength: float | None = None
     acquisition: Literal["log-ei", "ei"] = "log-ei"
+    input_warping: bool = False
 
     def __post_init__(self) -> None:
         check_at_least(self, 1, "n_initial", "n_candidates")
@@ -213,7 +219,7 @@ class ProcessModel:
         rows = _chosen(told, self._recipe.most_trials)
         encoded = Encoded(told)
         matrix = encoded.matrix(told.points[rows], told.fidelity[rows])
-        layout = Layout(encoded.columns, matrix)
+        layout = Layout(encoded.columns, matrix, is_warped=self._recipe.input_warping)
         features = layout.features(matrix)
         quantities = [*_costs(costs[rows], moment.index), *_bounds(told, rows)]
         if not told.is_known[rows].all():
@@ -269,8 +275,9 @@ def _costs(costs: Floats, index: int) -> list[Quantity]:
     every = np.arange(len(costs))
     if costs.shape[1] == 1:
         # What resolves the best trials flattens the rest, and the other way round: the two
-        # views of cost take turns, so that neither misleads the search for long.
-        name, scaled = _SCALES[index % len(_SCALES)]
+        # views of cost take turns, so that neither misleads the search for long. Few trials
+        # have no best ones worth resolving yet.
+        name, scaled = _SCALES[0 if len(costs) < _FEW else index % len(_SCALES)]
         return [Quantity(f"cost, {name}", every, scaled(costs[:, 0]))]
     # Hypervolume is measured in the objectives' own units, or multiples of them.
     return [

@@ -1,7 +1,8 @@
 """What an optimizer tries before it has a model, or a population.
 
 First the default configuration, where beliefs are most probable; then points that fill the
-space evenly, or, with beliefs, draws from them (Hvarfner 2022, section 4.1).
+space evenly and, with beliefs, as many draws from them (Hvarfner 2022, section 4.1, takes draws
+only; without others to compare with, nothing shows that a belief is wrong).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 
 import numpy as np
 
-from octavo.optimizers.believed_draws import BelievedDraws
+from octavo.optimizers.believed_draws import BELIEF_SHARE, BelievedDraws
 from octavo.optimizers.sobol import SobolPoints
 from octavo.optimizers.told import Seen
 from octavo.optimizers.unseen import Unseen
@@ -66,14 +67,10 @@ class InitialDesign:
         What is asked.
     seed
         Of the optimizer.
-    belief_share
-        How much of it follows beliefs, where the space has any. A model sees where they are
-        wrong; a population that lies where they are is better spread over the rest as well.
     """
 
-    def __init__(self, problem: Problem, seed: int, belief_share: float = 1.0) -> None:
+    def __init__(self, problem: Problem, seed: int) -> None:
         self._space = problem.space
-        self._belief_share = belief_share
         self._believed = BelievedDraws(problem.space)
         self._sobol = SobolPoints(problem.space.n_dims, seed)
         self._default = problem.space.encode([problem.space.default()])
@@ -87,7 +84,7 @@ class InitialDesign:
         """
         if seen.first_unseen(self._default) is not None:
             return self._default, "default configuration"
-        believed = self._believed.draw(seen, rng, self._belief_share)
+        believed = self._believed.draw(seen, rng, BELIEF_SHARE)
         if believed is not None:
             return believed, "initial design by belief"
         u = self._sobol.at(index)

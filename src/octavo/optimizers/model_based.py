@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -128,7 +127,7 @@ class ModelBased:
         elif self._random_share and rng.random() < self._random_share:
             point, intent = self._unseen.draw(seen, rng), "interleaved random draw"
         else:
-            belief = partial(self._belief.log_weight, index=index)
+            belief = self._belief.at(told, index)
             moment = Moment(told, seen, self._latest(pending)[1], index, rng, belief)
             ranked, memory = self._model.rank(moment)
             row = seen.first_unseen(ranked)

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.errors import SettingError
-from octavo.optimizers.believed_draws import BELIEF_SHARE
 from octavo.optimizers.initial_design import InitialDesign
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer
@@ -96,7 +95,7 @@ class _NSGA2:
         self._size = recipe.population or _fitting_population(problem)
         self._told = Told(problem)
         self._unseen = Unseen(problem.space)
-        self._design = InitialDesign(problem, seed, BELIEF_SHARE)
+        self._design = InitialDesign(problem, seed)
         # The population after the last full generation, and of which trials it is made;
         # only kept so that it need not be computed again.
         self._generation = _Generation(fidelity=np.nan, n_rows=0, rows=np.empty(0, dtype=np.int64))

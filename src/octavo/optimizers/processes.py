@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +15,12 @@ from octavo.surrogates.gaussian_process import GaussianProcess
 from octavo.surrogates.kernel import Features, Layout
 from octavo.surrogates.parameters import Parameters, prior_mode
 
-__all__ = ["Processes", "Quantity", "fitted"]
+__all__ = ["Moved", "Processes", "Quantity", "fitted"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Moved = tuple[Floats, Floats, Floats, Floats]
+"""Means and deviations of k quantities at m rows, (k, m), and derivatives by numbers, (k, m, p)."""
 
 _MOST_FOR_A_FIT = 250  # trials; lengths hardly change with more
 _STEPS_ANEW, _STEPS_ON = 40, 15  # of an ascent from the prior, and of one from the last fit
@@ -149,11 +150,16 @@ class Processes:
                 process.extended(features, process.predict(features)[0]) for process in self._each
             ]
 
-    def near(self, features: Features) -> Processes:
-        """The same from the trials only that matter most around some places."""
-        local = copy(self)
-        local._each = [process.near(features, _MOST_LOCAL) for process in self._each]
-        return local
+    def moving(self, features: Features) -> Callable[[Floats], Moved]:
+        """What the trials that matter most around some rows say of them, while numbers move."""
+        each = [process.near(features, _MOST_LOCAL).moving(features) for process in self._each]
+
+        def predict(numbers: Floats) -> Moved:
+            found = [moving.predict(numbers) for moving in each]
+            mean, deviation, by_mean, by_deviation = zip(*found, strict=True)
+            return np.array(mean), np.array(deviation), np.array(by_mean), np.array(by_deviation)
+
+        return predict
 
     @property
     def lengths(self) -> Floats:
@@ -164,9 +170,3 @@ class Processes:
         """Means and deviations of k quantities at m rows, each shape (k, m)."""
         both = [process.predict(features) for process in self._each]
         return np.array([mean for mean, _ in both]), np.array([std for _, std in both])
-
-    def predict_with_gradient(self, features: Features) -> tuple[Floats, Floats, Floats, Floats]:
-        """Means and deviations, (k, m), and their derivatives by the numbers, (k, m, p)."""
-        all_of_them = [process.predict_with_gradient(features) for process in self._each]
-        mean, deviation, by_mean, by_deviation = zip(*all_of_them, strict=True)
-        return np.array(mean), np.array(deviation), np.array(by_mean), np.array(by_deviation)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -146,7 +145,7 @@ class _Evenly:
         self, pending: Sequence[Proposal], index: int, rng: np.random.Generator, seen: Seen
     ) -> Proposal | None:
         board, told = self._board, self._board.told
-        log_belief = partial(self._belief.log_weight, index=index)
+        log_belief = self._belief.at(told, index)
         memory = self._latest(pending)[1]
         view = self._model.view(Moment(aligned(told), seen, memory, index, rng, log_belief))
         view.assume(seen.pending)

@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 from octavo.surrogates.cholesky import CONSTANT, JITTER
 from octavo.surrogates.kernel import Features, Layout, factors
 from octavo.surrogates.parameters import Parameters, bounds, prior, unpacked
+from octavo.surrogates.warping import bent_with_slopes
 
 __all__ = ["fit_parameters", "log_density"]
 
@@ -43,7 +44,8 @@ def fit_parameters(
     """
     limits = bounds(layout)
     if is_exact:
-        limits[-1] = (limits[-1][0], limits[-1][0])
+        noise = len(layout.number_names) + len(layout.category_names) + 1
+        limits[noise] = (limits[noise][0], limits[noise][0])
     low, high = np.array(limits).T
     x0 = np.clip(start.packed(), low, high)
 
@@ -64,7 +66,7 @@ def log_density(x: Floats, layout: Layout, features: Features, y: Floats) -> tup
     Parameters
     ----------
     x
-        Logarithms of lengths, weights, scale and noise, in this order.
+        As `Parameters.packed` orders them.
     layout, features, y
         What is known.
     """
@@ -97,17 +99,23 @@ def log_density(x: Floats, layout: Layout, features: Features, y: Floats) -> tup
     # dimension is needed.
     along = pull * slope
     along *= parameters.scale
-    scaled = features.numbers / parameters.scales.length
-    gradient[:p] = 4.0 * (
-        along.sum(axis=1) @ scaled**2 - np.einsum("ij,ij->j", scaled, along @ scaled)
-    )
+    scales = parameters.scales
+    scaled = scales.placed(features.numbers) / scales.length
+    in_all, pulled = along.sum(axis=1), along @ scaled
+    gradient[:p] = 4.0 * (in_all @ scaled**2 - np.einsum("ij,ij->j", scaled, pulled))
+    k = scales.warps.shape[1]
+    if k:
+        _, _, by_log_a, by_log_b = bent_with_slopes(features.numbers, scales.warps)
+        by_place = -4.0 * (in_all[:, None] * scaled - pulled)[:, :k] / scales.length[:k]
+        gradient[p + q + 2 : p + q + 2 + k] = (by_place * by_log_a).sum(axis=0)
+        gradient[p + q + 2 + k :] = (by_place * by_log_b).sum(axis=0)
     apart = pull * kernel
     apart *= parameters.scale
     total = float(apart.sum())
     if q:
         alike = np.einsum("ij,ij->j", features.one_hot, apart @ features.one_hot)
         starts = np.cumsum(layout.n_codes) - layout.n_codes
-        gradient[p : p + q] = -parameters.scales.weight * (total - np.add.reduceat(alike, starts))
+        gradient[p : p + q] = -scales.weight * (total - np.add.reduceat(alike, starts))
     gradient[p + q] = total
     gradient[p + q + 1] = parameters.noise * float(np.trace(pull))
     return value, gradient - away / spread

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from octavo.surrogates.cholesky import CONSTANT, Cholesky, bordered, factored, total_covariance
-from octavo.surrogates.kernel import Features, Scales, covariance, factors
+from octavo.surrogates.kernel import Across, Features, covariance
 from octavo.surrogates.parameters import Parameters
+from octavo.surrogates.warping import bent_with_slopes
 
-__all__ = ["GaussianProcess"]
+__all__ = ["GaussianProcess", "Moving"]
 
 Floats = NDArray[np.float64]
 
@@ -76,26 +77,51 @@ class GaussianProcess:
         variance = self._parameters.scale + CONSTANT - np.einsum("ij,ij->j", half, half)
         return cross @ self._alpha, np.sqrt(np.maximum(variance, 1e-16))
 
-    def predict_with_gradient(self, features: Features) -> tuple[Floats, Floats, Floats, Floats]:
-        """Mean and deviation, shape (m,), and their derivatives by the numbers, (m, p)."""
-        scales, scale = self._parameters.scales, self._parameters.scale
-        kernel, slope = factors(features, self._features, scales)
-        cross = scale * kernel + CONSTANT
-        solved, _ = lapack.dpotrs(self._factor.lower, cross.T, lower=1)
-        solved = solved.T
-        variance = np.maximum(scale + CONSTANT - np.einsum("ij,ij->i", cross, solved), 1e-16)
-        deviation = np.sqrt(variance)
-        slope *= scale
-        by_mean = self._pulled(features, slope * self._alpha, scales)
-        by_variance = -2.0 * self._pulled(features, slope * solved, scales)
-        return (
-            cross @ self._alpha,
-            deviation,
-            by_mean,
-            by_variance / (2.0 * deviation[:, None]),
-        )
+    def moving(self, features: Features) -> Moving:
+        """The posterior at rows whose numbers will move while their categories stay."""
+        return Moving(self._parameters, self._features, self._factor, self._alpha, features)
 
-    def _pulled(self, features: Features, pull: Floats, scales: Scales) -> Floats:
+
+class Moving:
+    """A posterior at rows whose numbers move; made by `GaussianProcess.moving`.
+
+    What does not move with them is computed once: a climb asks some twenty times.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        known: Features,
+        factor: Cholesky,
+        alpha: Floats,
+        rows: Features,
+    ) -> None:
+        self._scale, self._scales = parameters.scale, parameters.scales
+        self._known = parameters.scales.placed(known.numbers)
+        self._lower, self._alpha = factor.lower, alpha
+        self._across = Across(rows, known, parameters.scales)
+
+    def predict(self, numbers: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Mean and deviation, shape (m,), and their derivatives by the numbers, (m, p)."""
+        kernel, slope = self._across.factors(numbers)
+        cross = self._scale * kernel + CONSTANT
+        solved, _ = lapack.dpotrs(self._lower, cross.T, lower=1)
+        solved = solved.T
+        rest = self._scale + CONSTANT - np.einsum("ij,ij->i", cross, solved)
+        deviation = np.sqrt(np.maximum(rest, 1e-16))
+        slope *= self._scale
+        by_mean = self._pulled(numbers, slope * self._alpha)
+        by_variance = -2.0 * self._pulled(numbers, slope * solved)
+        return cross @ self._alpha, deviation, by_mean, by_variance / (2.0 * deviation[:, None])
+
+    def _pulled(self, numbers: Floats, pull: Floats) -> Floats:
         """Sum over the known of pull * d kernel / d numbers, less the factor in `pull`."""
-        away = features.numbers * pull.sum(axis=1)[:, None] - pull @ self._features.numbers
+        scales = self._scales
+        k = scales.warps.shape[1]
+        places, slopes = numbers, None
+        if k:
+            places, slopes, _, _ = bent_with_slopes(numbers, scales.warps)
+        away = places * pull.sum(axis=1)[:, None] - pull @ self._known
+        if slopes is not None:
+            away[:, :k] *= slopes
         return -2.0 * away / scales.length**2

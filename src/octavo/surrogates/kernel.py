@@ -17,14 +17,15 @@ Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, section 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces.protocol import Column
+from octavo.surrogates.warping import bent
 
-__all__ = ["Features", "Layout", "Scales", "covariance", "factors"]
+__all__ = ["Across", "Features", "Layout", "Scales", "covariance", "factors"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,10 +43,17 @@ class Scales:
         Length scale of each number, in its unit interval.
     weight : shape (q,)
         What a difference in each category takes off the logarithm of the kernel.
+    warps : shape (2, k)
+        How the first k numbers are bent, see `warping.py`; by default none is.
     """
 
     length: Floats
     weight: Floats
+    warps: Floats = field(default_factory=lambda: np.empty((2, 0)))
+
+    def placed(self, numbers: Floats) -> Floats:
+        """The numbers between which distances are measured, shape (n, p)."""
+        return bent(numbers, self.warps) if self.warps.size else numbers
 
 
 class Features:
@@ -101,18 +109,24 @@ class Layout:
     seen : shape (n, d)
         Encoded configurations that tell which columns may be inactive, and together with
         which others.
+    is_warped
+        Whether ordered columns are bent, see `warping.py`.
 
     Attributes
     ----------
     number_names, category_names
         One for each feature; an activity is named after its first column.
+    warped_names
+        Those of the first numbers that are bent.
     n_codes : shape (q,)
         Codes of each category, "inactive" included.
     ordered, unordered
         Columns of the matrix behind the numbers (without the activities) and the categories.
     """
 
-    def __init__(self, columns: tuple[Column, ...], seen: Floats) -> None:
+    def __init__(
+        self, columns: tuple[Column, ...], seen: Floats, *, is_warped: bool = False
+    ) -> None:
         is_ordered = np.array([column.is_ordered for column in columns], dtype=bool)
         self.ordered: Ints = np.flatnonzero(is_ordered).astype(np.int64)
         self.unordered: Ints = np.flatnonzero(~is_ordered).astype(np.int64)
@@ -131,10 +145,11 @@ class Layout:
             f"{columns[column].name} is active" for column in self._groups.tolist()
         ]
         self.category_names = [columns[column].name for column in self.unordered.tolist()]
+        self.warped_names = self.number_names[: len(self.ordered)] if is_warped else []
 
     def features(self, values: Floats) -> Features:
         """Rows of the encoded matrix as features."""
-        places = values[:, self.ordered] - 0.5
+        places = self.placed(values[:, self.ordered])
         places[np.isnan(places)] = 0.0
         active = (~np.isnan(values[:, self._groups])).astype(np.float64)
         raw = values[:, self.unordered] * self._n_values
@@ -146,48 +161,78 @@ class Layout:
         one_hot[np.arange(len(values))[:, None], codes + self._starts] = 1.0
         return Features(np.concatenate([places, active], axis=1), one_hot, self.n_codes)
 
+    @staticmethod
+    def placed(values: Floats) -> Floats:
+        """Active ordered values of the matrix as numbers of the features."""
+        return values - 0.5
+
 
 def covariance(a: Features, b: Features, scales: Scales) -> Floats:
     """The kernel between rows of a and rows of b, shape (n, m)."""
-    r, decay = _distance_and_decay(a, b, scales)
-    decay *= (1.0 + r) + r * r / 3.0
-    return decay
+    return Across(a, b, scales).covariance(a.numbers)
 
 
 def factors(a: Features, b: Features, scales: Scales) -> tuple[Floats, Floats]:
-    """The kernel between rows of a and rows of b, and what its gradient needs.
+    """The kernel between rows of a and rows of b, and what its gradient needs; see `Across`."""
+    return Across(a, b, scales).factors(a.numbers)
 
-    Returns
-    -------
-    kernel : shape (n, m)
-    slope : shape (n, m)
-        Minus the derivative of the kernel with respect to the squared distance.
+
+class Across:
+    """The kernel between rows whose numbers move, while their categories stay, and others.
+
+    Parameters
+    ----------
+    a : n rows
+        What moves; of its numbers nothing is kept.
+    b : m rows
+        What stays where it is.
+    scales
+        How far apart things are.
     """
-    r, decay = _distance_and_decay(a, b, scales)
-    slope = 1.0 + r
-    kernel = (slope + r * r / 3.0) * decay
-    slope *= decay
-    slope *= 5.0 / 6.0
-    return kernel, slope
 
+    def __init__(self, a: Features, b: Features, scales: Scales) -> None:
+        self._scales = scales
+        self._right = scales.placed(b.numbers) / scales.length
+        self._right_squares = np.einsum("ij,ij->i", self._right, self._right)[None, :]
+        self._alike: Floats | None = None
+        if len(scales.weight):
+            # The weights of the categories that agree, less the weights of all.
+            self._alike = (a.one_hot * np.repeat(scales.weight, a.n_codes)) @ b.one_hot.T
+            self._alike -= scales.weight.sum()
+            np.minimum(self._alike, 0.0, out=self._alike)
 
-def _distance_and_decay(a: Features, b: Features, scales: Scales) -> tuple[Floats, Floats]:
-    """Root of five times the distance, and the exponential part of the kernel."""
-    left, right = a.numbers / scales.length, b.numbers / scales.length
-    r = left @ right.T
-    r *= -2.0
-    r += np.einsum("ij,ij->i", left, left)[:, None]
-    r += np.einsum("ij,ij->i", right, right)[None, :]
-    np.maximum(r, 0.0, out=r)
-    np.sqrt(r, out=r)
-    r *= _SQRT5
-    if not len(scales.weight):
-        decay = np.negative(r)
-    else:
-        # The weights of the categories that agree, less the weights of all.
-        decay = (a.one_hot * np.repeat(scales.weight, a.n_codes)) @ b.one_hot.T
-        decay -= scales.weight.sum()
-        np.minimum(decay, 0.0, out=decay)
-        decay -= r
-    np.exp(decay, out=decay)
-    return r, decay
+    def covariance(self, numbers: Floats) -> Floats:
+        """The kernel, shape (n, m), where the numbers of a, shape (n, p), are now."""
+        r, decay = self._distance_and_decay(numbers)
+        decay *= (1.0 + r) + r * r / 3.0
+        return decay
+
+    def factors(self, numbers: Floats) -> tuple[Floats, Floats]:
+        """The kernel, and what its gradient needs.
+
+        Returns
+        -------
+        kernel : shape (n, m)
+        slope : shape (n, m)
+            Minus the derivative of the kernel with respect to the squared distance.
+        """
+        r, decay = self._distance_and_decay(numbers)
+        slope = 1.0 + r
+        kernel = (slope + r * r / 3.0) * decay
+        slope *= decay
+        slope *= 5.0 / 6.0
+        return kernel, slope
+
+    def _distance_and_decay(self, numbers: Floats) -> tuple[Floats, Floats]:
+        """Root of five times the distance, and the exponential part of the kernel."""
+        left = self._scales.placed(numbers) / self._scales.length
+        r = left @ self._right.T
+        r *= -2.0
+        r += np.einsum("ij,ij->i", left, left)[:, None]
+        r += self._right_squares
+        np.maximum(r, 0.0, out=r)
+        np.sqrt(r, out=r)
+        r *= _SQRT5
+        decay = np.negative(r) if self._alike is None else self._alike - r
+        np.exp(decay, out=decay)
+        return r, decay
