@@ -115,7 +115,7 @@ def _scheduled(recipe: Recipe, why: str, fidelity: Fidelity) -> tuple[Recipe, st
     schedule: Any = CATALOG["asha"]
     if isinstance(recipe, Portfolio):
         # On many cheap trials, that one model stopped improving is seen too late.
-        recipe = Portfolio(turns=(0, 1, 2), patience=0)
+        recipe = Portfolio(patience=0)
     return schedule(inner=recipe, eta=_ETA, hedge=True), (
         f"Asynchronous successive halving over {fidelity.name} from {fidelity.low:g} to "
         f"{fidelity.high:g}, because most configurations can be told to be bad for a fraction of "

@@ -60,7 +60,6 @@ class ASHA:
     inner: Recipe = field(default_factory=RandomSearch)
     eta: float = 3
     hedge: bool = False
-    hedge_after: int = 0
 
     def __post_init__(self) -> None:
         check_eta(self.eta)
@@ -68,13 +67,13 @@ class ASHA:
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer. Raises `ProblemError` for a problem without a fidelity."""
         board = Board(problem, seed, self.eta, "asha")
-        return _ASHA(board, self.eta, self.hedge, self.hedge_after, self.inner.start(problem, seed))
+        return _ASHA(board, self.eta, self.hedge, self.inner.start(problem, seed))
 
 
 class _ASHA:
-    def __init__(self, board: Board, eta: float, hedge: bool, after: int, inner: Optimizer) -> None:
+    def __init__(self, board: Board, eta: float, hedge: bool, inner: Optimizer) -> None:
         self._board, self._eta, self._inner = board, eta, inner
-        self._hedge, self._after = hedge, after
+        self._hedge = hedge
         self._spent = np.zeros(board.n_rungs)
         # Of each rung, the row of each configuration's latest trial there.
         self._rungs: list[dict[bytes, int]] = [{} for _ in board.levels]
@@ -120,8 +119,7 @@ class _ASHA:
             rung = self._board.rung_of_proposal(proposal)
             if rung is not None:
                 spent[rung] += self._board.costs[rung]
-        is_open = [k == 0 or len(on) >= self._after for k, on in enumerate(self._rungs)]
-        return int(np.where(is_open, spent, np.inf).argmin())
+        return int(spent.argmin())
 
     def _not_promoted(self, rung: int, first: int, waiting: frozenset[bytes]) -> list[int]:
         """Rows of the `first` best of a rung, the best first, that have not gone on yet."""

@@ -64,6 +64,10 @@ class Hyperband:
 class BOHB(Hyperband):
     """Hyperband with Parzen densities: Falkner, Klein & Hutter (2018), BOHB, ICML.
 
+    The paper takes the good trials from the highest fidelity at which there are a few more than
+    hyperparameters, and knows nothing of the others. Here they are the better part of each
+    fidelity, from the highest on, as in the benchmark that is no worse, and needs no number.
+
     Parameters
     ----------
     inner, eta
