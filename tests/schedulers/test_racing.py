@@ -384,6 +384,18 @@ def test_settings_that_make_no_sense(settings, message):
         Racing(**settings)
 
 
+def test_a_queued_configuration_takes_part_and_a_target_must_hold_on_all_instances():
+    study = octavo.Study({"x": Float(0, 1)}, instances=NAMES, optimizer=Racing(RandomSearch()))
+    study.enqueue({"x": 0.6})
+    with pytest.raises(StudyError, match="does not say on which one"):
+        study.tell({"x": 0.5}, 1.0)
+    # The easiest instance alone is at 0.0: on all eight, 0.35 is the mean of the best.
+    study.run(cost_of, target=0.3505, max_trials=400)
+    assert study.best_config == {"x": 0.6}
+    assert study.stopped_because == "the target of 0.3505 is reached"
+    assert study.history.standings()[0].n_runs == len(NAMES)
+
+
 # Validation ------------------------------------------------------------------------------
 
 
