@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +87,15 @@ def factoring(n: int, rng: np.random.Generator) -> Clauses:
 
 
 def _semiprime(n: int, rng: np.random.Generator) -> int:
-    odd = range(2 ** (n - 1) + 1, 2**n, 2)
-    primes = [p for p in odd if all(p % d for d in range(3, int(p**0.5) + 1, 2))]
-    p, q = rng.choice(primes, size=2)
+    p, q = rng.choice(_primes(n), size=2)
     return int(p) * int(q) + (2 if rng.random() < 0.3 else 0)  # mostly without such factors then
+
+
+@lru_cache
+def _primes(n: int) -> tuple[int, ...]:
+    """All of exactly `n` bits."""
+    odd = range(2 ** (n - 1) + 1, 2**n, 2)
+    return tuple(p for p in odd if all(p % d for d in range(3, int(p**0.5) + 1, 2)))
 
 
 class _Wires:

@@ -30,11 +30,11 @@ FIELDS = ("name", "family", "size", "seed", "split", "answer", "default_s")
 PER_SPLIT = 12
 LEAST_S, MOST_S = 0.1, 3.0
 SIZES = {
-    "uniform": (160, 180, 200, 220, 240),
-    "colouring": (200, 250, 300, 350),
-    "parity": (26, 28, 30, 32, 34),
-    "pigeons": (7, 8, 9),
-    "factoring": (10, 11, 12, 13),
+    "uniform": (200, 210, 220, 230, 240, 250),
+    "colouring": (400, 450, 500, 550, 600),
+    "parity": (36, 38, 40, 42, 44, 46),
+    "pigeons": (8, 9),
+    "factoring": (14, 15, 16, 17, 18),
 }
 
 

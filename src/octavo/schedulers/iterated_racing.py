@@ -24,10 +24,8 @@ from statistics import median
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from octavo.errors import SettingError
-from octavo.numerics.paired_tests import ranks, worse_by_means, worse_by_ranks
 from octavo.optimizers.proposing import ask_in_turn
 from octavo.optimizers.protocol import Optimizer
 from octavo.optimizers.settings import check_at_least, check_share
@@ -36,13 +34,12 @@ from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
 from octavo.schedulers.around_elites import FIRST_WIDTH, AroundElites
 from octavo.schedulers.budget import Meter
+from octavo.schedulers.elimination import Elimination, Race, is_done
 from octavo.schedulers.race import Rules, all_pairs, run_of
 from octavo.standings import Pair, Standings, is_timed, outcome, pair_of
 from octavo.trial import Origin, Proposal, Trial
 
 __all__ = ["IteratedRacing"]
-
-Floats = NDArray[np.float64]
 
 _STREAM = 0x12ACE  # keeps the draws of races apart from those of proposals
 _DEFAULT_SIZE = 6  # times the number of survivors, where no limit says how much there is to spend
@@ -135,46 +132,6 @@ class IteratedRacing:
 
 
 @dataclass(slots=True)
-class _Race:
-    """One race.
-
-    Parameters
-    ----------
-    number
-        From 1.
-    configs
-        Who takes part, by key, elites first.
-    parents
-        Key of the elite around which a configuration was drawn.
-    alive
-        Keys of those not dropped yet.
-    pairs
-        In the order in which they are run on.
-    guarded
-        By elite: after so many pairs it may be dropped, when the others have caught up.
-    budget
-        What the race may spend, in the unit of the meter.
-    began
-        What had been spent before.
-    step
-        So many pairs have been run on by all that are alive.
-    idle
-        Tests in a row that dropped nobody, counted once the elites' pairs are behind.
-    """
-
-    number: int
-    configs: dict[bytes, dict[str, Any]]
-    parents: dict[bytes, bytes]
-    alive: list[bytes]
-    pairs: list[Pair]
-    guarded: dict[bytes, int]
-    budget: float
-    began: float
-    step: int = 0
-    idle: int = 0
-
-
-@dataclass(slots=True)
 class _State:
     """What the races have come to."""
 
@@ -196,10 +153,16 @@ class _IteratedRacing:
         self._around = AroundElites(problem.space)
         self._unseen = Unseen(problem.space)
         self._is_capping = recipe.capping and is_timed(problem)
-        by_ranks = recipe.test == "friedman" or (recipe.test is None and not is_timed(problem))
-        self._by_ranks = by_ranks
         size = 2 + int(math.log2(max(len(problem.space.columns), 1)))
-        self._n_survivors = size
+        self._rule = Elimination(
+            by_ranks=recipe.test == "friedman" or (recipe.test is None and not is_timed(problem)),
+            confidence=recipe.confidence,
+            first_test=recipe.first_test,
+            each_test=recipe.each_test,
+            n_new=recipe.n_new,
+            patience=recipe.patience,
+            n_survivors=size,
+        )
         self._n_races = size if recipe.n_iterations is None else recipe.n_iterations
         self._meter = Meter(problem.limits, recipe.cutoff_s)
         self._state = _State()
@@ -226,106 +189,48 @@ class _IteratedRacing:
 
     def _advance(self) -> None:
         """Go through the race as far as its runs have come back."""
+        runs = self._standings.runs
         while not self._is_finished:
             race = self._race
-            if self._is_over(race):
+            if race.is_over(self._meter.used - race.began, self._meter.per_run):
+                self._state.elites = race.best(runs)
                 following = self._next_race(race.number + 1)
-                if following is None:
-                    self._is_finished = True
-                    return
-                self._race = following
-                continue
-            pair = race.pairs[race.step]
-            if not all(self._is_done(key, pair) for key in race.alive):
+                self._is_finished = following is None
+                self._race = following or race
+            elif race.is_complete(runs):
+                race.advance(runs)
+            else:
                 return
-            race.step += 1
-            self._drop(race)
-
-    def _is_done(self, key: bytes, pair: Pair) -> bool:
-        runs = self._standings.runs.get(key)
-        return runs is not None and (pair in runs.costs or bool(runs.capped))
-
-    def _drop(self, race: _Race) -> None:
-        """Drop those that lost, after all were run on one more pair."""
-        runs, recipe = self._standings.runs, self._recipe
-        race.alive = [key for key in race.alive if not runs[key].capped] or race.alive[:1]
-        since = race.step - recipe.first_test
-        if since < 0 or since % recipe.each_test or len(race.alive) < 2:
-            return
-        costs = self._costs(race)
-        worse = (worse_by_ranks if self._by_ranks else worse_by_means)(costs, recipe.confidence)
-        guarded = np.array([race.guarded.get(key, 0) > race.step for key in race.alive])
-        lost = worse & ~guarded
-        if race.step >= max(race.guarded.values(), default=0) + recipe.n_new:
-            race.idle = 0 if lost.any() else race.idle + 1
-        race.alive = [key for key, out in zip(race.alive, lost, strict=True) if not out]
-
-    def _costs(self, race: _Race) -> Floats:
-        """Shape (steps done, alive)."""
-        runs, done = self._standings.runs, race.pairs[: race.step]
-        return np.array(
-            [[runs[key].costs.get(pair, math.inf) for key in race.alive] for pair in done],
-            dtype=float,
-        ).reshape(race.step, len(race.alive))
-
-    def _is_over(self, race: _Race) -> bool:
-        if race.step >= len(race.pairs):
-            return True
-        if race.configs.keys() == race.guarded.keys():
-            return False  # the elites alone: what is left of the budget makes them surer
-        if race.step < self._recipe.first_test:
-            return False
-        if race.step < max(race.guarded.values(), default=0):
-            return False  # the elites must have been met by all
-        spent = self._meter.used - race.began
-        is_spent = spent + len(race.alive) * self._meter.per_run > race.budget
-        is_idle = race.idle >= self._recipe.patience and race.number > 1
-        return is_spent or is_idle or len(race.alive) <= self._n_survivors
 
     # The next race ---------------------------------------------------------------------
 
-    def _next_race(self, number: int) -> _Race | None:
-        if number > 1:
-            self._choose_elites()
-        elites = self._state.elites
+    def _next_race(self, number: int) -> Race | None:
+        state, runs = self._state, self._standings.runs
         rng = np.random.default_rng([self._seed, _STREAM, number])
-        pairs, guarded = self._order(elites, rng)
-        left = self._n_races - number + 1
-        budget = self._meter.left / max(left, 1)
-        wanted = self._size(number, budget, guarded) - len(elites)
-        configs = {key: self._known[key] for key in elites}
-        parents: dict[bytes, bytes] = {}
-        new = self._draw(max(wanted, 1), number, rng, parents)
-        if not new and all(self._is_done(key, pair) for key in elites for pair in pairs):
-            return None  # nothing new in a finite space, and the elites were run on everything
-        configs |= new
-        self._known |= new
+        pairs, guarded = self._order(state.elites, rng)
+        budget = self._meter.left / max(self._n_races - number + 1, 1)
+        wanted = max(self._size(number, budget, guarded) - len(state.elites), 1)
         if number > 1:
             d = max(len(self._problem.space.columns), 1)
-            self._state.width *= (1.0 / max(len(new), 2)) ** (1.0 / d)
-        fade = min((number - 1) / max(self._n_races, 1), 1.0)
-        self._state.kept = 1.0 - (1.0 - self._state.kept) * (1.0 - fade)
-        return _Race(
+            state.width *= (1.0 / max(wanted, 2)) ** (1.0 / d)
+        state.kept = 1.0 - (1.0 - state.kept) * (1.0 - min((number - 1) / self._n_races, 1.0))
+        parents: dict[bytes, bytes] = {}
+        new = self._draw(wanted, rng, parents)
+        if not new and all(is_done(key, pair, runs) for key in state.elites for pair in pairs):
+            return None  # nothing new in a finite space, and the elites were run on everything
+        configs = {key: self._known[key] for key in state.elites} | new
+        self._known |= new
+        return Race(
             number=number,
             configs=configs,
             parents=parents,
-            alive=list(configs),
             pairs=pairs,
             guarded=guarded,
+            rule=self._rule,
             budget=budget,
             began=self._meter.used,
+            alive=list(configs),
         )
-
-    def _choose_elites(self) -> None:
-        """The best survivors of the race that ended, best first."""
-        race = self._race
-        costs = self._costs(race)
-        # Means of what is finite, after how much is not.
-        places = ranks(costs) if self._by_ranks else np.where(np.isfinite(costs), costs, 0.0)
-        failed = (~np.isfinite(costs)).sum(axis=0)
-        totals = (places / max(len(places), 1)).sum(axis=0)
-        order = np.lexsort([np.arange(len(race.alive)), totals, failed])
-        self._state.elites = [race.alive[place] for place in order[: self._n_survivors]]
 
     def _order(
         self, elites: list[bytes], rng: np.random.Generator
@@ -348,15 +253,15 @@ class _IteratedRacing:
 
     def _size(self, number: int, budget: float, guarded: dict[bytes, int]) -> int:
         """How many configurations a race begins with."""
-        least = self._n_survivors + 1
+        least = self._rule.n_survivors + 1
         if math.isinf(budget):
-            return max(_DEFAULT_SIZE * self._n_survivors // (1 + (number > 1)), least)
+            return max(_DEFAULT_SIZE * self._rule.n_survivors // (1 + (number > 1)), least)
         n_pairs = max([self._recipe.first_test, *guarded.values()])
         n_pairs = min(n_pairs, len(self._pairs)) + self._recipe.each_test * min(5, number)
         return max(int(budget / self._meter.per_run / n_pairs), least)
 
     def _draw(
-        self, n: int, number: int, rng: np.random.Generator, parents: dict[bytes, bytes]
+        self, n: int, rng: np.random.Generator, parents: dict[bytes, bytes]
     ) -> dict[bytes, dict[str, Any]]:
         """Up to `n` configurations that no race has seen, by key."""
         space, elites = self._problem.space, self._state.elites
@@ -402,7 +307,7 @@ class _IteratedRacing:
         for step in range(race.step, len(race.pairs)):
             pair = race.pairs[step]
             for key in race.alive:
-                if (key, pair) not in waiting and not self._is_done(key, pair):
+                if (key, pair) not in waiting and not is_done(key, pair, self._standings.runs):
                     return self._run(key, step, self._told.next_index(pending))
         return None
 

@@ -390,6 +390,11 @@ class Study:
     def _known(self, trial: Proposal | int | Mapping[str, Any]) -> Proposal:
         if isinstance(trial, Mapping):
             config = self.problem.space.check(trial)
+            if self.problem.instances:
+                raise StudyError(
+                    "this study has instances, and a configuration alone does not say on which one "
+                    "it was run. Ask for proposals, and tell what came of those."
+                )
             return self.enqueue(config, by="user", intent="told without being asked")
         index = trial.index if isinstance(trial, Proposal) else trial
         if not is_whole(index, 0):
@@ -433,6 +438,8 @@ class Study:
             config=config,
             seed=trial_seed(self.seed, self._next_index),
             fidelity=None if fidelity is None else float(fidelity.high),
+            # On one; a race runs it on others as long as it keeps up.
+            instance=next(iter(self.problem.instances), None),
             origin=Origin(by=by, intent=intent),
         )
         self._remember([proposal])
