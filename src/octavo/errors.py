@@ -7,7 +7,8 @@ OctavoError
 ├── DataError (ValueError)         a table, target or weight column cannot be used
 ├── ObjectiveError (ValueError)    what the user's function returned cannot be read as costs
 ├── StudyError (RuntimeError)      the study cannot do what was asked of it now
-│   └── StudyLockedError           another process is writing to it
+│   ├── StudyLockedError           another process is writing to it
+│   └── LeaseLostError             another process runs the trial by now
 ├── OutOfTimeError (TimeoutError)  a deadline left no time for anything usable
 ├── StorageError (OSError)         the history could not be read or written
 └── MissingExtra (ImportError)     an optional package is not installed
@@ -23,6 +24,7 @@ from difflib import get_close_matches
 
 __all__ = [
     "DataError",
+    "LeaseLostError",
     "MissingExtra",
     "ObjectiveError",
     "OctavoError",
@@ -67,6 +69,10 @@ class StudyError(OctavoError, RuntimeError):
 
 class StudyLockedError(StudyError):
     """Another process has the study open for writing."""
+
+
+class LeaseLostError(StudyError):
+    """Another process has taken over a trial of a shared study."""
 
 
 class OutOfTimeError(OctavoError, TimeoutError):
