@@ -97,7 +97,7 @@ def open_store(folder: Path | str, write: bool = True) -> Store:
     if isinstance(folder, str) and is_address(folder):
         from octavo.storage.opening_shared import open_shared
 
-        return open_shared(Address.of(folder))
+        return open_shared(Address.of(folder), write=write)
     folder = Path(folder).absolute()
     if not (folder / FILE).is_file():
         raise StorageError(

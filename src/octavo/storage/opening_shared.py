@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from octavo.errors import StorageError, StudyError
 from octavo.storage import migrate, schema
@@ -12,8 +12,6 @@ from octavo.storage.sharing import Sharing
 from octavo.storage.store import Store
 
 __all__ = ["create_shared", "open_shared"]
-
-_SCHEMA = text("SELECT 1 FROM pg_namespace WHERE nspname = :name")
 
 
 def create_shared(address: Address) -> Store:
@@ -29,7 +27,7 @@ def create_shared(address: Address) -> Store:
     database = PostgreSQL(address)
 
     def work(connection: Connection) -> None:
-        if connection.execute(_SCHEMA, {"name": address.schema}).first() is None:
+        if not database.has_tables(connection):
             connection.exec_driver_sql(f'CREATE SCHEMA "{address.schema}"')
         found = migrate.found_version(connection, database.place)
         if found is None:
@@ -42,19 +40,26 @@ def create_shared(address: Address) -> Store:
         else:  # a creation that was killed before its first problem left nothing to lose
             migrate.upgrade(connection)
 
-    database.write(work)
+    database.change_tables(work)
     return Store(database, None, Sharing(database))
 
 
-def open_shared(address: Address) -> Store:
+def open_shared(address: Address, *, write: bool) -> Store:
     """Open an existing history on a server.
+
+    Parameters
+    ----------
+    address
+        Where it is.
+    write
+        False: for reading only.
 
     Raises
     ------
     StorageError
         If the server cannot be reached, or has no such study.
     """
-    database = PostgreSQL(address)
+    database = PostgreSQL(address, write=write)
     found = database.read(lambda connection: migrate.found_version(connection, database.place))
     if found is None:
         raise StorageError(
@@ -62,5 +67,10 @@ def open_shared(address: Address) -> Store:
             "octavo.minimize with this address as storage."
         )
     if found != schema.VERSIONS[-1]:
-        database.write(migrate.upgrade)
-    return Store(database, None, Sharing(database))
+        if not write:
+            raise StorageError(
+                f"the study {address} was written by an older Octavo (version {found!r} of the "
+                "tables). Open it once with write=True, which brings its tables up to date."
+            )
+        database.change_tables(migrate.upgrade)
+    return Store(database, None, Sharing(database) if write else None)

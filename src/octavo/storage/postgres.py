@@ -6,7 +6,8 @@ proposals never clash, and the order of the trials' rows is the order in which o
 
 Servers restart and connections are cut. What was being done is then done again, with growing
 pauses, until the patience is over. The one doubtful moment is the commit: its answer may be
-lost. The server knows what became of a transaction by its number, so it is asked.
+lost. So every writer numbers its transactions, and notes the number within each: what was
+committed is recognized by its number, and not repeated.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ import hashlib
 import logging
 import os
 import random
+import threading
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from octavo.errors import MissingExtra, StorageError
+from octavo.errors import MissingExtra, StorageError, StudyError
 from octavo.storage.address import Address
 
 __all__ = ["PostgreSQL"]
@@ -61,10 +64,19 @@ _PASSING = (
 )  # fmt: skip
 _LONGEST_PAUSE_S = 2.0
 
-_BEGIN = text("SELECT pg_advisory_xact_lock(:key), CAST(pg_current_xact_id() AS text)")
-_FATE = text("SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8))")
-_TAKE_TURN = text("SELECT pg_advisory_lock(:key)").bindparams(bindparam("key"))
+_BEGIN = text(
+    # The lock is held until the commit: so the commit does not wait for the disk, `_FLUSH` does.
+    "SELECT pg_advisory_xact_lock(:key), set_config('synchronous_commit', 'off', true)"
+)
+_NOTE = text(
+    "INSERT INTO writes (writer, number) VALUES (:writer, :number) ON CONFLICT (writer) "
+    "DO UPDATE SET number = :number WHERE writes.number < :number RETURNING number"
+)
+_FLUSH = text("UPDATE writes SET number = :number WHERE writer = :writer")
+_TAKE_TURN = text("SELECT pg_advisory_lock(:key)")
 _END_TURN = text("SELECT pg_advisory_unlock_all()")
+
+_SCHEMA = text("SELECT 1 FROM pg_namespace WHERE nspname = :name")
 
 _databases: weakref.WeakSet[PostgreSQL] = weakref.WeakSet()
 
@@ -84,6 +96,8 @@ class PostgreSQL:
     ----------
     address
         Server, database and study.
+    write
+        Whether writing is allowed.
 
     Raises
     ------
@@ -93,10 +107,14 @@ class PostgreSQL:
 
     is_lasting = True
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, write: bool = True) -> None:
         self.address = address
+        self._may_write = write
         self.is_patient = False  # until it worked once: a wrong address is told at once
+        self.interruptions = 0
+        """How often a connection was lost: then what was seen may not have been the last word."""
         self._skip_turns_until = 0.0
+        self._mine = threading.local()
         self._engine = _engine(address)
         _databases.add(self)
 
@@ -132,26 +150,58 @@ class PostgreSQL:
 
         return self._persist(attempt)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Do something within a transaction: all of it is committed at the end, or nothing.
 
         One after the other among all that write to the study.
+
+        Parameters
+        ----------
+        work
+            What to do.
+        durable
+            Whether to wait until it would survive a power cut of the server. It waits without
+            keeping others from writing, so that the server's disk serves several at once.
         """
-        doubtful: tuple[str, T] | None = None
+        if not self._may_write:
+            raise StudyError(
+                f"the study {self.place} is not open for writing here. "
+                "Open it with write=True to change it."
+            )
+        me = self._writer()
+        found: list[T] = []
 
         def attempt() -> T:
-            nonlocal doubtful
-            if doubtful is not None and self._is_committed(doubtful[0]):
-                return doubtful[1]
-            doubtful = None
             with self._engine.connect() as connection:
-                number = connection.execute(_BEGIN, {"key": self._key("write")}).one()[1]
-                result = work(connection)
-                doubtful = (number, result)
-                connection.commit()
-            return result
+                connection.execute(_BEGIN, {"key": self._key("write")})
+                if connection.execute(_NOTE, me).first() is not None:
+                    found[:] = [work(connection)]
+                    connection.commit()
+                # Otherwise an earlier attempt was committed, and only its answer was lost.
+                if durable:
+                    connection.rollback()
+                    connection.execute(_FLUSH, me)
+                    connection.commit()
+            return found[0]
 
         return self._persist(attempt)
+
+    def change_tables(self, work: Callable[[Connection], None]) -> None:
+        """Make or migrate tables within a transaction; doing it twice must do no harm."""
+
+        def attempt() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(_BEGIN, {"key": self._key("write")})
+                work(connection)
+
+        self._persist(attempt)
+
+    def _writer(self) -> dict[str, Any]:
+        """Who writes (a thread of a process), and the number of what it writes next."""
+        if not hasattr(self._mine, "name"):
+            self._mine.name, self._mine.number = uuid.uuid4().hex, 0
+        self._mine.number += 1
+        return {"writer": self._mine.name, "number": self._mine.number}
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -180,6 +230,10 @@ class PostgreSQL:
                     connection.invalidate()
                     connection.close()
 
+    def has_tables(self, connection: Connection) -> bool:
+        """Whether the study's schema was made."""
+        return connection.execute(_SCHEMA, {"name": self.address.schema}).first() is not None
+
     def close(self) -> None:
         """Close all connections; another use opens new ones."""
         self._engine.dispose()
@@ -187,20 +241,12 @@ class PostgreSQL:
     def forget_connections(self) -> None:
         """In a forked child: what is open belongs to the parent."""
         self._engine.dispose(close=False)
+        self._mine = threading.local()
 
     def _key(self, what: str) -> int:
         """The number of an advisory lock of this study."""
         digest = hashlib.sha256(f"octavo {what} {self.address.schema}".encode()).digest()
         return int.from_bytes(digest[:8], signed=True)
-
-    def _is_committed(self, number: str) -> bool:
-        """What became of a transaction whose commit was not answered."""
-        while True:
-            with self._engine.connect() as connection:
-                fate = connection.execute(_FATE, {"number": number}).scalar()
-            if fate != "in progress":
-                return bool(fate == "committed")
-            time.sleep(0.05)  # its process on the server has not noticed yet
 
     def _persist(self, attempt: Callable[[], T]) -> T:
         """Try again for as long as the failure may pass."""
@@ -213,6 +259,7 @@ class PostgreSQL:
             except IntegrityError:
                 raise  # a claim about the data: the store says which one
             except DBAPIError as error:
+                self.interruptions += 1
                 if not _may_pass(error) or time.monotonic() >= give_up:
                     raise StorageError(self._explained(error, patience)) from error
                 if pause > 0.1:

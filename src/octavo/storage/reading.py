@@ -33,8 +33,11 @@ _BLOCK = 1024  # trials read at a time: large enough for speed, small enough for
 
 def lazy_history(
     database: Database, revisions: Mapping[int, tuple[int, Problem]], problem: Problem | None
-) -> History:
-    """All completed trials in the order of completion, expressed in one problem."""
+) -> tuple[History, int]:
+    """All completed trials in the order of completion, expressed in one problem.
+
+    Beside them is the row of the last one, 0 without any.
+    """
     if not revisions:
         raise StorageError(
             f"the study in {database.place} has no problem yet, as when starting it was "
@@ -44,7 +47,8 @@ def lazy_history(
     wanted = problem or problems[max(problems)]
     arrangement = Arrangement(wanted, problems)
     ids, columns = _columns(database, arrangement)
-    return History.from_columns(wanted, columns, _Trials(database, arrangement, ids))
+    history = History.from_columns(wanted, columns, _Trials(database, arrangement, ids))
+    return history, int(ids[-1]) if len(ids) else 0
 
 
 def _columns(database: Database, arrangement: Arrangement) -> tuple[Any, Columns]:

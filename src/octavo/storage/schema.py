@@ -2,7 +2,8 @@
 
 Rows are only ever added. What may change lives in tables of its own and is no part of the
 history: `leases` (who runs what right now), `pending` (which proposals have no trial yet, so that
-nobody has to search for them) and `commands` (the inbox of a study that several processes run).
+nobody has to search for them), and of a study that several processes run `commands` (its inbox)
+and `writes` (how far each of them has come).
 
 Several numbers that belong together (costs, constraint values) are one JSON array in one
 column: any number of objectives fits, one trial stays one row, and a reader takes a hundred
@@ -37,6 +38,7 @@ __all__ = [
     "settings",
     "trials",
     "version",
+    "writes",
 ]
 
 VERSIONS = ("0001", "0002", "0003", "0004")
@@ -123,6 +125,13 @@ commands = Table(
     Column("who", Text, nullable=False),
     Column("at", Double, nullable=False),  # seconds since the epoch
     Column("taken", Text),  # by whom
+)
+
+writes = Table(
+    "writes",
+    metadata,
+    Column("writer", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),  # of its last transaction
 )
 
 trials = Table(

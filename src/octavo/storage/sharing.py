@@ -5,6 +5,10 @@ of the proposal, and an expiry by the server's clock, which its holder keeps mov
 process that falls silent loses its leases: others may take its proposals, under a higher token.
 Should it wake, it can neither report nor complete them, because its tokens are out of date; so
 no trial is recorded twice, however the clocks of the machines run.
+
+Completed trials are waited for until they are safe on the server's disk; proposals and leases are
+not. Should the server lose power the last of them may be gone: then their trials are refused, and
+everybody, having lost the connection, looks at everything again.
 """
 
 from __future__ import annotations
@@ -39,6 +43,7 @@ from octavo.storage.rows import (
     trial_from_rows,
 )
 from octavo.storage.schema import leases, pending, proposals, revisions, trials
+from octavo.storage.table_inbox import TableInbox
 from octavo.trial import Proposal
 
 __all__ = ["Sharing"]
@@ -100,9 +105,18 @@ class Sharing:
         self._database = database
 
     @property
+    def interruptions(self) -> int:
+        """How often the server was lost. What was not yet safe on its disk may be gone."""
+        return self._database.interruptions
+
+    @property
     def lease_s(self) -> float:
         """For how many seconds a silent process is believed to run its trials."""
         return self._database.address.lease_s
+
+    def inbox(self, worker: str) -> TableInbox:
+        """The commands for those who run the study."""
+        return TableInbox(self._database, worker)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -147,10 +161,17 @@ class Sharing:
 
         return self._database.glance(work)
 
-    def propose(
-        self, wanted: Sequence[Proposal], *, revision: int, worker: str, lease_s: float
-    ) -> bool:
+    def propose(self, wanted: Sequence[Proposal], *, revision: int, worker: str | None) -> bool:
         """Store what was asked, and lease it to whoever asked, in one commit.
+
+        Parameters
+        ----------
+        wanted
+            The proposals, numbered on from the last one.
+        revision
+            Of the problem for which they were asked.
+        worker
+            Who is going to run them; None: whoever comes first.
 
         Returns
         -------
@@ -159,18 +180,22 @@ class Sharing:
         """
         rows = [proposal_to_row(proposal, revision) for proposal in wanted]
         indices = [{"proposal_index": row["proposal_index"]} for row in rows]
-        taken = [{**row, "worker": worker, "token": 1, "lease_s": lease_s} for row in indices]
+        to_us = {"worker": worker, "token": 1, "lease_s": self.lease_s}
+        taken = [{**row, **to_us} for row in indices]
 
         def work(connection: Connection) -> bool:
             newest, top, _ = connection.execute(_STATE).one()
             if newest != revision or (top is not None and top >= rows[0]["proposal_index"]):
                 return False
             connection.execute(sql.ADD_PROPOSALS, rows)
-            connection.execute(_ADD_WAITING, indices)
-            connection.execute(_ADD_LEASE, taken)
+            if worker is None:
+                connection.execute(sql.ADD_PENDING, indices)
+            else:
+                connection.execute(_ADD_WAITING, indices)
+                connection.execute(_ADD_LEASE, taken)
             return True
 
-        return self._database.write(work)
+        return self._database.write(work, durable=False)
 
     def take(self, index: int, worker: str) -> int | None:
         """Lease a proposal that nobody runs.
@@ -194,7 +219,7 @@ class Sharing:
             connection.execute(_ADD_LEASE, {**row, "lease_s": self.lease_s})
             return int(token)
 
-        return self._database.write(work)
+        return self._database.write(work, durable=False)
 
     def renew(self, tokens: Mapping[int, int]) -> list[int]:
         """Move the expiry of leases on; returns the indices of those that were lost."""
@@ -207,13 +232,13 @@ class Sharing:
                     lost.append(index)
             return lost
 
-        return self._database.write(work) if tokens else []
+        return self._database.write(work, durable=False) if tokens else []
 
     def release(self, tokens: Mapping[int, int]) -> None:
         """Let others run proposals, unless they do already."""
         rows = [{"ours": index, "mine": token} for index, token in tokens.items()]
         if rows:
-            self._database.write(lambda connection: connection.execute(_RELEASE, rows))
+            self._database.write(lambda c: c.execute(_RELEASE, rows), durable=False)
 
     def check_tokens(self, connection: Connection, tokens: Mapping[int, int]) -> None:
         """Refuse what was run under a lease that is no longer held.

@@ -15,6 +15,7 @@ from octavo.history import History
 from octavo.problem import Problem
 from octavo.storage import statements as sql
 from octavo.storage.database import Database
+from octavo.storage.inbox import Inbox
 from octavo.storage.json_text import dump, load
 from octavo.storage.lock import WriterLock
 from octavo.storage.reading import lazy_history
@@ -32,6 +33,7 @@ from octavo.trial import Proposal, Report, Trial
 
 if TYPE_CHECKING:
     from octavo.storage.sharing import Sharing
+    from octavo.storage.table_inbox import TableInbox
 
 __all__ = ["Store"]
 
@@ -238,11 +240,24 @@ class Store:
 
     # Trials --------------------------------------------------------------------------
 
-    def add_reports(self, index: int, reports: Sequence[Report]) -> None:
+    def add_reports(
+        self, index: int, reports: Sequence[Report], *, token: int | None = None
+    ) -> None:
         """Store intermediate values of a running trial, after those stored before.
+
+        Parameters
+        ----------
+        index
+            The trial's.
+        reports
+            What was reported.
+        token
+            In a shared study, under which the trial is run.
 
         Raises
         ------
+        LeaseLostError
+            If somebody else runs the trial by now.
         StudyError
             If the trial is completed, or its proposal is not stored.
         """
@@ -251,6 +266,8 @@ class Store:
         ours = {"ours": index}
 
         def work(connection: Connection) -> None:
+            if self.sharing is not None and token is not None:
+                self.sharing.check_tokens(connection, {index: token})
             if connection.execute(sql.IS_PENDING, ours).first() is None:
                 raise StudyError(
                     f"proposal {index} is not running: it is unknown, or its trial is completed. "
@@ -326,7 +343,17 @@ class Store:
         StorageError
             If no problem was stored yet.
         """
+        return self.history_until(problem)[0]
+
+    def history_until(self, problem: Problem | None = None) -> tuple[History, int]:
+        """As `history`, and the row of its last trial, for `Seen`."""
         return lazy_history(self._database, self._revisions(), problem)
+
+    def inbox(self, worker: str) -> Inbox | TableInbox | None:
+        """The commands for the study; None where nobody could send one."""
+        if self.sharing is not None:
+            return self.sharing.inbox(worker)
+        return None if self.folder is None else Inbox(self.folder)
 
     def news(self, seen: Seen, problem: Problem) -> News:
         """What others did to a shared study; see `Sharing.news`."""

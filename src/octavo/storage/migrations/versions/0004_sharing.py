@@ -20,3 +20,8 @@ def upgrade() -> None:
         sa.Column("at", sa.Double, nullable=False),
         sa.Column("taken", sa.Text),
     )
+    op.create_table(
+        "writes",
+        sa.Column("writer", sa.Text, primary_key=True),
+        sa.Column("number", sa.BigInteger, nullable=False),
+    )
