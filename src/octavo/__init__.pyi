@@ -6,12 +6,14 @@ from . import (
     errors as errors,
     executors as executors,
     optimizers as optimizers,
+    schedulers as schedulers,
     spaces as spaces,
     storage as storage,
     tabular as tabular,
     testing as testing,
 )
 from .ensemble import Metric as Metric, metric_names as metric_names
+from .errors import TrialStopped as TrialStopped
 from .problem import (
     Constraint as Constraint,
     Fidelity as Fidelity,

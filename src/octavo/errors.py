@@ -13,6 +13,8 @@ OctavoError
 ├── StorageError (OSError)         the history could not be read or written
 └── MissingExtra (ImportError)     an optional package is not installed
 
+TrialStopped (BaseException)       raised by `report` inside an objective: its trial is to end
+
 Each message names the offending value, says what was expected, and what to do. A failing
 *trial* is data, not an exception: see `octavo.trial.Status`.
 """
@@ -35,6 +37,7 @@ __all__ = [
     "StorageError",
     "StudyError",
     "StudyLockedError",
+    "TrialStopped",
     "closest",
 ]
 
@@ -100,6 +103,26 @@ class MissingExtra(OctavoError, ImportError):
             f'Run: pip install "octavo[{extra}]"'
         )
         self.extra = extra
+
+
+class TrialStopped(BaseException):
+    """Raised by `report` inside an objective whose trial a stopper has ended.
+
+    No `Exception`, so that an objective's own `except Exception` lets it pass. Let it pass, or
+    catch it to tidy up; an objective may raise it itself to end its trial early. The costs of
+    such a trial are the values that it reported last.
+
+    Parameters
+    ----------
+    cause
+        In words, why the trial ends.
+    paused
+        Whether the trial may go on later, from its checkpoint.
+    """
+
+    def __init__(self, cause: str = "the objective ended it early", *, paused: bool = False):
+        super().__init__(cause)
+        self.paused = paused
 
 
 def closest(wrong: str, known: Iterable[str]) -> str:

@@ -483,9 +483,9 @@ def test_an_executor_serves_one_study(processes: Any, problem: Problem, tmp_path
 
 
 def test_a_report_must_be_a_number() -> None:
-    from octavo.executors.calling import make_report
+    from octavo.executors.reporting import Reporter
 
     space: Any = None
-    report = make_report(Problem(space), lambda report: None)
+    report = Reporter(Problem(space), lambda report: None)
     with pytest.raises(ObjectiveError, match=r"str '0\.3' for 'loss'"):
         report(1, {"loss": "0.3"})  # type: ignore[dict-item]

@@ -10,19 +10,20 @@ from __future__ import annotations
 import inspect
 import linecache
 import os
-import time
-from collections.abc import Callable, Iterable, Mapping
+import pickle
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from traceback import format_exception
 from types import TracebackType
 from typing import Any
 
-from octavo.errors import ObjectiveError, SettingError, closest
+from octavo.errors import ObjectiveError, SettingError, TrialStopped, closest
+from octavo.executors.reporting import Reporter, stopped_numbers
 from octavo.problem import Problem
-from octavo.trial import Report
+from octavo.trial import Report, Status
 
-__all__ = ["Answer", "Call", "check_signature", "failure", "is_library", "make_report", "plain"]
+__all__ = ["Answer", "Call", "check_signature", "failure", "is_library", "plain", "settled"]
 
 OFFERED = ("seed", "fidelity", "instance", "report", "folder", "time_limit")
 _OURS = str(Path(__file__).parent)
@@ -31,9 +32,19 @@ _LIBRARIES = (f"{os.sep}site-packages{os.sep}", str(Path(os.__file__).parent), _
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of calling the objective once; an empty cause means that it succeeded.
+    """What came of calling the objective once.
 
-    `traceback` is the exception in full, for the output of the trial.
+    Parameters
+    ----------
+    costs, constraints, extra
+        What it returned.
+    cause
+        Why it did not succeed; empty if it did.
+    traceback
+        The exception in full, for the output of the trial.
+    halted
+        "stop" or "pause" if the objective was told to end early, and did; then without costs,
+        unless it returned some all the same.
     """
 
     costs: tuple[float, ...] = ()
@@ -41,6 +52,17 @@ class Answer:
     extra: Mapping[str, Any] = field(default_factory=dict)
     cause: str = ""
     traceback: str = ""
+    halted: str = ""
+
+    def packed(self) -> bytes:
+        """As bytes to send, without the traceback, which goes another way."""
+        return pickle.dumps((self.costs, self.constraints, self.extra, self.cause, self.halted))
+
+    @staticmethod
+    def unpacked(data: bytes) -> Answer:
+        """The answer that was packed."""
+        costs, constraints, extra, cause, halted = pickle.loads(data)
+        return Answer(costs, constraints, extra, cause, halted=halted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +101,7 @@ class Call:
         seed: int,
         fidelity: float | None,
         instance: str | None,
-        report: Callable[..., None],
+        report: Reporter,
         folder: Path,
         time_limit: float | None,
         data: Mapping[str, Any],
@@ -99,11 +121,44 @@ class Call:
         try:
             result = self.objective(dict(config), **{name: offer[name] for name in self.wanted})
             costs, constraints, extra = self.problem.read(result)
-            return Answer(costs, constraints, {name: plain(value) for name, value in extra.items()})
+            extra = {name: plain(value) for name, value in extra.items()}
+            if report.halted is not None:  # it caught what was raised, and tidied up
+                return _halted(report.halted, costs, constraints, extra)
+            return Answer(costs, constraints, extra)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            if isinstance(error, TrialStopped) or report.ended_by(error):
+                return _halted(report.halted or error)
             return failure(error, self.objective)
+
+
+def _halted(
+    stopped: BaseException,
+    costs: tuple[float, ...] = (),
+    constraints: tuple[float, ...] = (),
+    extra: Mapping[str, Any] | None = None,
+) -> Answer:
+    decision = "pause" if getattr(stopped, "paused", False) else "stop"
+    return Answer(costs, constraints, extra or {}, cause=str(stopped), halted=decision)
+
+
+def settled(
+    problem: Problem, answer: Answer, reports: Sequence[Report]
+) -> tuple[Status, tuple[float, ...], tuple[float, ...], Mapping[str, Any]]:
+    """Status, costs, constraint values and extra data of a trial that was answered.
+
+    One that ended early has the values that it reported last, unless it returned some.
+    """
+    if answer.halted:
+        costs, constraints = answer.costs, answer.constraints
+        if not costs:
+            costs, constraints = stopped_numbers(problem, reports)
+        extra = {**answer.extra, "paused": True} if answer.halted == "pause" else answer.extra
+        return Status.STOPPED, costs, constraints, extra
+    if answer.cause:
+        return Status.CRASHED, (float("nan"),) * problem.n_objectives, (), answer.extra
+    return Status.SUCCESS, answer.costs, answer.constraints, answer.extra
 
 
 def check_signature(objective: Callable[..., Any], data: Iterable[str] = ()) -> frozenset[str]:
@@ -167,29 +222,6 @@ def check_signature(objective: Callable[..., Any], data: Iterable[str] = ()) -> 
     return frozenset(p.name for p in by_name) & frozenset(offered)
 
 
-def make_report(
-    problem: Problem, send: Callable[[Report], None]
-) -> Callable[[float, float | Mapping[str, float]], None]:
-    """The `report(step, value)` that an objective gets; its clock starts now.
-
-    Parameters
-    ----------
-    problem
-        Names the first objective, which a bare number reports.
-    send
-        Takes the report on its way.
-    """
-    began = time.perf_counter()
-
-    def report(step: float, value: float | Mapping[str, float]) -> None:
-        at_s = time.perf_counter() - began
-        values = value if isinstance(value, Mapping) else {problem.objectives[0].name: value}
-        numbers = {str(name): _reported(name, number) for name, number in values.items()}
-        send(Report(step=_reported("step", step), values=numbers, at_s=at_s))
-
-    return report
-
-
 def failure(error: BaseException, objective: Callable[..., Any] | None = None) -> Answer:
     """An exception as a cause in words: its type, its message and the line of the user's code."""
     if isinstance(error, ObjectiveError) and not _user_frames(error.__traceback__):
@@ -238,19 +270,6 @@ def plain(value: Any, depth: int = 0) -> Any:
 def is_library(file: str) -> bool:
     """Whether a source file belongs to Python, to an installed package or to the executors."""
     return any(mark in file for mark in _LIBRARIES)
-
-
-def _reported(name: object, value: Any) -> float:
-    """A reported number as a float; NaN and infinity are told as they are."""
-    if not isinstance(value, str | bytes | bool):
-        try:
-            return float(value)
-        except (TypeError, ValueError, OverflowError):
-            pass  # answered below, together with the types that float() would accept
-    raise ObjectiveError(
-        f"report was given {type(value).__name__} {str(value)[:60]!r} for {name!r}. "
-        "Report numbers: report(step, 0.3) or report(step, {'loss': 0.3})."
-    )
 
 
 def _user_frames(traceback: TracebackType | None) -> list[tuple[str, int, str]]:

@@ -11,10 +11,12 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Literal
 
-from octavo.errors import SettingError, StorageError, StudyError
-from octavo.executors.calling import Call, make_report
+from octavo.errors import SettingError, StorageError, StudyError, TrialStopped
+from octavo.executors.calling import Call, settled
 from octavo.executors.protocol import Event, Finished, Reported, Work
+from octavo.executors.reporting import Reporter
 from octavo.problem import TrialLimits
 from octavo.trial import Proposal, Report, Resources, Status, Trial
 
@@ -50,6 +52,7 @@ class InlineExecutor:
         self._call: Call | None = None
         self._running: Proposal | None = None
         self._time_limit: float | None = None
+        self._halted: TrialStopped | None = None
         self._events: deque[Event] = deque()
 
     @property
@@ -122,6 +125,11 @@ class InlineExecutor:
             self._running = None
             self._events.append(Finished(trial))
 
+    def halt(self, index: int, decision: Literal["pause", "stop"], cause: str) -> None:
+        """Have the running trial end at this report, if called by `Work.listen`, else its next."""
+        if self._running is not None and self._running.index == index:
+            self._halted = TrialStopped(cause, paused=decision == "pause")
+
     def close(self) -> None:
         """Nothing was started, so nothing is left."""
         self._running = None
@@ -134,10 +142,20 @@ class InlineExecutor:
 
     def _run(self, proposal: Proposal) -> Trial:
         assert self._work is not None and self._call is not None
-        work, reports = self._work, []
+        work = self._work
+        reports: list[Report] = []
+        broken: list[BaseException] = []
+        self._halted = None
 
-        def keep(report: Report) -> None:
+        def keep(report: Report) -> TrialStopped | None:
             reports.append(report)
+            if work.listen is not None:
+                try:
+                    work.listen(Reported(proposal.index, report))
+                except BaseException as error:  # the study's own: no failure of the trial
+                    broken.append(error)
+                    return TrialStopped("the study failed while the trial ran")
+            return self._halted
 
         folder = work.folder / "trials" / str(proposal.index)
         if "folder" in self._call.wanted:  # the only case in which files are touched
@@ -155,25 +173,28 @@ class InlineExecutor:
             fidelity=proposal.fidelity,
             instance=proposal.instance,
             time_limit=self._time_limit,
-            report=make_report(work.problem, keep),
+            report=Reporter(work.problem, keep),
             folder=folder,
             data=work.data,
         )
         wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
-        self._events.extend(Reported(proposal.index, report) for report in reports)
-        failed = bool(answer.cause)
-        if failed:
+        if broken:
+            raise broken[0]
+        if work.listen is None:
+            self._events.extend(Reported(proposal.index, report) for report in reports)
+        status, costs, constraints, extra = settled(work.problem, answer, reports)
+        if status is Status.CRASHED:
             logger.debug("trial %d failed: %s\n%s", proposal.index, answer.cause, answer.traceback)
         return Trial(
             proposal,
-            Status.CRASHED if failed else Status.SUCCESS,
-            (float("nan"),) * work.problem.n_objectives if failed else answer.costs,
-            answer.constraints,
+            status,
+            costs,
+            constraints,
             cause=answer.cause,
             resources=Resources(wall_s=wall_s, cpu_s=cpu_s, how=_HOW),
             reports=tuple(reports),
             worker="inline",
             started=started,
             ended=started + wall_s,
-            extra=answer.extra,
+            extra=extra,
         )

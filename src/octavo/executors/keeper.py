@@ -6,8 +6,8 @@ busy. Everything that a trial starts is below it in the tree of processes: it ad
 (`PR_SET_CHILD_SUBREAPER`, Linux), so a child that calls `setsid` or forks twice does not
 escape. When the study is gone it kills what is below it, and ends.
 
-Over its socket to the study go starts (`S`) and reports (`R`) up and stops (`K`) down; trials
-and their outcomes go through the pool.
+Over its socket to the study go starts (`S`) and reports (`R`) up, kills (`K`) and stops at the
+next report (`P`) down; trials and their outcomes go through the pool.
 """
 
 from __future__ import annotations

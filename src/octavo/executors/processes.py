@@ -18,12 +18,13 @@ import sys
 import time
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Literal
 
 from octavo.errors import SettingError, StorageError, StudyError
-from octavo.executors.calling import Call
+from octavo.executors.calling import Answer, Call, settled
 from octavo.executors.causes import explain
 from octavo.executors.cores import thread_environment
 from octavo.executors.launching import Setup, pickled_objective
@@ -218,6 +219,12 @@ class ProcessExecutor:
                 slot.stopped = (status, cause)
                 slot.frames.send(b"K", str(index).encode())
 
+    def halt(self, index: int, decision: Literal["pause", "stop"], cause: str) -> None:
+        """Have a running trial end when it reports next; one that never does runs on."""
+        for slot in self._slots:
+            if slot.proposal is not None and slot.proposal.index == index:
+                slot.frames.send(b"P", pickle.dumps((index, cause, decision == "pause")))
+
     def close(self) -> None:
         """Kill everything that runs; no process is left. May be called twice."""
         self._finalizer()
@@ -293,11 +300,11 @@ class ProcessExecutor:
         nan = float("nan")
         costs: tuple[float, ...] = (nan,) * self._work.problem.n_objectives
         constraints: tuple[float, ...] = ()
-        extra: dict[str, object] = {}
+        extra: Mapping[str, object] = {}
         if outcome.end == "answered":
-            values, constraints, extra, cause = pickle.loads(outcome.answer)
-            status = Status.CRASHED if cause else Status.SUCCESS
-            costs = costs if cause else values
+            answer = Answer.unpacked(outcome.answer)
+            status, costs, constraints, extra = settled(self._work.problem, answer, slot.reports)
+            cause = answer.cause
         elif outcome.end == "stopped" and slot.stopped is not None:
             status, cause = slot.stopped
         else:

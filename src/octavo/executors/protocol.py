@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from octavo.problem import Problem, TrialLimits
 from octavo.trial import Proposal, Report, Status, Trial
@@ -37,6 +37,9 @@ class Work:
     data
         Arrays, tables or other objects passed to the objective by name; placed once where
         workers map them, not pickled per trial.
+    listen
+        Given by a study with stoppers. An executor whose trials run inside `wait` passes each
+        report to it at once, instead of returning it; others need not look at it.
     """
 
     objective: Callable[..., Any]
@@ -44,6 +47,7 @@ class Work:
     folder: Path
     limits: TrialLimits = field(default_factory=TrialLimits)
     data: Mapping[str, Any] = field(default_factory=dict)
+    listen: Callable[[Reported], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,14 @@ class Executor(Protocol):
 
     def stop(self, index: int, status: Status, cause: str) -> None:
         """End a running trial now; it comes back from `wait` with this status and cause."""
+        ...
+
+    def halt(self, index: int, decision: Literal["pause", "stop"], cause: str) -> None:
+        """Have a running trial end at its next report; one that never reports again runs on.
+
+        It comes back from `wait` as stopped, with its last reported values as costs, and if it
+        was paused with `extra["paused"]`. Nothing happens if no such trial runs.
+        """
         ...
 
     def close(self) -> None:

@@ -133,6 +133,8 @@ class Watch:
                 if kind == b"K" and int(body) == self.order.index:
                     self._measure()
                     return "stopped"
+                if kind == b"P":  # the worker looks whether it is meant for its trial
+                    worker.frames.send(b"P", body)
             if listen & select.POLLIN and self._read_worker():
                 return "answered"
             if not worker.frames.is_open or worker.has_ended():

@@ -5,7 +5,8 @@ A worker is a fresh interpreter that leads its own session, started by a keeper
 descriptors 1 and 2 are a pipe to the keeper. Whatever an objective changes in the process
 (directory, environment, signals, streams, limits) is put back before the next trial.
 
-Messages to the worker: `L` what to load, once; `T` a trial.
+Messages to the worker: `L` what to load, once; `T` a trial; `P` a trial is to end at its next
+report.
 From it: `H` is ready; `S` the objective is being called now; `R` a report; `C` which children are
 to live on; `D` the answer.
 """
@@ -17,6 +18,7 @@ import ctypes
 import faulthandler
 import os
 import pickle
+import select
 import signal
 import socket
 import struct
@@ -89,8 +91,10 @@ def _serve(link: socket.socket) -> None:
 
 def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], bytes]:
     """Unpickle the objective and its data; return what runs a trial."""
-    from octavo.executors.calling import Answer, Call, failure, make_report
+    from octavo.errors import TrialStopped
+    from octavo.executors.calling import Answer, Call, failure
     from octavo.executors.placement import load as load_data
+    from octavo.executors.reporting import Reporter
     from octavo.trial import Report
 
     objective, problem = pickle.loads(load["objective"])
@@ -100,17 +104,21 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
     me = os.getpid()
     lock = threading.Lock()  # an objective may report from several threads
     current = -1
+    verdict: tuple[str, bool] | None = None
 
     def trial(trialling: Trialling) -> bytes:
-        nonlocal current
-        current = trialling.index
+        nonlocal current, verdict
+        current, verdict = trialling.index, None
 
-        def send(report: Report) -> None:
+        def send(report: Report) -> TrialStopped | None:
+            nonlocal verdict
             if current != trialling.index:
-                return  # a thread that an earlier trial left behind
+                return None  # a thread that an earlier trial left behind
             body = pickle.dumps((trialling.index, report.step, dict(report.values), report.at_s))
             with lock:
                 _send(link, b"R", body)
+                verdict = _told_to_end(link, trialling.index) or verdict
+                return None if verdict is None else TrialStopped(verdict[0], paused=verdict[1])
 
         _send(link, b"S")
         try:
@@ -120,7 +128,7 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
                 fidelity=trialling.fidelity,
                 instance=trialling.instance,
                 time_limit=trialling.time_limit,
-                report=make_report(problem, send),
+                report=Reporter(problem, send),
                 folder=Path(trialling.folder),
                 data=data,
             )
@@ -134,10 +142,10 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
         if answer.traceback:
             _open_stream(2).write(answer.traceback)
         try:
-            body = pickle.dumps((answer.costs, answer.constraints, answer.extra, answer.cause))
+            body = answer.packed()
         except Exception as error:  # memory, recursion: the answer itself is plain data
             answer = Answer(cause=f"the result could not be sent: {type(error).__name__}: {error}")
-            body = pickle.dumps(((), (), {}, answer.cause))
+            body = answer.packed()
         return body
 
     return trial
@@ -161,14 +169,25 @@ def _adopt_main(objective: Any) -> None:
 
 def _never(error: BaseException) -> Callable[[Trialling], bytes]:
     """What runs trials when the objective could not be loaded: each fails with the reason."""
-    from octavo.executors.calling import failure
+    from octavo.executors.calling import Answer, failure
 
     cause = (
         f"the objective could not be loaded in a worker process: {failure(error).cause}. "
         "A worker is a fresh interpreter: what the objective needs must be importable there."
     )
-    body = pickle.dumps(((), (), {}, cause))
+    body = Answer(cause=cause).packed()
     return lambda trialling: body
+
+
+def _told_to_end(link: socket.socket, index: int) -> tuple[str, bool] | None:
+    """Whether the keeper has sent word that a trial is to end: the cause, and whether to pause."""
+    verdict = None
+    while select.select([link], [], [], 0)[0]:
+        kind, body = _receive(link)
+        if kind == b"P":
+            told, cause, paused = pickle.loads(body)
+            verdict = (cause, paused) if told == index else verdict
+    return verdict
 
 
 def _end_pools() -> None:

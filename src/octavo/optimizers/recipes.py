@@ -3,7 +3,7 @@
     {"recipe": "random-forest", "settings": {"n_initial": 5, ...}}
 
 Wrappers hold further recipes among their settings. A recipe from outside the catalog is
-written as "module:qualname" and imported when it is read.
+written as "module:qualname" and imported when it is read; so are the stoppers of a study.
 """
 
 from __future__ import annotations
@@ -129,10 +129,11 @@ def _find(name: str) -> type[Recipe]:
             f"the optimizer {name!r} cannot be imported: {error}. Install or repair the module "
             f"{module!r}, or pass the recipe itself."
         ) from error
-    if not (isinstance(found, type) and is_dataclass(found) and hasattr(found, "start")):
+    does_something = hasattr(found, "start") or hasattr(found, "decide")
+    if not (isinstance(found, type) and is_dataclass(found) and does_something):
         raise SettingError(
             f"{name!r} is not a recipe. A recipe is a dataclass with a method "
-            "start(problem, seed); check the name."
+            "start(problem, seed), or decide(running, history) for a stopper; check the name."
         )
     return cast(type[Recipe], found)
 

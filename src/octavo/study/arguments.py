@@ -15,6 +15,7 @@ from octavo.executors.calling import check_signature
 from octavo.executors.protocol import Executor
 from octavo.problem import Limits, TrialLimits
 from octavo.spaces import Space
+from octavo.study.stopping import check_stoppers
 
 __all__ = ["check_ends", "check_run", "make_executor"]
 
@@ -26,12 +27,13 @@ def check_run(
     trial_limits: object,
     data: object,
     callbacks: object,
+    stoppers: object = (),
 ) -> None:
     """Refuse what `run` could not work with.
 
     Parameters
     ----------
-    objective, executor, trial_limits, data, callbacks
+    objective, executor, trial_limits, data, callbacks, stoppers
         As in `minimize`; None where nothing was given.
 
     Raises
@@ -52,6 +54,7 @@ def check_run(
     names = _names(data)
     check_signature(objective, names)
     _check_callbacks(callbacks)
+    check_stoppers(stoppers, executor)
     if executor is not None:
         _check_executor(executor, trial_limits or TrialLimits())
 

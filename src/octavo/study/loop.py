@@ -30,13 +30,19 @@ from octavo.callbacks import (
 )
 from octavo.errors import LeaseLostError, SpaceError, StudyError
 from octavo.executors import fingerprint
-from octavo.executors.protocol import Executor, Finished, Work
+from octavo.executors.protocol import Executor, Finished, Reported, Work
 from octavo.problem import Limits, TrialLimits
+from octavo.schedulers.stopping import Stopper
 from octavo.storage import Command, Inbox
 from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
 from octavo.study.leases import Leases
 from octavo.study.objective import load_objective, refer_to
+from octavo.study.stopping import (
+    Stopping,
+    stoppers_from_json,
+    stoppers_to_json,
+)
 from octavo.study.study import Study
 from octavo.trial import Proposal, Resources, Status, Trial
 
@@ -70,6 +76,7 @@ class _Run:
     began: float
     queue: deque[Proposal]
     leases: Leases
+    stopping: Stopping
     running: dict[int, Proposal] = field(default_factory=dict)
     polled: float = float("-inf")
     cpu_s: float = 0.0
@@ -90,6 +97,7 @@ def run_study(
     trial_limits: TrialLimits | None = None,
     data: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
+    stoppers: Sequence[Stopper] = (),
     progress: bool | None = None,
     accept: Accept | None = None,
     hasty: bool = False,
@@ -99,7 +107,7 @@ def run_study(
 
     Parameters
     ----------
-    study, objective, limits, workers, executor, trial_limits, data, callbacks, progress
+    study, objective, limits, workers, executor, trial_limits, data, callbacks, stoppers, progress
         As in `Study.run`.
     accept
         Asked before each trial whether it may run, and for how long.
@@ -110,13 +118,18 @@ def run_study(
     """
     began = time.monotonic() if began is None else began
     check_run(
-        objective, executor=executor, trial_limits=trial_limits, data=data, callbacks=callbacks
+        objective,
+        executor=executor,
+        trial_limits=trial_limits,
+        data=data,
+        callbacks=callbacks,
+        stoppers=stoppers,
     )
     trial_limits = trial_limits or TrialLimits()
     limits = _or_planned(limits, study)
     executor = executor or make_executor(workers, trial_limits)
     data = dict(data or {})
-    _remember_run(study, objective, workers, trial_limits, data)
+    _remember_run(study, objective, workers, trial_limits, data, stoppers)
     with ExitStack() as stack:
         folder = study.folder
         if folder is None:
@@ -131,6 +144,7 @@ def run_study(
                 folder=folder,
                 limits=trial_limits,
                 data=data,
+                listen=(lambda event: _listen(run, event)) if stoppers else None,
             )
         )
         run = _Run(
@@ -144,7 +158,7 @@ def run_study(
             began=began,
             queue=deque(() if study.is_shared else study.pending),
             leases=leases,
-            cpu_s=0.0,
+            stopping=Stopping(stoppers),
         )
         try:
             _loop(run)
@@ -164,6 +178,7 @@ def resume_study(
     trial_limits: TrialLimits | None,
     data: Mapping[str, Any] | None,
     callbacks: Sequence[Callback],
+    stoppers: Sequence[Stopper] | None,
     progress: bool | None,
 ) -> None:
     """Run a study with what it remembers of its last run."""
@@ -173,6 +188,8 @@ def resume_study(
         limits = _left(study)
     if data is None and last.get("data"):
         data = _stored_data(study, last["data"])
+    if stoppers is None:
+        stoppers = stoppers_from_json(last.get("stoppers", ()))
     run_study(
         study,
         load_objective(study.settings.get("objective"), objective),
@@ -182,6 +199,7 @@ def resume_study(
         trial_limits=trial_limits or TrialLimits(**last.get("trial_limits", {})),
         data=data,
         callbacks=callbacks,
+        stoppers=stoppers,
         progress=progress,
         began=began,
     )
@@ -225,6 +243,7 @@ def _remember_run(
     workers: int | None,
     trial_limits: TrialLimits,
     data: Mapping[str, Any],
+    stoppers: Sequence[Stopper],
 ) -> None:
     prints = fingerprint(data) if data else {}
     before = study.settings.get("run", {}).get("data", {})
@@ -237,7 +256,12 @@ def _remember_run(
         )
     study.update_settings(
         objective=refer_to(objective).to_json(),
-        run={"workers": workers, "trial_limits": asdict(trial_limits), "data": prints},
+        run={
+            "workers": workers,
+            "trial_limits": asdict(trial_limits),
+            "data": prints,
+            "stoppers": stoppers_to_json(stoppers),
+        },
         stopped_because="",
     )
 
@@ -289,10 +313,35 @@ def _loop(run: _Run) -> None:
         for event in run.executor.wait(min(POLL_S, _left_s(run))):
             if isinstance(event, Finished):
                 _complete(run, event.trial)
-            elif event.index in run.running:
-                study.store.add_reports(event.index, [event.report])
-                _announce(run, ReportedEvent(event.index, event.report))
+            else:
+                _hear(run, event)
+        _halt(run, at_leisure=True)
     _abandon(run)
+
+
+def _hear(run: _Run, event: Reported) -> None:
+    if event.index in run.running:
+        token = run.leases.token(event.index)
+        try:
+            run.study.store.add_reports(event.index, [event.report], token=token)
+        except LeaseLostError as error:
+            _drop(run, event.index, str(error))
+            return
+        run.stopping.hear(event.index, event.report)
+        _announce(run, ReportedEvent(event.index, event.report))
+
+
+def _halt(run: _Run, *, at_leisure: bool) -> None:
+    """End the trials that the stoppers do not let go on."""
+    for verdict in run.stopping.decide(run.study.history, at_leisure=at_leisure):
+        logger.info("trial %d is %s", verdict.index, verdict.cause)
+        run.executor.halt(verdict.index, verdict.decision, verdict.cause)
+
+
+def _listen(run: _Run, event: Reported) -> None:
+    """A report of a trial that waits for what comes of it."""
+    _hear(run, event)
+    _halt(run, at_leisure=False)
 
 
 def _fill(run: _Run) -> None:
@@ -310,6 +359,7 @@ def _fill(run: _Run) -> None:
         if verdict is not None:
             wall_s = verdict if wall_s is None else min(wall_s, verdict)
         run.running[proposal.index] = proposal
+        run.stopping.begin(proposal)
         _announce(run, Submitted(proposal))
         run.executor.submit(proposal, wall_s=wall_s)
 
@@ -382,6 +432,7 @@ def _complete(run: _Run, trial: Trial) -> None:
             return  # the study's time was over, not the trial's: it stays pending
     if run.running.pop(trial.index, None) is None:
         return  # taken over by another process, which records it
+    run.stopping.end(trial.index)
     run.cpu_s += trial.resources.cpu_s or 0.0
     try:
         run.study.complete(trial, token=run.leases.token(trial.index))
@@ -404,10 +455,16 @@ def _abandon(run: _Run) -> None:
 def _drop_lost(run: _Run) -> None:
     """End the trials that other processes have taken over while this one was silent."""
     for index in run.leases.lost():
-        run.leases.end(index)
-        if run.running.pop(index, None) is not None:
-            logger.warning("trial %d was taken over by another process", index)
-            run.executor.stop(index, Status.CANCELLED, "another process has taken it over")
+        _drop(run, index, f"trial {index} was taken over by another process")
+
+
+def _drop(run: _Run, index: int, why: str) -> None:
+    """End a trial that is no longer ours; it is not recorded here."""
+    run.leases.end(index)
+    run.stopping.end(index)
+    if run.running.pop(index, None) is not None:
+        logger.warning("%s", why)
+        run.executor.stop(index, Status.CANCELLED, why)
 
 
 # When to end --------------------------------------------------------------------------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from octavo.callbacks import Callback
     from octavo.executors.protocol import Executor
     from octavo.optimizers.protocol import Recipe
+    from octavo.schedulers.stopping import Stopper
 
 __all__ = ["minimize"]
 
@@ -49,6 +50,7 @@ def minimize(
     storage: str | Path | None = None,
     name: str | None = None,
     callbacks: Sequence[Callback] = (),
+    stoppers: Sequence[Stopper] = (),
     progress: bool | None = None,
 ) -> Study:
     """Find the configuration with the lowest cost.
@@ -102,6 +104,9 @@ def minimize(
         For people.
     callbacks
         Called with each event of the study's life.
+    stoppers
+        Asked when trials `report` whether they go on, see `octavo.schedulers.Stopper`; where
+        several disagree the strictest wins.
     progress
         Whether to show progress; by default, if somebody watches.
 
@@ -137,7 +142,12 @@ def minimize(
         wall_s=seconds(trial_time, "trial_time"), memory_mb=megabytes(trial_memory, "trial_memory")
     )
     check_run(
-        objective, executor=executor, trial_limits=trial_limits, data=data, callbacks=callbacks
+        objective,
+        executor=executor,
+        trial_limits=trial_limits,
+        data=data,
+        callbacks=callbacks,
+        stoppers=stoppers,
     )
     check_ends(limits, space)
     executor = executor or make_executor(workers, trial_limits)
@@ -165,6 +175,7 @@ def minimize(
             trial_limits=trial_limits,
             data=data,
             callbacks=callbacks,
+            stoppers=stoppers,
             progress=progress,
             began=began,
         )

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from octavo.executors.protocol import Executor
     from octavo.optimizers.recommendation import Recommendation
     from octavo.problem import TrialLimits
+    from octavo.schedulers.stopping import Stopper
 
 __all__ = ["Study", "open_study"]
 
@@ -581,6 +582,7 @@ class Study:
         trial_limits: TrialLimits | None = None,
         data: Mapping[str, Any] | None = None,
         callbacks: Sequence[Callback] = (),
+        stoppers: Sequence[Stopper] = (),
         progress: bool | None = None,
     ) -> Study:
         """Evaluate proposals until a limit is reached; see `minimize` for the arguments.
@@ -600,6 +602,7 @@ class Study:
             trial_limits=trial_limits,
             data=data,
             callbacks=callbacks,
+            stoppers=stoppers,
             progress=progress,
         )
         return self
@@ -617,6 +620,7 @@ class Study:
         trial_limits: TrialLimits | None = None,
         data: Mapping[str, Any] | None = None,
         callbacks: Sequence[Callback] = (),
+        stoppers: Sequence[Stopper] | None = None,
         progress: bool | None = None,
     ) -> Study:
         """Go on where the study was left, by default with its own objective and limits.
@@ -628,13 +632,15 @@ class Study:
             functions of `__main__`).
         max_trials, time_limit, cpu_limit, target
             If none is given, what is left of the limits that the study was planned with.
-        workers, executor, trial_limits, data, callbacks, progress
-            As in `minimize`; workers, limits and data of the last run by default.
+        workers, executor, trial_limits, data, callbacks, stoppers, progress
+            As in `minimize`; workers, limits, data and stoppers of the last run by default.
 
         Raises
         ------
         StudyError
             If the objective cannot be imported, or the stored data are gone.
+        SettingError
+            If the stoppers of the last run could not be stored: pass them again.
         """
         from octavo.study.loop import resume_study
 
@@ -647,6 +653,7 @@ class Study:
             trial_limits=trial_limits,
             data=data,
             callbacks=callbacks,
+            stoppers=stoppers,
             progress=progress,
         )
         return self
