@@ -5,9 +5,13 @@
 """
 
 import os
+import uuid
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from octavo.testing.postgres import LocalPostgres
 
 REPEATS = int(os.environ.get("OCTAVO_REPEATS", "1"))
 
@@ -26,3 +30,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full" if REPEATS > 1
 def repeats() -> int:
     """By how much to multiply the repetitions of a test that loops by itself."""
     return REPEATS
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[LocalPostgres]:
+    """A PostgreSQL server of this test run, made when a first test asks for it."""
+    with LocalPostgres() as server:
+        yield server
+
+
+@pytest.fixture
+def shared_url(postgres: LocalPostgres) -> str:
+    """The address of a study that is not there yet."""
+    return postgres.url(f"test-{uuid.uuid4().hex[:12]}", lease=1)

@@ -48,7 +48,7 @@ _CONNECT = {
 }
 _SESSION = (
     # Whoever is stopped in the middle of a transaction must not stop everybody else.
-    "SET idle_in_transaction_session_timeout = '15s'; "
+    "SET idle_in_transaction_session_timeout = {idle_ms}; "
     "SET lock_timeout = '10s'; "
     "SET client_encoding = 'UTF8'; "
     "SET search_path TO {schema}"
@@ -116,6 +116,7 @@ class PostgreSQL:
         self._skip_turns_until = 0.0
         self._mine = threading.local()
         self._engine = _engine(address)
+        weakref.finalize(self, self._engine.dispose)
         _databases.add(self)
 
     @property
@@ -299,7 +300,8 @@ def _engine(address: Address) -> Engine:
     def prepare(connection: Any, _: object) -> None:
         quoted = '"' + address.schema.replace('"', '""') + '"'
         connection.autocommit = True
-        connection.execute(_SESSION.format(schema=quoted))
+        idle_ms = int(1000 * min(15.0, address.lease_s))
+        connection.execute(_SESSION.format(schema=quoted, idle_ms=idle_ms))
         connection.autocommit = False
         connection.adapters.register_dumper(str, _text_dumper())
 
