@@ -150,7 +150,7 @@ class _BareLoop:
         self.run = connection.execute
         self.many = connection.cursor().executemany
         self.worker = f"bare pid {os.getpid()}"
-        proposal = Proposal(0, {name: 0.5 for name in ("a", "b", "rate", "width")}, seed=1)
+        proposal = Proposal(0, dict.fromkeys(("a", "b", "rate", "width"), 0.5), seed=1)
         self.proposal = proposal_to_row(proposal, 0)
         trial = Trial(proposal, Status.SUCCESS, (0.5,), resources=Resources(1.0, 1.0, 1.0))
         self.trial = trial_to_row(trial, 0, 0)

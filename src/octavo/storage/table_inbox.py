@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from octavo.errors import StorageError, StudyError
 from octavo.storage.inbox import Command
@@ -91,11 +91,8 @@ def put(database: PostgreSQL, command: Command) -> None:
         "at": command.at or time.time(),
     }
 
-    def work(connection: Connection) -> None:
-        if not database.has_tables(connection):
-            raise StorageError(
-                f"there is no study {database.place}. Check the name after study= in the address."
-            )
-        connection.execute(_ADD, row)
-
-    database.write(work)
+    if not database.glance(database.has_tables):
+        raise StorageError(
+            f"there is no study {database.place}. Check the name after study= in the address."
+        )
+    database.write(lambda connection: connection.execute(_ADD, row))
