@@ -19,13 +19,14 @@ from types import TracebackType
 from typing import Any
 
 from octavo.errors import ObjectiveError, SettingError, TrialStopped, closest
+from octavo.executors.checkpoints import Checkpoints
 from octavo.executors.reporting import Reporter, stopped_numbers
 from octavo.problem import Problem
 from octavo.trial import Report, Status
 
 __all__ = ["Answer", "Call", "check_signature", "failure", "is_library", "plain", "settled"]
 
-OFFERED = ("seed", "fidelity", "instance", "report", "folder", "time_limit")
+OFFERED = ("seed", "fidelity", "instance", "report", "checkpoint", "folder", "time_limit")
 _OURS = str(Path(__file__).parent)
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", str(Path(os.__file__).parent), _OURS)
 
@@ -83,6 +84,11 @@ class Call:
     problem: Problem
     wanted: frozenset[str]
 
+    @property
+    def takes_checkpoint(self) -> bool:
+        """Whether the objective can save its state, and go on from another trial's."""
+        return "checkpoint" in self.wanted
+
     @staticmethod
     def of(objective: Callable[..., Any], problem: Problem, data: Iterable[str] = ()) -> Call:
         """Read the signature once.
@@ -102,6 +108,7 @@ class Call:
         fidelity: float | None,
         instance: str | None,
         report: Reporter,
+        checkpoint: Checkpoints,
         folder: Path,
         time_limit: float | None,
         data: Mapping[str, Any],
@@ -114,6 +121,7 @@ class Call:
             "fidelity": fidelity,
             "instance": instance,
             "report": report,
+            "checkpoint": checkpoint,
             "folder": folder,
             "time_limit": time_limit,
             **data,

@@ -28,15 +28,19 @@ def explain(outcome: Outcome, order: Order) -> tuple[Status, str]:
     """The status and the cause of a trial that was not answered and not stopped."""
     if outcome.end == "timeout":
         return Status.TIMEOUT, (
-            f"it ran for {outcome.wall_s:.2f} s, over its limit of {order.wall_s:g} s, and was "
-            "killed. Allow each trial more time, or search where trials are cheaper."
+            f"it ran for {outcome.wall_s:.2f} s, over its {_limit(order, 'wall_s')}, and was "
+            f"killed. {_more_time(order, 'wall_s')}"
+        )
+    if outcome.end == "cpu":
+        return Status.TIMEOUT, (
+            f"it used {outcome.cpu_s:.2f} s of CPU time{_several(outcome)}, over its "
+            f"{_limit(order, 'cpu_s')}, and was killed. {_more_time(order, 'cpu_s')}"
         )
     if outcome.end == "memory":
-        several = f" in {outcome.n_processes} processes" if outcome.n_processes > 1 else ""
         return Status.MEMORY, (
-            f"it used {outcome.memory_mb:.0f} MiB{several}, over its limit of "
-            f"{order.memory_mb:.0f} MiB, and was killed. Allow each trial more memory, or search "
-            "where trials need less."
+            f"it used {outcome.memory_mb:.0f} MiB{_several(outcome)}, over its limit of "
+            f"{order.bounds.memory_mb:.0f} MiB, and was killed. Allow each trial more memory, or "
+            "search where trials need less."
         )
     if outcome.end == "hung":
         return Status.CRASHED, (
@@ -54,6 +58,21 @@ def explain(outcome: Outcome, order: Order) -> tuple[Status, str]:
     else:
         how = f"its worker process ended before the objective returned: {how}"
     return Status.CRASHED, how + _last_words(outcome.ending)
+
+
+def _several(outcome: Outcome) -> str:
+    return f" in {outcome.n_processes} processes" if outcome.n_processes > 1 else ""
+
+
+def _limit(order: Order, name: str) -> str:
+    word = "cutoff" if order.bounds.cutoff == name else "limit"
+    return f"{word} of {getattr(order.bounds, name):g} s"
+
+
+def _more_time(order: Order, name: str) -> str:
+    if order.bounds.cutoff == name:
+        return "Whoever proposed it had seen enough by then."
+    return "Allow each trial more time, or search where trials are cheaper."
 
 
 def _death(outcome: Outcome) -> str:

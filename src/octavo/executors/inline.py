@@ -11,10 +11,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Literal
 
 from octavo.errors import SettingError, StorageError, StudyError, TrialStopped
+from octavo.executors import checkpoints
+from octavo.executors.bounds import bounds
 from octavo.executors.calling import Call, settled
+from octavo.executors.checkpoints import Checkpoints
 from octavo.executors.protocol import Event, Finished, Reported, Work
 from octavo.executors.reporting import Reporter
 from octavo.problem import TrialLimits
@@ -53,6 +57,7 @@ class InlineExecutor:
         self._running: Proposal | None = None
         self._time_limit: float | None = None
         self._halted: TrialStopped | None = None
+        self._has_warned = False
         self._events: deque[Event] = deque()
 
     @property
@@ -93,7 +98,8 @@ class InlineExecutor:
     def submit(self, proposal: Proposal, *, wall_s: float | None = None) -> None:
         """Take a proposal; the next `wait` runs it.
 
-        `wall_s` cannot be enforced here, but the objective is told it as `time_limit`.
+        Neither `wall_s` nor a cutoff can be enforced here, but the objective is told the lesser
+        of those that count wall clock as `time_limit`.
         """
         if self._work is None:
             raise StudyError("submit was called before start(work). Call start once first.")
@@ -103,7 +109,17 @@ class InlineExecutor:
                 "in the only slot. Call wait() first."
             )
         self._running = proposal
-        self._time_limit = wall_s
+        self._time_limit = bounds(
+            self._work.problem, self._work.limits, proposal, wall_s=wall_s
+        ).wall_s
+        if proposal.cutoff_s is not None and not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "trial %d has a cutoff of %g s, which nothing enforces while trials run inside the "
+                "study's own process; worker processes do: workers=1",
+                proposal.index,
+                proposal.cutoff_s,
+            )
 
     def wait(self, timeout_s: float | None = None) -> Sequence[Event]:
         """Run what was submitted, to its end; reports come first, then the trial."""
@@ -157,15 +173,11 @@ class InlineExecutor:
                     return TrialStopped("the study failed while the trial ran")
             return self._halted
 
-        folder = work.folder / "trials" / str(proposal.index)
-        if "folder" in self._call.wanted:  # the only case in which files are touched
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StorageError(
-                    f"the folder {folder} of a trial cannot be made: {error}. "
-                    "Free some space or choose another folder for the study."
-                ) from error
+        folder = self._folder(work.folder, proposal)
+        from_zero = checkpoints.why_from_zero(
+            work.folder, proposal, is_wanted=self._call.takes_checkpoint
+        )
+        checkpoint = Checkpoints(folder, checkpoints.source_of(work.folder, proposal))
         started, wall, cpu = time.time(), time.perf_counter(), time.process_time()
         answer = self._call(
             proposal.config,
@@ -174,6 +186,7 @@ class InlineExecutor:
             instance=proposal.instance,
             time_limit=self._time_limit,
             report=Reporter(work.problem, keep),
+            checkpoint=checkpoint,
             folder=folder,
             data=work.data,
         )
@@ -196,5 +209,26 @@ class InlineExecutor:
             worker="inline",
             started=started,
             ended=started + wall_s,
-            extra=extra,
+            checkpoint=(
+                checkpoints.collected(work.folder, proposal.index)
+                if self._call.takes_checkpoint
+                else None
+            ),
+            extra={**extra, **checkpoints.resumption(proposal, from_zero, checkpoint.is_loaded)},
         )
+
+    def _folder(self, study: Path, proposal: Proposal) -> Path:
+        """The trial's own folder; only if the objective asks for it, files are touched."""
+        folder = study / "trials" / str(proposal.index)
+        assert self._call is not None
+        try:
+            if "folder" in self._call.wanted:
+                folder.mkdir(parents=True, exist_ok=True)
+            if self._call.takes_checkpoint:
+                checkpoints.clear(study, proposal.index)
+        except OSError as error:
+            raise StorageError(
+                f"the folder {folder} of a trial cannot be made: {error}. "
+                "Free some space or choose another folder for the study."
+            ) from error
+        return folder

@@ -31,6 +31,8 @@ class Packed:
         The problem without its space, which no executor looks at; it may be large.
     limits
         What one trial may consume.
+    takes_checkpoint
+        Whether the objective can save its state, and go on from another trial's.
     arguments
         The command line of the study's own process.
     """
@@ -39,6 +41,7 @@ class Packed:
     data: tuple[Placed, ...]
     problem: Problem
     limits: TrialLimits
+    takes_checkpoint: bool
     arguments: tuple[str, ...]
 
     def load(self) -> bytes:
@@ -64,7 +67,7 @@ def pack(work: Work) -> Packed:
     StorageError
         If the study's folder cannot be written to.
     """
-    Call.of(work.objective, work.problem, work.data)
+    call = Call.of(work.objective, work.problem, work.data)
     no_space: Any = None
     problem = replace(work.problem, space=no_space)
     return Packed(
@@ -72,5 +75,6 @@ def pack(work: Work) -> Packed:
         data=place(work.data, work.folder / PLACE),
         problem=problem,
         limits=work.limits,
+        takes_checkpoint=call.takes_checkpoint,
         arguments=tuple(sys.argv),
     )

@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from octavo.errors import SettingError, StorageError, StudyError
+from octavo.executors import checkpoints
+from octavo.executors.bounds import bounds
 from octavo.executors.calling import Answer, settled
 from octavo.executors.causes import explain
 from octavo.executors.cores import thread_environment
@@ -33,7 +35,7 @@ from octavo.executors.protocol import Event, Finished, Reported, Work
 from octavo.executors.slot import Slot
 from octavo.executors.watching import POLL_S, Order, Outcome
 from octavo.executors.worker import Trialling
-from octavo.trial import Proposal, Report, Resources, Status, Trial
+from octavo.trial import Checkpoint, Proposal, Report, Resources, Status, Trial
 
 __all__ = ["ProcessExecutor"]
 
@@ -97,6 +99,7 @@ class ProcessExecutor:
         self._slots = [Slot(number) for number in range(workers)]
         self._events: deque[Event] = deque()
         self._work: Work | None = None
+        self._takes_checkpoint = False
         # Also when the study forgets to close, and when the interpreter ends.
         self._finalizer = weakref.finalize(self, _close, self._slots, os.getpid())
 
@@ -138,6 +141,7 @@ class ProcessExecutor:
             thread_environment(self.threads, self.slots, os.environ),
             self.start_timeout_s,
         )
+        self._takes_checkpoint = packed.takes_checkpoint
         self._work = Work(_in_workers, packed.problem, folder, packed.limits)
         for slot in self._slots:
             slot.setup = setup
@@ -170,14 +174,14 @@ class ProcessExecutor:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "output.txt").unlink(missing_ok=True)  # of the same trial, interrupted
+            if self._takes_checkpoint:
+                checkpoints.clear(self._work.folder, proposal.index)
         except OSError as error:
             raise StorageError(
                 f"the folder {folder} of a trial cannot be made: {error}. "
                 "Free some space or choose another folder for the study."
             ) from error
-        limits = self._work.limits
-        walls = [limit for limit in (limits.wall_s, wall_s) if limit is not None]
-        time_limit = min(walls, default=None)
+        limits = bounds(self._work.problem, self._work.limits, proposal, wall_s=wall_s)
         request = Trialling(
             proposal.index,
             dict(proposal.config),
@@ -185,16 +189,14 @@ class ProcessExecutor:
             proposal.fidelity,
             proposal.instance,
             str(folder),
-            time_limit,
+            limits.wall_s,
+            checkpoints.source_of(self._work.folder, proposal),
         )
-        order = Order(
-            proposal.index,
-            pickle.dumps(request),
-            str(folder),
-            time_limit,
-            limits.memory_mb,
-        )
+        order = Order(proposal.index, pickle.dumps(request), str(folder), limits)
         slot.begin(proposal, order)
+        slot.from_zero = checkpoints.why_from_zero(
+            self._work.folder, proposal, is_wanted=self._takes_checkpoint
+        )
 
     def wait(self, timeout_s: float | None = None) -> Sequence[Event]:
         """What happened since the last call; blocks until something did, or the timeout.
@@ -287,13 +289,14 @@ class ProcessExecutor:
         is_lost = slot.has_begun or slot.is_retried or slot.stopped is not None
         if proposal is not None and is_lost:
             self._events.append(Finished(self._lost(slot, proposal, error)))
+        from_zero = slot.from_zero
         slot.end()
         slot.close()
         try:
             slot.open()
             if proposal is not None and order is not None and not is_lost:
                 slot.begin(proposal, order)
-                slot.is_retried = True
+                slot.is_retried, slot.from_zero = True, from_zero
         except StudyError as failure:
             logger.warning("slot %d: %s", slot.number, failure)
             if proposal is not None and not is_lost:
@@ -305,8 +308,10 @@ class ProcessExecutor:
         costs: tuple[float, ...] = (nan,) * self._work.problem.n_objectives
         constraints: tuple[float, ...] = ()
         extra: Mapping[str, object] = {}
+        is_loaded: bool | None = None
         if outcome.end == "answered":
-            answer = Answer.unpacked(outcome.answer)
+            packed, is_loaded = pickle.loads(outcome.answer)
+            answer = Answer.unpacked(packed)
             status, costs, constraints, extra = settled(self._work.problem, answer, slot.reports)
             cause = answer.cause
         elif outcome.end == "stopped" and slot.stopped is not None:
@@ -328,7 +333,8 @@ class ProcessExecutor:
             worker=f"process {slot.number} (pid {outcome.worker})",
             started=started,
             ended=started + outcome.wall_s,
-            extra=extra,
+            checkpoint=self._left_by(proposal),
+            extra={**extra, **checkpoints.resumption(proposal, slot.from_zero, is_loaded)},
         )
 
     def _lost(self, slot: Slot, proposal: Proposal, error: BaseException | None) -> Trial:
@@ -349,7 +355,15 @@ class ProcessExecutor:
             worker=f"process {slot.number}",
             started=slot.began,
             ended=time.time(),
+            checkpoint=self._left_by(proposal),
+            extra=checkpoints.resumption(proposal, slot.from_zero, None),
         )
+
+    def _left_by(self, proposal: Proposal) -> Checkpoint | None:
+        assert self._work is not None
+        if not self._takes_checkpoint:
+            return None
+        return checkpoints.collected(self._work.folder, proposal.index)
 
 
 def _in_workers(config: object) -> NoReturn:

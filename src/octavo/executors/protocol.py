@@ -1,9 +1,9 @@
 """Where trials run: `Executor`. It gets proposals and gives back finished trials.
 
 The objective is a plain function whose first positional argument is the configuration; of
-`seed`, `fidelity`, `instance`, `report`, `folder`, `time_limit` (seconds that it may take, or
-None) and the names in `data` it gets those that its signature names (all of them if it takes
-`**kwargs`).
+`seed`, `fidelity`, `instance`, `report`, `checkpoint`, `folder`, `time_limit` (seconds that it may
+take, or None) and the names in `data` it gets those that its signature names (all of them if it
+takes `**kwargs`).
 """
 
 from __future__ import annotations

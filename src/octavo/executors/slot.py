@@ -37,6 +37,7 @@ class Slot:
         self.began = 0.0
         self.has_begun = False  # whether the objective has been called
         self.is_retried = False  # after the death of a keeper
+        self.from_zero = ""  # why the trial cannot go on from where another one ended
 
     def open(self) -> None:
         """Start a keeper, which starts a worker."""
@@ -88,6 +89,7 @@ class Slot:
         self.proposal = self.order = self.future = self.stopped = None
         self.reports = []
         self.has_begun = self.is_retried = False
+        self.from_zero = ""
 
     def cut(self) -> None:
         """Hang up, upon which the keeper kills everything and ends."""

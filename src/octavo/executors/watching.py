@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octavo.executors import process_tree
+from octavo.executors.bounds import Bounds
+from octavo.executors.cores import available_cores
 from octavo.executors.frames import Frames
 from octavo.executors.launching import WorkerProcess
 from octavo.executors.output import Output
@@ -18,8 +20,9 @@ from octavo.executors.worker import LOST
 __all__ = ["POLL_S", "Order", "Outcome", "Watch"]
 
 POLL_S = 0.05
-_QUICK_POLL_S = 0.01  # above half of the memory limit: there is little room left to overshoot
+_QUICK_POLL_S = 0.01  # close to a limit: there is little room left to overshoot
 _MAX_UNSENT = 2**20
+_CORES = available_cores()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,7 @@ class Order:
     index: int
     request: bytes
     folder: str
-    wall_s: float | None
-    memory_mb: float | None
+    bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Outcome:
     Parameters
     ----------
     end
-        "answered", or killed for "timeout", "memory" or "stopped", or "died" by itself, or
+        "answered", or killed for "timeout", "cpu", "memory" or "stopped", or "died" by itself, or
         was "cut" off because the objective closed or garbled the worker's socket, or was
         "stillborn" or "hung": its worker ended, or took too long, before it called the objective.
     answer
@@ -101,7 +103,7 @@ class Watch:
 
     def until_end(self) -> str:
         """Watch until the trial has ended or must be ended; say why."""
-        worker, limit_s = self.worker, self.order.wall_s
+        worker, limit_s = self.worker, self.order.bounds.wall_s
         poller = select.poll()
         poller.register(worker.output, select.POLLIN)
         poller.register(self.study.link, select.POLLIN)
@@ -110,8 +112,8 @@ class Watch:
         while True:
             now = time.monotonic()
             if now >= next_poll:
-                if self._is_over_memory():
-                    return "memory"
+                if over := self._over_limit():
+                    return over
                 next_poll = now + self._interval()
             deadline = self.start_by
             if self.began is not None:
@@ -248,14 +250,23 @@ class Watch:
             self.n_processes = len(alive)
         return total
 
-    def _is_over_memory(self) -> bool:
+    def _over_limit(self) -> str:
+        """Look at what the trial uses: "memory", "cpu", or "" while it keeps its limits."""
         total = self._measure()
-        limit = self.order.memory_mb
-        return limit is not None and total > limit * 2**20
+        memory_mb, cpu_s = self.order.bounds.memory_mb, self.order.bounds.cpu_s
+        if memory_mb is not None and total > memory_mb * 2**20:
+            return "memory"
+        if cpu_s is not None and self.began is not None and self._cpu_s() >= cpu_s:
+            return "cpu"
+        return ""
 
     def _interval(self) -> float:
-        limit = self.order.memory_mb
-        is_close = limit is not None and self.peak > limit * 2**20 / 2
+        """Seconds until the next look: fewer where a limit may be reached before."""
+        memory_mb, cpu_s = self.order.bounds.memory_mb, self.order.bounds.cpu_s
+        is_close = memory_mb is not None and self.peak > memory_mb * 2**20 / 2
+        if cpu_s is not None and self.began is not None:
+            # All cores at work may use that much until then.
+            is_close = is_close or self._cpu_s() + POLL_S * _CORES >= cpu_s
         return _QUICK_POLL_S if is_close else POLL_S
 
     def _cpu_s(self) -> float:

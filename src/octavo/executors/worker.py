@@ -50,6 +50,7 @@ class Trialling:
     instance: str | None
     folder: str
     time_limit: float | None
+    source: Path | None  # folder of the trial from which it goes on
 
 
 def main(channel: int, keeper: int) -> None:
@@ -93,6 +94,7 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
     """Unpickle the objective and its data; return what runs a trial."""
     from octavo.errors import TrialStopped
     from octavo.executors.calling import Answer, Call, failure
+    from octavo.executors.checkpoints import Checkpoints
     from octavo.executors.placement import load as load_data
     from octavo.executors.reporting import Reporter
     from octavo.trial import Report
@@ -120,6 +122,7 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
                 verdict = _told_to_end(link, trialling.index) or verdict
                 return None if verdict is None else TrialStopped(verdict[0], paused=verdict[1])
 
+        checkpoint = Checkpoints(Path(trialling.folder), trialling.source)
         _send(link, b"S")
         try:
             answer = call(
@@ -129,6 +132,7 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
                 instance=trialling.instance,
                 time_limit=trialling.time_limit,
                 report=Reporter(problem, send),
+                checkpoint=checkpoint,
                 folder=Path(trialling.folder),
                 data=data,
             )
@@ -142,10 +146,10 @@ def _loaded(load: dict[str, Any], link: socket.socket) -> Callable[[Trialling], 
         if answer.traceback:
             _open_stream(2).write(answer.traceback)
         try:
-            body = answer.packed()
+            body = pickle.dumps((answer.packed(), checkpoint.is_loaded))
         except Exception as error:  # memory, recursion: the answer itself is plain data
             answer = Answer(cause=f"the result could not be sent: {type(error).__name__}: {error}")
-            body = answer.packed()
+            body = pickle.dumps((answer.packed(), checkpoint.is_loaded))
         return body
 
     return trial
@@ -175,7 +179,7 @@ def _never(error: BaseException) -> Callable[[Trialling], bytes]:
         f"the objective could not be loaded in a worker process: {failure(error).cause}. "
         "A worker is a fresh interpreter: what the objective needs must be importable there."
     )
-    body = Answer(cause=cause).packed()
+    body = pickle.dumps((Answer(cause=cause).packed(), False))
     return lambda trialling: body
 
 

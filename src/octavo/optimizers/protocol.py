@@ -14,6 +14,9 @@ What follows from it for whoever writes an optimizer:
 - What must be remembered beyond the trials goes into `Proposal.origin.data`.
 - An empty answer means: there is nothing left that is worth trying, the search is over.
 - An optimizer without a scheduler proposes at full fidelity (`problem.fidelity.high`).
+- One whose proposals go on from checkpoints (`Proposal.resume_from`) may have a method
+  `keep_checkpoints() -> frozenset[int]`: the trials that may still be resumed. The study then
+  deletes the checkpoints of all others, but for incumbents'. A wrapper passes it on by `kept_by`.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from typing import Protocol, runtime_checkable
 from octavo.problem import Problem
 from octavo.trial import Proposal, Trial
 
-__all__ = ["Optimizer", "Recipe", "next_index", "trial_seed"]
+__all__ = ["Optimizer", "Recipe", "kept_by", "next_index", "trial_seed"]
 
 
 class Optimizer(Protocol):
@@ -46,6 +49,12 @@ class Recipe(Protocol):
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer. Raises `ProblemError` if it cannot work on this problem."""
         ...
+
+
+def kept_by(optimizer: Optimizer) -> frozenset[int] | None:
+    """Indices of the trials that an optimizer may still resume; None if it does not say."""
+    keep = getattr(optimizer, "keep_checkpoints", None)
+    return None if keep is None else keep()
 
 
 def next_index(n_told: int, pending: Sequence[Proposal]) -> int:

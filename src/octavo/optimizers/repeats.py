@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from octavo.optimizers.proposing import ask_in_turn, new_proposal
-from octavo.optimizers.protocol import Optimizer, Recipe, trial_seed
+from octavo.optimizers.protocol import Optimizer, Recipe, kept_by, trial_seed
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.told import Told
 from octavo.problem import Problem
@@ -90,6 +90,9 @@ class _Repeats:
         self._told = Told(problem)
         self._runs: dict[bytes, _Runs] = {}
         self._paired = [trial_seed(seed ^ _SEED_STREAM, r) for r in range(problem.repeats)]
+
+    def keep_checkpoints(self) -> frozenset[int] | None:
+        return kept_by(self._inner)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self._inner.tell(trials)

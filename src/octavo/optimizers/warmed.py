@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from octavo.optimizers.proposing import ask_in_turn, new_proposal
-from octavo.optimizers.protocol import Optimizer, Recipe
+from octavo.optimizers.protocol import Optimizer, Recipe, kept_by
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.told import Told
 from octavo.problem import Problem
@@ -64,6 +64,9 @@ class _Warmed:
     def tell(self, trials: Sequence[Trial]) -> None:
         self._told.extend(trials)
         self._inner.tell(trials)
+
+    def keep_checkpoints(self) -> frozenset[int] | None:
+        return kept_by(self._inner)
 
     def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
         return ask_in_turn(n, pending, self._propose)

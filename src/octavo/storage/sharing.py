@@ -15,8 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     Double,
     bindparam,
@@ -44,14 +46,14 @@ from octavo.storage.rows import (
 )
 from octavo.storage.schema import leases, pending, proposals, revisions, trials
 from octavo.storage.table_inbox import TableInbox
-from octavo.trial import Proposal
+from octavo.trial import Proposal, Report
 
 __all__ = ["Sharing"]
 
 _NOW = cast(extract("epoch", func.clock_timestamp()), Double)
 _UP = cast(extract("epoch", func.pg_postmaster_start_time()), Double)
 _ours = bindparam("ours", type_=proposals.c.proposal_index.type)
-_lease_s = bindparam("lease_s", type_=Double())
+_lease_s: BindParameter[float] = bindparam("lease_s", type_=Double())
 
 # While the server was down nobody could renew a lease, so all get the time once more.
 _IS_OVER = (leases.c.expires < _NOW) & (_UP + _lease_s < _NOW)
@@ -140,7 +142,9 @@ class Sharing:
             revision, top, last_id, free = found
             top, last_id = -1 if top is None else top, last_id or 0
             # What the first look has found bounds the others: together they are one state.
-            added, done, reports = [], [], {}
+            added: Sequence[Any] = ()
+            done: Sequence[Any] = ()
+            reports: Mapping[int, Sequence[Report]] = {}
             if top >= seen.next_index:
                 within = {"first": seen.next_index, "last": top}
                 added = connection.execute(_NEW_PROPOSALS, within).all()

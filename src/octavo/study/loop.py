@@ -30,12 +30,15 @@ from octavo.callbacks import (
 )
 from octavo.errors import LeaseLostError, SpaceError, StudyError
 from octavo.executors import fingerprint
+from octavo.executors.bounds import bounds
+from octavo.executors.calling import check_signature
 from octavo.executors.protocol import Executor, Finished, Reported, Work
 from octavo.problem import Limits, TrialLimits
 from octavo.schedulers.stopping import Stopper
 from octavo.storage import Command, Inbox
 from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
+from octavo.study.keeping import Keeping
 from octavo.study.leases import Leases
 from octavo.study.objective import load_objective, refer_to
 from octavo.study.stopping import (
@@ -69,6 +72,7 @@ class _Run:
     study: Study
     executor: Executor
     limits: Limits
+    trial_limits: TrialLimits
     callbacks: tuple[Callback, ...]
     accept: Accept | None
     interrupt: Interrupt
@@ -77,6 +81,7 @@ class _Run:
     queue: deque[Proposal]
     leases: Leases
     stopping: Stopping
+    keeping: Keeping | None
     running: dict[int, Proposal] = field(default_factory=dict)
     polled: float = float("-inf")
     cpu_s: float = 0.0
@@ -98,6 +103,7 @@ def run_study(
     data: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
     stoppers: Sequence[Stopper] = (),
+    checkpoint_mb: float | None = None,
     progress: bool | None = None,
     accept: Accept | None = None,
     hasty: bool = False,
@@ -109,6 +115,8 @@ def run_study(
     ----------
     study, objective, limits, workers, executor, trial_limits, data, callbacks, stoppers, progress
         As in `Study.run`.
+    checkpoint_mb
+        How much the checkpoints may take together, in MiB; None: any amount.
     accept
         Asked before each trial whether it may run, and for how long.
     hasty
@@ -129,7 +137,7 @@ def run_study(
     limits = _or_planned(limits, study)
     executor = executor or make_executor(workers, trial_limits)
     data = dict(data or {})
-    _remember_run(study, objective, workers, trial_limits, data, stoppers)
+    _remember_run(study, objective, workers, trial_limits, data, stoppers, checkpoint_mb)
     with ExitStack() as stack:
         folder = study.folder
         if folder is None:
@@ -151,6 +159,7 @@ def run_study(
             study=study,
             executor=executor,
             limits=limits,
+            trial_limits=trial_limits,
             callbacks=_watching(callbacks, progress),
             accept=accept,
             interrupt=stack.enter_context(catch_interrupts()),
@@ -159,6 +168,11 @@ def run_study(
             queue=deque(() if study.is_shared else study.pending),
             leases=leases,
             stopping=Stopping(stoppers),
+            keeping=(
+                Keeping(folder, study.history, checkpoint_mb)
+                if "checkpoint" in check_signature(objective, data)
+                else None
+            ),
         )
         try:
             _loop(run)
@@ -179,6 +193,7 @@ def resume_study(
     data: Mapping[str, Any] | None,
     callbacks: Sequence[Callback],
     stoppers: Sequence[Stopper] | None,
+    checkpoint_mb: float | None,
     progress: bool | None,
 ) -> None:
     """Run a study with what it remembers of its last run."""
@@ -200,6 +215,7 @@ def resume_study(
         data=data,
         callbacks=callbacks,
         stoppers=stoppers,
+        checkpoint_mb=last.get("checkpoint_mb") if checkpoint_mb is None else checkpoint_mb,
         progress=progress,
         began=began,
     )
@@ -244,6 +260,7 @@ def _remember_run(
     trial_limits: TrialLimits,
     data: Mapping[str, Any],
     stoppers: Sequence[Stopper],
+    checkpoint_mb: float | None,
 ) -> None:
     prints = fingerprint(data) if data else {}
     before = study.settings.get("run", {}).get("data", {})
@@ -261,6 +278,7 @@ def _remember_run(
             "trial_limits": asdict(trial_limits),
             "data": prints,
             "stoppers": stoppers_to_json(stoppers),
+            "checkpoint_mb": checkpoint_mb,
         },
         stopped_because="",
     )
@@ -426,10 +444,8 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
 
 
 def _complete(run: _Run, trial: Trial) -> None:
-    if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and run.limits.wall_s is not None:
-        own = run.study.settings["run"]["trial_limits"]["wall_s"]
-        if own is None or (trial.resources.wall_s or 0.0) < own:
-            return  # the study's time was over, not the trial's: it stays pending
+    if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and not _is_over_its_own(run, trial):
+        return  # the study's time was over, not the trial's: it stays pending
     if run.running.pop(trial.index, None) is None:
         return  # taken over by another process, which records it
     run.stopping.end(trial.index)
@@ -441,7 +457,20 @@ def _complete(run: _Run, trial: Trial) -> None:
         run.leases.end(trial.index)
         return
     run.leases.end(trial.index)
+    if run.keeping is not None:
+        run.keeping.add(trial)
+        needed = {p.resume_from for p in run.study.pending if p.resume_from is not None}
+        run.keeping.tidy(run.study.history, run.study.resumable(), needed)
     _announce(run, Completed(trial, run.study.history))
+
+
+def _is_over_its_own(run: _Run, trial: Trial) -> bool:
+    """Whether a trial ran over limits that it would have at any time."""
+    own, used = bounds(run.study.problem, run.trial_limits, trial.proposal), trial.resources
+    return any(
+        limit is not None and spent is not None and spent >= limit
+        for limit, spent in ((own.wall_s, used.wall_s), (own.cpu_s, used.cpu_s))
+    )
 
 
 def _abandon(run: _Run) -> None:

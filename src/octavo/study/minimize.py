@@ -45,12 +45,14 @@ def minimize(
     executor: Executor | None = None,
     trial_time: str | float | None = None,
     trial_memory: str | float | None = None,
+    trial_cpu_time: str | float | None = None,
     data: Mapping[str, Any] | None = None,
     seed: int | None = None,
     storage: str | Path | None = None,
     name: str | None = None,
     callbacks: Sequence[Callback] = (),
     stoppers: Sequence[Stopper] = (),
+    checkpoint_limit: str | float | None = None,
     progress: bool | None = None,
 ) -> Study:
     """Find the configuration with the lowest cost.
@@ -59,9 +61,10 @@ def minimize(
     ----------
     objective
         A function whose first positional argument is the configuration (a dict of the active
-        hyperparameters). Of `seed`, `fidelity`, `instance`, `report`, `folder`, `time_limit` and
-        the names in `data` it gets those that it names. It returns the cost, or a dict with a
-        number for each objective and constraint; further keys are kept with the trial.
+        hyperparameters). Of `seed`, `fidelity`, `instance`, `report`, `checkpoint`, `folder`,
+        `time_limit` and the names in `data` it gets those that it names. It returns the cost, or
+        a dict with a number for each objective and constraint; further keys are kept with the
+        trial.
     space
         What can be chosen: `octavo.space(...)`, a ConfigSpace `ConfigurationSpace`, or any
         `Space`.
@@ -90,8 +93,9 @@ def minimize(
         unless a limit on trials needs a process.
     executor
         Where trials run, instead of `workers`.
-    trial_time, trial_memory
-        What one trial may consume before it is killed: `"30s"`, `"2GB"`.
+    trial_time, trial_memory, trial_cpu_time
+        What one trial may consume, in all its processes together, before it is killed:
+        `"30s"`, `"2GB"`, `"1m"`.
     data
         Arrays, tables or other objects that the objective gets by name; placed once where
         workers map them.
@@ -107,6 +111,9 @@ def minimize(
     stoppers
         Asked when trials `report` whether they go on, see `octavo.schedulers.Stopper`; where
         several disagree the strictest wins.
+    checkpoint_limit
+        How much the checkpoints of completed trials may take together, such as `"2GB"`: beyond
+        it the least valuable are deleted. None: any amount.
     progress
         Whether to show progress; by default, if somebody watches.
 
@@ -139,8 +146,11 @@ def minimize(
     space = as_space(space)
     limits = read_limits(max_trials, time_limit, cpu_limit, target)
     trial_limits = TrialLimits(
-        wall_s=seconds(trial_time, "trial_time"), memory_mb=megabytes(trial_memory, "trial_memory")
+        wall_s=seconds(trial_time, "trial_time"),
+        memory_mb=megabytes(trial_memory, "trial_memory"),
+        cpu_s=seconds(trial_cpu_time, "trial_cpu_time"),
     )
+    checkpoint_mb = megabytes(checkpoint_limit, "checkpoint_limit")
     check_run(
         objective,
         executor=executor,
@@ -176,6 +186,7 @@ def minimize(
             data=data,
             callbacks=callbacks,
             stoppers=stoppers,
+            checkpoint_mb=checkpoint_mb,
             progress=progress,
             began=began,
         )

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from octavo.errors import SettingError, StorageError, StudyError
 from octavo.history import History
 from octavo.optimizers import recipe as as_recipe
-from octavo.optimizers.protocol import Optimizer, Recipe, next_index, trial_seed
+from octavo.optimizers.protocol import Optimizer, Recipe, kept_by, next_index, trial_seed
 from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
-from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole
+from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole, megabytes
 from octavo.spaces import Believed, as_space
 from octavo.storage import Intervention, Seen, Store, create_store, open_store
 from octavo.study.reading import (
@@ -518,6 +518,10 @@ class Study:
                 self._optimizer.tell(list(self._history))
         return list(self._optimizer.ask(n, pending=self.pending))
 
+    def resumable(self) -> frozenset[int] | None:
+        """Trials that the optimizer may still resume; None if it does not say."""
+        return None if self._optimizer is None else kept_by(self._optimizer)
+
     def _store_proposals(
         self, make: Callable[[], list[Proposal]], *, worker: str | None
     ) -> list[Proposal]:
@@ -583,6 +587,7 @@ class Study:
         data: Mapping[str, Any] | None = None,
         callbacks: Sequence[Callback] = (),
         stoppers: Sequence[Stopper] = (),
+        checkpoint_limit: str | float | None = None,
         progress: bool | None = None,
     ) -> Study:
         """Evaluate proposals until a limit is reached; see `minimize` for the arguments.
@@ -603,6 +608,7 @@ class Study:
             data=data,
             callbacks=callbacks,
             stoppers=stoppers,
+            checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),
             progress=progress,
         )
         return self
@@ -621,6 +627,7 @@ class Study:
         data: Mapping[str, Any] | None = None,
         callbacks: Sequence[Callback] = (),
         stoppers: Sequence[Stopper] | None = None,
+        checkpoint_limit: str | float | None = None,
         progress: bool | None = None,
     ) -> Study:
         """Go on where the study was left, by default with its own objective and limits.
@@ -632,7 +639,7 @@ class Study:
             functions of `__main__`).
         max_trials, time_limit, cpu_limit, target
             If none is given, what is left of the limits that the study was planned with.
-        workers, executor, trial_limits, data, callbacks, stoppers, progress
+        workers, executor, trial_limits, data, callbacks, stoppers, checkpoint_limit, progress
             As in `minimize`; workers, limits, data and stoppers of the last run by default.
 
         Raises
@@ -654,6 +661,7 @@ class Study:
             data=data,
             callbacks=callbacks,
             stoppers=stoppers,
+            checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),
             progress=progress,
         )
         return self

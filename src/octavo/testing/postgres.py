@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from octavo.errors import StorageError
 
@@ -124,7 +125,7 @@ class LocalPostgres:
         if done.returncode:
             raise StorageError(f"{program} failed: {done.stderr.strip()[-1000:]}")
 
-    def _identity(self) -> dict[str, object]:
+    def _identity(self) -> dict[str, Any]:
         if self._user is None:
             return {}
         environment = {**os.environ, "HOME": str(self._folder)}
