@@ -335,6 +335,27 @@ def test_a_study_whose_scheduler_dies_ends_and_keeps_what_was_completed(mortal_c
     assert sorted(study.history.indices) == list(range(len(completed) + 2))
 
 
+def test_a_cut_connection_to_the_scheduler_costs_nothing_but_time(client, dask, proxy_to, tmp_path):
+    """The scheduler ends the tasks of a client that is gone; those trials run again."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    proxy = proxy_to(int(client.scheduler.address.rpartition(":")[2]))
+    executor = dask(fragile, on=f"tcp://127.0.0.1:{proxy.port}", retries=1)
+    executor.submit(Proposal(0, {"marks": str(marks), "deaths": 1}))
+    first = next_report(executor).report.values["cost"]
+    proxy.cut()
+    reported, trial = [], None
+    while trial is None:
+        for event in executor.wait(60):
+            if isinstance(event, Finished):
+                trial = event.trial
+            else:
+                reported.append(event.report.values["cost"])
+    assert trial.status is Status.SUCCESS, trial.cause
+    assert len(reported) == len(trial.reports) == 1 and reported[0] != first
+    assert gone(first)
+
+
 STUDY = """
 import sys
 import octavo

@@ -1,7 +1,5 @@
 """A study on PostgreSQL: what is stored comes back, once, whatever the connection does."""
 
-import contextlib
-import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -235,57 +233,9 @@ def test_a_command_to_no_study_is_refused(postgres):
 # Connections --------------------------------------------------------------------------
 
 
-class Proxy:
-    """Between a client and the server; may cut connections when it wants to."""
-
-    def __init__(self, port):
-        self.server = port
-        self.cut_after = None  # bytes of the client, after which its connection is cut
-        self.n_cut = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self.server))
-            for ends in ((client, server, True), (server, client, False)):
-                threading.Thread(target=self._pass, args=ends, daemon=True).start()
-
-    def _pass(self, source, sink, is_client):
-        try:
-            while data := source.recv(1 << 16):
-                is_over = is_client and self.cut_after is not None and self.cut_after in data
-                if is_over:
-                    self.n_cut += 1
-                    self.cut_after = None
-                    source.shutdown(socket.SHUT_RDWR)  # the answer will not arrive
-                    source.close()
-                sink.sendall(data)
-                if is_over:
-                    time.sleep(0.05)  # until the server has done what it was told
-                    break
-        except OSError:
-            pass  # the other direction has closed them
-        finally:
-            for end in (source, sink):
-                end.close()
-
-    def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)  # also for the thread that accepts
-        self._listener.close()
-
-
 @pytest.fixture
-def proxy(postgres):
-    proxy = Proxy(postgres.port)
-    yield proxy
-    with contextlib.suppress(OSError):  # a test may have closed it
-        proxy.close()
+def proxy(postgres, proxy_to):
+    return proxy_to(postgres.port)
 
 
 @pytest.mark.parametrize("when", [b"COMMIT", b"INSERT INTO trials", b"BEGIN", b"UPDATE writes"])

@@ -6,11 +6,13 @@ number of processes run there, and asks for those that it has not got.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import io
 import logging
 import os
+import shutil
 import tarfile
 import tempfile
 import time
@@ -21,16 +23,19 @@ from pathlib import Path
 
 from octavo.errors import StorageError
 
-__all__ = ["Pieces", "machine_folder", "pack_folder", "receive", "store", "unpack_folder"]
+__all__ = ["Pieces", "pack_folder", "receive", "room_for", "store", "unpack_folder"]
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 4 * 2**20
+_FORGOTTEN_S = 7 * 86400.0
 _PATIENCE_S = 300.0  # between two signs of life of a file on its way
 
 
-def machine_folder() -> Path:
-    """Where this user's studies keep files on this machine.
+def room_for(study: str) -> Path:
+    """Where a study keeps files on this machine; all its processes here use it.
+
+    What others left there a week ago, because they were killed, is removed.
 
     Raises
     ------
@@ -45,7 +50,16 @@ def machine_folder() -> Path:
             f"{folder} belongs to somebody else, or others may write there. Remove it, or set "
             "TMPDIR to a folder of your own on the workers."
         )
-    return folder
+    room = folder / study
+    if room.exists():
+        os.utime(room)
+        return room
+    for left in folder.iterdir():
+        with contextlib.suppress(OSError):  # others remove it, too
+            if time.time() - left.stat().st_mtime > _FORGOTTEN_S:
+                shutil.rmtree(left)
+    room.mkdir(exist_ok=True)
+    return room
 
 
 def store(content: bytes, folder: Path, label: str) -> Path:

@@ -132,6 +132,8 @@ class DaskExecutor:
         self._size, self._looked = 0, float("-inf")
         self._lost_since: float | None = None
         self._homeless: list[_Running] = []
+        self._unseen = False  # whether some worker does not see the study's folder
+        self._carries = shared_folder is not True  # whether checkpoints go along with trials
         self._is_closed = False
 
     # The protocol --------------------------------------------------------------------
@@ -195,7 +197,7 @@ class DaskExecutor:
         Raises
         ------
         StudyError
-            If it was not started, or is closed.
+            If it was not started, or is closed, or the scheduler is lost.
         """
         if self._work is None or self._is_closed:
             when = "after close()" if self._is_closed else "before start(work)"
@@ -203,6 +205,7 @@ class DaskExecutor:
                 f"trial {proposal.index} was submitted {when}. Make a DaskExecutor for each "
                 "study, and call start once first."
             )
+        self._look_around()
         source = None
         if proposal.resume_from is not None:
             left = self._work.folder / "trials" / str(proposal.resume_from) / "checkpoint"
@@ -288,11 +291,6 @@ class DaskExecutor:
 
     # Inside --------------------------------------------------------------------------
 
-    @property
-    def _carries(self) -> bool:
-        """Whether checkpoints go along with trials; a site that sees them does not need it."""
-        return self.shared_folder is not True
-
     def _check_workers(self) -> None:
         try:
             self._client.wait_for_workers(1, timeout=self.start_timeout_s)
@@ -348,6 +346,8 @@ class DaskExecutor:
             return
         kind = message["kind"]
         if kind == "begin":
+            self._unseen = self._unseen or not message["is_shared"]
+            self._carries = self._unseen
             self._begin(running, message["worker"])
         elif running.worker != message["worker"]:
             return  # of an attempt on a worker that is lost
@@ -450,6 +450,9 @@ class DaskExecutor:
             if now >= running.give_up:
                 self._give_up(running)
         if self._client.status == "running":
+            if self._lost_since is not None:  # the scheduler has forgotten who listens
+                self._client.unsubscribe_topic(self._study)
+                self._client.subscribe_topic(self._study, self._hear)
             self._lost_since = None
             homeless, self._homeless = self._homeless, []
             for running in homeless:

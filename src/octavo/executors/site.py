@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from octavo.errors import OctavoError
-from octavo.executors.carrying import Pieces, machine_folder, pack_folder, unpack_folder
+from octavo.executors.carrying import Pieces, pack_folder, room_for, unpack_folder
 from octavo.executors.inline import InlineExecutor
 from octavo.executors.packing import Packed
 from octavo.executors.placement import PLACE, load
@@ -117,10 +117,12 @@ class Site:
         self.is_shared = (
             Path(contract.mark).exists() if contract.is_shared is None else contract.is_shared
         )
-        root = machine_folder()
-        own = f"{contract.study}-{address.rpartition(':')[2]}"
-        self.folder = Path(contract.folder) if self.is_shared else root / own
-        self.pieces = (Path(contract.folder) if self.is_shared else root) / PLACE
+        if self.is_shared:
+            self._room, self.folder = None, Path(contract.folder)
+        else:  # one for all processes on this machine, and in it a folder for this one
+            self._room = room_for(contract.study)
+            self.folder = self._room / address.rpartition(":")[2]
+        self.pieces = (self._room or self.folder) / PLACE
         self._packed: Packed | None = None
         self._idle: list[ProcessExecutor] = []
         self._running: dict[int, ProcessExecutor | InlineExecutor] = {}
@@ -133,6 +135,8 @@ class Site:
     def run(self, job: Job, is_wanted: Callable[[], bool], tell: Tell) -> Done:
         """Run a trial to its end."""
         try:
+            if self._room is not None:
+                room_for(self.contract.study)  # it is in use
             packed = self._prepared(is_wanted, tell)
             if job.source is not None and job.proposal.resume_from is not None:
                 unpack_folder(job.source, self._trial_folder(job.proposal.resume_from))
@@ -163,8 +167,8 @@ class Site:
         with self._lock:
             self._has_ended = True
         self._rest()
-        if not self.is_shared:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._room is not None:
+            shutil.rmtree(self._room, ignore_errors=True)
 
     # Inside --------------------------------------------------------------------------
 
@@ -336,7 +340,7 @@ def run_job(contract: Contract, job: Job, key: str) -> Done:
         task = worker.state.tasks.get(key)
         return task is not None and task.state != "cancelled"
 
-    tell({"kind": "begin"})
+    tell({"kind": "begin", "is_shared": site.is_shared})
     return site.run(job, is_wanted, tell)
 
 

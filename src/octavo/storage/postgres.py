@@ -179,10 +179,10 @@ class PostgreSQL:
                     found[:] = [work(connection)]
                     connection.commit()
                 # Otherwise an earlier attempt was committed, and only its answer was lost.
-                if durable:
-                    connection.rollback()
+            if durable:
+                with self._engine.connect() as connection:
+                    connection.execution_options(isolation_level="AUTOCOMMIT")
                     connection.execute(_FLUSH, me)
-                    connection.commit()
             return found[0]
 
         return self._persist(attempt)

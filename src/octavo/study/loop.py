@@ -392,7 +392,7 @@ def _next(run: _Run) -> Proposal | None:
             return run.queue.popleft()
         run.queue.popleft()
     for proposal in study.waiting if study.is_shared else ():  # returned by those that ended
-        if run.leases.take(proposal.index):
+        if proposal.index not in run.running and run.leases.take(proposal.index):
             return proposal
     if run.exhausted:
         return None
