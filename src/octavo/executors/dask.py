@@ -132,6 +132,7 @@ class DaskExecutor:
         self._size, self._looked = 0, float("-inf")
         self._lost_since: float | None = None
         self._homeless: list[_Running] = []
+        self._connection: object = None  # to the scheduler
         self._unseen = False  # whether some worker does not see the study's folder
         self._carries = shared_folder is not True  # whether checkpoints go along with trials
         self._is_closed = False
@@ -189,7 +190,7 @@ class DaskExecutor:
         )
         self._check_workers()
         self._work = work
-        self._client.subscribe_topic(self._study, self._hear)
+        self._listen()
 
     def submit(self, proposal: Proposal, *, wall_s: float | None = None) -> None:
         """Run a proposal on any worker; `wall_s` lowers the wall-clock limit for it.
@@ -334,6 +335,12 @@ class DaskExecutor:
         with contextlib.suppress(RuntimeError):  # closed in the meantime
             self._gatherers.submit(gather)
 
+    def _listen(self) -> None:
+        """Have messages come here; a scheduler forgets that when the connection ends."""
+        if self._connection is not self._client.scheduler_comm:
+            self._connection = self._client.scheduler_comm
+            self._client.subscribe_topic(self._study, self._hear)
+
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         """In the thread of the client's loop: a worker sent a message."""
         message = event[1]
@@ -450,9 +457,7 @@ class DaskExecutor:
             if now >= running.give_up:
                 self._give_up(running)
         if self._client.status == "running":
-            if self._lost_since is not None:  # the scheduler has forgotten who listens
-                self._client.unsubscribe_topic(self._study)
-                self._client.subscribe_topic(self._study, self._hear)
+            self._listen()
             self._lost_since = None
             homeless, self._homeless = self._homeless, []
             for running in homeless:
