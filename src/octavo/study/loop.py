@@ -398,8 +398,10 @@ def _next(run: _Run) -> Proposal | None:
         return None
     proposals = study.propose(1, worker=run.leases.worker, most=wanted if study.is_shared else None)
     if not proposals:
-        # With trials still running it may think again when it learns of them.
-        run.exhausted = not (study.pending if study.is_shared else run.running)
+        # With trials still running it may think again when it learns of them; and others may
+        # have reached the limit just now.
+        is_full = wanted is not None and study.n_run >= wanted
+        run.exhausted = not (is_full or (study.pending if study.is_shared else run.running))
         return None
     if study.is_shared:
         run.leases.hold(proposals[0].index)
