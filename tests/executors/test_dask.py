@@ -213,6 +213,25 @@ def test_too_much_to_carry_stays_where_it_is(dask, run, tmp_path, caplog):
     assert not (tmp_path / "trials" / "0").exists()
 
 
+def counting(config, *, checkpoint):
+    found = checkpoint.load()
+    steps = (0 if found is None else int(found.read_text())) + config["steps"]
+    checkpoint.save(lambda path: path.write_text(str(steps)))
+    return float(steps)
+
+
+@pytest.mark.parametrize("shared_folder", [None, False], ids=["shared", "carried"])
+def test_a_trial_goes_on_from_a_checkpoint_of_another_machine(shared_folder, dask, run, tmp_path):
+    executor = dask(counting, shared_folder=shared_folder)
+    first = run(executor, {"steps": 3}, 0)
+    assert (tmp_path / first.checkpoint.path).read_text() == "3"
+    second = run(executor, {"steps": 4}, 1, resume_from=0)
+    assert second.costs == (7.0,), second.cause
+    assert (tmp_path / second.checkpoint.path).read_text() == "7"
+    third = run(executor, {"steps": 5}, 3, resume_from=2)  # which left nothing
+    assert third.costs == (5.0,)
+
+
 # Workers come and go --------------------------------------------------------------------
 
 
