@@ -62,7 +62,7 @@ def workers(given: argparse.Namespace) -> None:
             threads_per_worker=given.workers // n_processes,
             processes=True,
             silence_logs=50,
-            dashboard_address=None,
+            dashboard_address=":0",
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -155,8 +155,14 @@ class _BareLoop:
         trial = Trial(proposal, Status.SUCCESS, (0.5,), resources=Resources(1.0, 1.0, 1.0))
         self.trial = trial_to_row(trial, 0, 0)
         self.seen_id, self.next_index, self.number = 0, 0, 0
+        columns = {
+            "add_proposals": list(self.proposal),
+            "add_waiting": ["proposal_index", "token"],
+            "add_lease": ["proposal_index", "worker", "token"],
+            "add_trials": list(self.trial),
+        }
         self.text = {
-            name: _text(statement)
+            name: _text(statement, columns.get(name))
             for name, statement in {
                 "look": sharing._LOOK,
                 "proposals": sharing._NEW_PROPOSALS,
@@ -228,12 +234,14 @@ class _BareLoop:
         return True
 
 
-def _text(statement: Any) -> str:
-    """A statement of ours as psycopg takes it."""
+def _text(statement: Any, columns: list[str] | None) -> str:
+    """A statement of ours as psycopg takes it; with the columns of an insertion."""
     from sqlalchemy.dialects import postgresql
 
     compiled = statement.compile(
-        dialect=postgresql.psycopg.dialect(), compile_kwargs={"render_postcompile": True}
+        dialect=postgresql.psycopg.dialect(),
+        column_keys=columns,
+        compile_kwargs={"render_postcompile": True},
     )
     return str(compiled)
 

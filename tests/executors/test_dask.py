@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -23,7 +24,7 @@ from octavo.executors import DaskExecutor, Finished, Reported, Work, carrying
 from octavo.problem import TrialLimits
 from octavo.trial import Proposal, Status
 
-QUIET = {"silence_logs": 50, "dashboard_address": None}
+QUIET = {"silence_logs": 50, "dashboard_address": ":0"}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_trials_are_limited_measured_and_kept_as_they_are_here(shared_folder, da
     }, {do: trial.cause for do, trial in trials.items()}
     assert "this one is bad" in trials["raise"].cause and "SIGSEGV" in trials["segfault"].cause
     assert trials["work"].costs == (1.0,)
-    assert 0.2 <= trials["work"].resources.cpu_s < 1.0
+    assert 0.15 <= trials["work"].resources.cpu_s < 1.0
     assert trials["grow"].resources.memory_mb > 300
     assert all("tcp://" in trial.worker for trial in trials.values())
     for do, trial in trials.items():
@@ -303,7 +304,7 @@ import sys, time
 from distributed import LocalCluster
 if __name__ == "__main__":
     cluster = LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, silence_logs=50, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, silence_logs=50, dashboard_address=":0"
     )
     print(cluster.scheduler_address, flush=True)
     time.sleep(1000)
@@ -319,7 +320,8 @@ def mortal_cluster(tmp_path):
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     yield process, process.stdout.readline().strip()
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # all of it has ended by now
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
 

@@ -256,7 +256,10 @@ class DaskExecutor:
         """Have a running trial end when it reports next; one that never does runs on."""
         running = self._running.get(index)
         if running is not None:
-            self._order(running, ("halt", decision, cause))
+            order = ("halt", decision, cause)
+            running.orders.append(order)  # for when it begins, or begins again
+            if running.worker:
+                self._order(running, order)
 
     def close(self) -> None:
         """End all trials and what belongs to them on the cluster. May be called twice.
@@ -447,6 +450,11 @@ class DaskExecutor:
             running.stopped = (Status.CRASHED, _lost(running.attempts, running.worker))
             self._give_up(running)
             return
+        # The scheduler may not have noticed that its client was gone for a moment.
+        future = running.future
+        self._errands.do(lambda: self._client.cancel([future], force=True))
+        if running.worker:
+            self._order(running, ("stop", Status.CANCELLED, "it runs again elsewhere"))
         again = self._sent(running.job, attempts=max(running.attempts, 1))
         again.orders = running.orders
         self._running[running.proposal.index] = again
@@ -473,18 +481,10 @@ class DaskExecutor:
             )
 
     def _order(self, running: _Running, order: tuple[Any, ...]) -> None:
-        if not running.worker:
-            running.orders.append(order)  # until it begins
-            return
-        client, study, index, worker = (
-            self._client,
-            self._study,
-            running.proposal.index,
-            running.worker,
-        )
+        client, key, worker = self._client, running.key, running.worker
         self._errands.do(
             lambda: client.run(
-                site.tell_site, study, index, order, workers=[worker], on_error="ignore"
+                site.tell_site, self._study, key, order, workers=[worker], on_error="ignore"
             )
         )
 
@@ -537,7 +537,7 @@ def _connected(client: Client | str) -> tuple[Client, bool]:
         raise MissingExtra("running trials on a Dask cluster", "cluster") from error
     if isinstance(client, str):
         try:
-            return Client(client, timeout=10, set_as_default=False), True
+            return Client(client, timeout=5, set_as_default=False), True
         except (OSError, TimeoutError, ValueError) as error:
             raise SettingError(
                 f"the Dask scheduler {client!r} cannot be reached ({error}). Check its address, "

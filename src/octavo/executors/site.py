@@ -125,14 +125,19 @@ class Site:
         self.pieces = (self._room or self.folder) / PLACE
         self._packed: Packed | None = None
         self._idle: list[ProcessExecutor] = []
-        self._running: dict[int, ProcessExecutor | InlineExecutor] = {}
-        self._orders: deque[tuple[Any, ...]] = deque()
+        self._n_busy = 0
+        self._orders: dict[str, deque[tuple[Any, ...]]] = {}  # by the key of a trial's task
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._loaded: tuple[Any, Any, dict[str, Any]] | None = None
         self._has_ended = False
 
-    def run(self, job: Job, is_wanted: Callable[[], bool], tell: Tell) -> Done:
+    def expect(self, key: str) -> None:
+        """From now on take orders for a trial."""
+        with self._lock:
+            self._orders[key] = deque()
+
+    def run(self, job: Job, key: str, is_wanted: Callable[[], bool], tell: Tell) -> Done:
         """Run a trial to its end."""
         try:
             if self._room is not None:
@@ -140,24 +145,28 @@ class Site:
             packed = self._prepared(is_wanted, tell)
             if job.source is not None and job.proposal.resume_from is not None:
                 unpack_folder(job.source, self._trial_folder(job.proposal.resume_from))
-            run = self._in_process if self.contract.processes else self._in_thread
-            trial = run(packed, job, is_wanted, tell)
+            if self.contract.processes:
+                trial = self._in_process(packed, job, key, is_wanted, tell)
+            else:
+                trial = self._in_thread(packed, job, key, tell)
         except (OctavoError, OSError) as error:  # a full disk, no more processes
             return Done(self._crashed(job.proposal, error))
+        finally:
+            with self._lock:
+                self._orders.pop(key, None)
         trial = replace(trial, worker=f"{self.address}, {trial.worker}")
         if self.is_shared:
             return Done(trial)
         return self._with_files(trial)
 
-    def tell(self, index: int, order: tuple[Any, ...]) -> None:
-        """Stop a trial, or have it end at its next report; called from another thread."""
+    def tell(self, key: str, order: tuple[Any, ...]) -> None:
+        """Stop a trial, or have it end at its next report; called from another thread.
+
+        It is passed on by the trial's own thread, to which its executor belongs.
+        """
         with self._lock:
-            executor = self._running.get(index)
-            if isinstance(executor, InlineExecutor):
-                if order[0] == "halt":
-                    executor.halt(index, *order[1:])
-            elif executor is not None:
-                self._orders.append((index, *order))  # an executor belongs to one thread
+            if key in self._orders:
+                self._orders[key].append(order)
 
     def end(self) -> None:
         """End all processes, and remove what is only on this machine.
@@ -184,17 +193,15 @@ class Site:
         return self._packed
 
     def _in_process(
-        self, packed: Packed, job: Job, is_wanted: Callable[[], bool], tell: Tell
+        self, packed: Packed, job: Job, key: str, is_wanted: Callable[[], bool], tell: Tell
     ) -> Trial:
         index = job.proposal.index
         executor = self._take_executor(packed)
-        with self._lock:
-            self._running[index] = executor
         is_stopped = False
         try:
             executor.submit(job.proposal, wall_s=job.wall_s)
             while True:
-                self._pass_orders(index, executor)
+                self._pass_orders(key, index, executor)
                 if not is_stopped and not is_wanted():
                     executor.stop(index, Status.CANCELLED, "nobody waits for it any more")
                     is_stopped = True
@@ -203,55 +210,46 @@ class Site:
                         return event.trial
                     _pass_on(event, tell)
         finally:
-            with self._lock:
-                self._running.pop(index, None)
             self._give_back(executor)
 
-    def _in_thread(
-        self, packed: Packed, job: Job, is_wanted: Callable[[], bool], tell: Tell
-    ) -> Trial:
+    def _in_thread(self, packed: Packed, job: Job, key: str, tell: Tell) -> Trial:
+        index = job.proposal.index
         with self._lock:
             if self._loaded is None:
                 data = {placed.name: load(placed) for placed in packed.data}
                 self._loaded = (*pickle.loads(packed.objective), data)
             objective, problem, data = self._loaded
         executor = InlineExecutor()
-        executor.start(
-            Work(
-                objective,
-                problem,
-                self.folder,
-                packed.limits,
-                data,
-                listen=lambda event: _pass_on(event, tell),
-            )
-        )
-        with self._lock:
-            self._running[job.proposal.index] = executor
-        try:
-            cpu_s = time.thread_time()
-            executor.submit(job.proposal, wall_s=job.wall_s)
-            events = executor.wait()
-            cpu_s = time.thread_time() - cpu_s
-        finally:
-            with self._lock:
-                self._running.pop(job.proposal.index, None)
+
+        def listen(event: Reported) -> None:
+            self._pass_orders(key, index, executor)
+            _pass_on(event, tell)
+
+        executor.start(Work(objective, problem, self.folder, packed.limits, data, listen=listen))
+        cpu_s = time.thread_time()
+        executor.submit(job.proposal, wall_s=job.wall_s)
+        events = executor.wait()
+        cpu_s = time.thread_time() - cpu_s
         [trial] = [event.trial for event in events if isinstance(event, Finished)]
         how = {**trial.resources.how, "cpu_s": "CPU time of the thread that ran it"}
         return replace(
             trial, resources=replace(trial.resources, cpu_s=cpu_s, how=how), worker="thread"
         )
 
-    def _pass_orders(self, index: int, executor: ProcessExecutor) -> None:
+    def _pass_orders(
+        self, key: str, index: int, executor: ProcessExecutor | InlineExecutor
+    ) -> None:
         with self._lock:
-            ours = [order for order in self._orders if order[0] == index]
-            for order in ours:
-                self._orders.remove(order)
-        for _, kind, *arguments in ours:
-            getattr(executor, kind)(index, *arguments)
+            orders, self._orders[key] = self._orders[key], deque()
+        for kind, *arguments in orders:
+            if kind == "halt":
+                executor.halt(index, *arguments)
+            else:
+                executor.stop(index, *arguments)
 
     def _take_executor(self, packed: Packed) -> ProcessExecutor:
         with self._lock:
+            self._n_busy += 1
             if self._timer is not None:
                 self._timer.cancel()
             if self._idle:
@@ -265,8 +263,9 @@ class Site:
     def _give_back(self, executor: ProcessExecutor) -> None:
         with self._lock:
             self._idle.append(executor)
+            self._n_busy -= 1
             has_ended = self._has_ended
-            if not self._running and not has_ended:
+            if not self._n_busy and not has_ended:
                 self._timer = threading.Timer(_IDLE_S, self._rest)
                 self._timer.daemon = True
                 self._timer.start()
@@ -340,18 +339,19 @@ def run_job(contract: Contract, job: Job, key: str) -> Done:
         task = worker.state.tasks.get(key)
         return task is not None and task.state != "cancelled"
 
+    site.expect(key)
     tell({"kind": "begin", "is_shared": site.is_shared})
-    return site.run(job, is_wanted, tell)
+    return site.run(job, key, is_wanted, tell)
 
 
 def tell_site(
-    study: str, index: int, order: tuple[Literal["stop", "halt"], Any, str], dask_worker: Any = None
+    study: str, key: str, order: tuple[Literal["stop", "halt"], Any, str], dask_worker: Any = None
 ) -> None:
     """Pass an order on to a running trial."""
     with _guard:
         site = _sites.get((study, dask_worker.address))
     if site is not None:
-        site.tell(index, order)
+        site.tell(key, order)
 
 
 def end_site(study: str, dask_worker: Any = None) -> None:
