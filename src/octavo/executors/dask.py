@@ -125,7 +125,7 @@ class DaskExecutor:
         self._running: dict[int, _Running] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._events: deque[Event] = deque()
-        self._errands = _Errands()
+        self._errands, self._courier = _Errands(), _Errands()
         self._gatherers = ThreadPoolExecutor(4, thread_name_prefix="octavo-gather")
         self._work: Work | None = None
         self._contract: Contract | None = None
@@ -279,6 +279,7 @@ class DaskExecutor:
                 client.unsubscribe_topic(study)
 
             self._errands.do(end)
+        self._courier.close(0.0)
         self._errands.close(_GRACE_S)
         self._gatherers.shutdown(wait=False, cancel_futures=True)
         if self._contract is not None:
@@ -367,7 +368,7 @@ class DaskExecutor:
             self._events.append(Reported(index, report))
         elif kind == "need":
             name, folder, worker = message["name"], message["folder"], message["worker"]
-            self._errands.do(lambda: self._send_file(name, folder, worker))
+            self._courier.do(lambda: self._send_file(name, folder, worker))
 
     def _begin(self, running: _Running, worker: str) -> None:
         running.attempts += 1

@@ -257,7 +257,12 @@ class Site:
         executor = ProcessExecutor(
             1, threads=self.contract.threads, start_timeout_s=self.contract.start_timeout_s
         )
-        executor.start_packed(packed, self.folder)
+        try:
+            executor.start_packed(packed, self.folder)
+        except BaseException:
+            with self._lock:
+                self._n_busy -= 1
+            raise
         return executor
 
     def _give_back(self, executor: ProcessExecutor) -> None:
