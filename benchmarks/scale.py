@@ -148,58 +148,53 @@ class _BareLoop:
         from octavo.trial import Proposal, Resources, Status, Trial
 
         self.run = connection.execute
-        self.many = connection.cursor().executemany
         self.worker = f"bare pid {os.getpid()}"
         proposal = Proposal(0, dict.fromkeys(("a", "b", "rate", "width"), 0.5), seed=1)
         self.proposal = proposal_to_row(proposal, 0)
         trial = Trial(proposal, Status.SUCCESS, (0.5,), resources=Resources(1.0, 1.0, 1.0))
         self.trial = trial_to_row(trial, 0, 0)
         self.seen_id, self.next_index, self.number = 0, 0, 0
-        columns = {
-            "add_proposals": list(self.proposal),
-            "add_waiting": ["proposal_index", "token"],
-            "add_lease": ["proposal_index", "worker", "token"],
-            "add_trials": list(self.trial),
+        self.proposal |= {"worker": self.worker, "token": 1, "lease_s": 60.0}
+        statements = {
+            "look": sharing._LOOK,
+            "proposals": sharing._NEW_PROPOSALS,
+            "rows": reading._ROWS,
+            "take_turn": postgres._TAKE_TURN,
+            "end_turn": postgres._END_TURN,
+            "begin": postgres._BEGIN,
+            "propose": sharing._PROPOSE,
+            "tokens": sharing._TOKENS.params(ours=[0]),
+            "add_trial": sql.ADD_TRIALS,
+            "end": sharing._END,
+            "flush": postgres._FLUSH,
         }
-        self.text = {
-            name: _text(statement, columns.get(name))
-            for name, statement in {
-                "look": sharing._LOOK,
-                "proposals": sharing._NEW_PROPOSALS,
-                "rows": reading._ROWS,
-                "take_turn": postgres._TAKE_TURN,
-                "end_turn": postgres._END_TURN,
-                "begin": postgres._BEGIN,
-                "note": postgres._NOTE,
-                "flush": postgres._FLUSH,
-                "state": sharing._STATE,
-                "add_proposals": sql.ADD_PROPOSALS,
-                "add_waiting": sharing._ADD_WAITING,
-                "add_lease": sharing._ADD_LEASE,
-                "tokens": sharing._TOKENS.params(ours=[0]),
-                "asked": sql.ASKED.params(ours=[0]),
-                "n_reports": sql.N_REPORTS_OF,
-                "add_trials": sql.ADD_TRIALS,
-                "end_pending": sql.END_PENDING,
-                "end_leases": sql.END_LEASES,
-            }.items()
-        }
+        columns = list(self.trial)
+        self.text = {name: _text(statement, columns) for name, statement in statements.items()}
 
     def look(self) -> None:
-        text = self.text
-        _, top, last_id, _ = self.run(text["look"], {"lease_s": 60.0, "ours": 0}).fetchone()
+        """See what others did."""
+        _, top, last_id, _ = self.run(self.text["look"], {"lease_s": 60.0}).fetchone()
         top = -1 if top is None else top
         if top >= self.next_index:
-            self.run(text["proposals"], {"first": self.next_index, "last": top}).fetchall()
+            within = {"first": self.next_index, "last": top}
+            self.run(self.text["proposals"], within).fetchall()
             self.next_index = top + 1
         if last_id and last_id > self.seen_id:
-            self.run(text["rows"], {"first": self.seen_id + 1, "last": last_id}).fetchall()
-            self.seen_id = last_id
+            self.learn(last_id)
 
-    def note(self, me: Mapping[str, Any]) -> None:
+    def learn(self, last_id: int) -> None:
+        """See what was completed."""
+        within = {"first": self.seen_id + 1, "last": last_id}
+        rows = self.run(self.text["rows"], within).fetchall()
+        self.seen_id = rows[-1][-1] if rows else self.seen_id
+
+    def begin(self) -> dict[str, Any]:
+        """Begin to write."""
+        self.number += 1
+        me = {"writer": self.worker, "number": self.number, "key": 1}
         self.run("BEGIN")
-        self.run(self.text["begin"], {"key": 1}).fetchone()
-        self.run(self.text["note"], me).fetchone()
+        self.run(self.text["begin"], me).fetchone()
+        return me
 
     def step(self, n_trials: int) -> bool:
         """Propose and complete one; False when there are enough."""
@@ -210,37 +205,29 @@ class _BareLoop:
         if index >= n_trials:
             self.run(text["end_turn"])
             return False
-        me = {"writer": self.worker, "number": (number := self.number + 1)}
-        self.note(me)
-        self.run(text["state"]).fetchone()
+        self.begin()
         at = {"proposal_index": index}
-        self.run(text["add_proposals"], {**self.proposal, **at})
-        self.run(text["add_waiting"], {**at, "token": 1})
-        self.run(text["add_lease"], {**at, "worker": self.worker, "token": 1, "lease_s": 60.0})
+        self.run(text["propose"], {**self.proposal, **at}).fetchone()
         self.run("COMMIT")
         self.run(text["end_turn"])
         self.next_index = index + 1
-        me["number"] = self.number = number + 1
-        self.note(me)
+        me = self.begin()
         self.run(text["tokens"], {"ours_1": index}).fetchall()
-        self.run(text["asked"], {"ours_1": index}).fetchall()
-        self.run(text["n_reports"], {"ours": index}).fetchone()
-        self.run(text["add_trials"], {**self.trial, **at})
-        self.run(text["end_pending"], {"ours": index})
-        self.run(text["end_leases"], {"ours": index})
+        self.run(text["add_trial"], {**self.trial, **at})
+        self.run(text["end"], {"ours": index})
         self.run("COMMIT")
         self.run(text["flush"], me)
-        self.look()
+        self.learn(2**31 - 1)
         return True
 
 
-def _text(statement: Any, columns: list[str] | None) -> str:
-    """A statement of ours as psycopg takes it; with the columns of an insertion."""
+def _text(statement: Any, columns: list[str]) -> str:
+    """A statement of ours as psycopg takes it; an insertion is one into these columns."""
     from sqlalchemy.dialects import postgresql
 
     compiled = statement.compile(
         dialect=postgresql.psycopg.dialect(),
-        column_keys=columns,
+        column_keys=columns if statement.is_insert else None,
         compile_kwargs={"render_postcompile": True},
     )
     return str(compiled)

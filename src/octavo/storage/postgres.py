@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import BigInteger, Connection, Engine, Text, bindparam, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from octavo.errors import MissingExtra, StorageError, StudyError
@@ -64,13 +64,18 @@ _PASSING = (
 )  # fmt: skip
 _LONGEST_PAUSE_S = 2.0
 
-_BEGIN = text(
-    # The lock is held until the commit: so the commit does not wait for the disk, `_FLUSH` does.
-    "SELECT pg_advisory_xact_lock(:key), set_config('synchronous_commit', 'off', true)"
-)
-_NOTE = text(
-    "INSERT INTO writes (writer, number) VALUES (:writer, :number) ON CONFLICT (writer) "
-    "DO UPDATE SET number = :number WHERE writes.number < :number RETURNING number"
+# The lock is held until the commit: so the commit does not wait for the disk, `_FLUSH` does.
+_LOCK = "SELECT pg_advisory_xact_lock(:key), set_config('synchronous_commit', 'off', true)"
+_BEGIN_CHANGE = text(_LOCK)
+_BEGIN = text(  # nothing comes back where the number was noted before
+    f"WITH locked AS MATERIALIZED ({_LOCK}) "
+    "INSERT INTO writes (writer, number) SELECT :writer, :number FROM locked "
+    "ON CONFLICT (writer) DO UPDATE SET number = :number WHERE writes.number < :number "
+    "RETURNING number"
+).bindparams(
+    bindparam("key", type_=BigInteger()),
+    bindparam("writer", type_=Text()),
+    bindparam("number", type_=BigInteger()),
 )
 _FLUSH = text("UPDATE writes SET number = :number WHERE writer = :writer")
 _TAKE_TURN = text("SELECT pg_advisory_lock(:key)")
@@ -115,6 +120,8 @@ class PostgreSQL:
         """How often a connection was lost: then what was seen may not have been the last word."""
         self._skip_turns_until = 0.0
         self._mine = threading.local()
+        self._write_key = _key("write", address.schema)
+        self._turn_key = _key("turn", address.schema)
         self._engine = _engine(address)
         weakref.finalize(self, self._engine.dispose)
         _databases.add(self)
@@ -174,8 +181,7 @@ class PostgreSQL:
 
         def attempt() -> T:
             with self._engine.connect() as connection:
-                connection.execute(_BEGIN, {"key": self._key("write")})
-                if connection.execute(_NOTE, me).first() is not None:
+                if connection.execute(_BEGIN, me).first() is not None:
                     found[:] = [work(connection)]
                     connection.commit()
                 # Otherwise an earlier attempt was committed, and only its answer was lost.
@@ -192,7 +198,7 @@ class PostgreSQL:
 
         def attempt() -> None:
             with self._engine.begin() as connection:
-                connection.execute(_BEGIN, {"key": self._key("write")})
+                connection.execute(_BEGIN_CHANGE, {"key": self._write_key})
                 work(connection)
 
         self._persist(attempt)
@@ -202,7 +208,8 @@ class PostgreSQL:
         if not hasattr(self._mine, "name"):
             self._mine.name, self._mine.number = uuid.uuid4().hex, 0
         self._mine.number += 1
-        return {"writer": self._mine.name, "number": self._mine.number}
+        mine = self._mine
+        return {"writer": mine.name, "number": mine.number, "key": self._write_key}
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -215,7 +222,7 @@ class PostgreSQL:
         if time.monotonic() >= self._skip_turns_until:
             try:
                 connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                connection.execute(_TAKE_TURN, {"key": self._key("turn")})
+                connection.execute(_TAKE_TURN, {"key": self._turn_key})
             except DBAPIError as error:
                 logger.info("going on out of turn: %s", error.orig)
                 if getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT:
@@ -243,11 +250,6 @@ class PostgreSQL:
         """In a forked child: what is open belongs to the parent."""
         self._engine.dispose(close=False)
         self._mine = threading.local()
-
-    def _key(self, what: str) -> int:
-        """The number of an advisory lock of this study."""
-        digest = hashlib.sha256(f"octavo {what} {self.address.schema}".encode()).digest()
-        return int.from_bytes(digest[:8], signed=True)
 
     def _persist(self, attempt: Callable[[], T]) -> T:
         """Try again for as long as the failure may pass."""
@@ -284,6 +286,12 @@ class PostgreSQL:
         )
 
 
+def _key(what: str, schema: str) -> int:
+    """The number of an advisory lock of a study."""
+    digest = hashlib.sha256(f"octavo {what} {schema}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
 def _engine(address: Address) -> Engine:
     try:
         engine = create_engine(
@@ -311,13 +319,13 @@ def _engine(address: Address) -> Engine:
 def _text_dumper() -> type[Any]:
     from psycopg.types.string import StrDumper
 
-    class Text(StrDumper):
+    class WithoutZeros(StrDumper):
         """PostgreSQL has no zero bytes in its texts: they become escapes."""
 
         def dump(self, obj: str) -> Any:
             return super().dump(obj.replace("\0", "\\x00") if "\0" in obj else obj)
 
-    return Text
+    return WithoutZeros
 
 
 def _may_pass(error: DBAPIError) -> bool:

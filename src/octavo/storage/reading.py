@@ -106,7 +106,7 @@ class _Trials:
             start = position - position % _BLOCK
             block = self._block = self._load(start, min(start + _BLOCK, len(self._ids)))
         row = block.rows[position - block.start]
-        return trial_from_rows(row, block.reports.get(row[0], ()), self._arrangement)
+        return trial_from_rows(row[:-1], block.reports.get(row[0], ()), self._arrangement)
 
     def _load(self, start: int, stop: int) -> _Block:
         if start == stop:
@@ -121,6 +121,7 @@ _ROWS = (
     select(
         *[schema.proposals.c[name] for name in PROPOSAL_COLUMNS],
         *[schema.trials.c[name] for name in TRIAL_COLUMNS],
+        schema.trials.c.id,
     )
     .join_from(
         schema.trials,
@@ -151,7 +152,10 @@ _N_REPORTS = len(PROPOSAL_COLUMNS) + TRIAL_COLUMNS.index("n_reports")
 def rows_between(
     connection: Connection, first: int, last: int
 ) -> tuple[Sequence[Any], dict[int, Sequence[Report]]]:
-    """The trials with ids from first to last: rows for `trial_from_rows`, reports by index."""
+    """The trials with ids from first to last, and their reports by index.
+
+    Each row is one for `trial_from_rows`, and then the id.
+    """
     within = {"first": first, "last": last}
     found = connection.execute(_ROWS, within).all()
     if not any(row[_N_REPORTS] for row in found):

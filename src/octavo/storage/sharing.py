@@ -13,8 +13,9 @@ everybody, having lost the connection, looks at everything again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -29,6 +30,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     update as update_,
 )
 
@@ -39,14 +41,15 @@ from octavo.storage.reading import rows_between
 from octavo.storage.records import News, Seen
 from octavo.storage.rows import (
     PROPOSAL_COLUMNS,
+    TRIAL_COLUMNS,
     Arrangement,
     proposal_from_row,
     proposal_to_row,
     trial_from_rows,
 )
-from octavo.storage.schema import leases, pending, proposals, revisions, trials
+from octavo.storage.schema import leases, pending, proposals, reports, revisions, trials
 from octavo.storage.table_inbox import TableInbox
-from octavo.trial import Proposal, Report
+from octavo.trial import Proposal, Trial
 
 __all__ = ["Sharing"]
 
@@ -84,14 +87,56 @@ _RAISE_TOKEN = (
     .values(token=pending.c.token + 1)
     .returning(pending.c.token)
 )
-_ADD_WAITING = insert(pending).values(token=1)
+_REVISION = len(PROPOSAL_COLUMNS) + TRIAL_COLUMNS.index("revision")
+_ALL = 2**31 - 1  # the highest id that there can be
+
+# One statement, because each takes a message to the server and back.
+_columns = (*PROPOSAL_COLUMNS, "revision")
+_PROPOSE = text(
+    "WITH fits AS (SELECT 1 WHERE :revision = (SELECT max(revision) FROM revisions) AND "
+    ":proposal_index > (SELECT coalesce(max(proposal_index), -1) FROM proposals)), "
+    f"added AS (INSERT INTO proposals ({', '.join(_columns)}) "
+    f"SELECT {', '.join(f':{name}' for name in _columns)} FROM fits RETURNING proposal_index), "
+    "waiting AS (INSERT INTO pending (proposal_index, token) "
+    "SELECT proposal_index, :token FROM added), "
+    "leased AS (INSERT INTO leases (proposal_index, worker, taken, expires, token) "
+    "SELECT proposal_index, :worker, extract(epoch from clock_timestamp()), "
+    "extract(epoch from clock_timestamp()) + :lease_s, :token FROM added WHERE :token > 0) "
+    "SELECT count(*) > 0 FROM added"
+).bindparams(
+    *[bindparam(name, type_=proposals.c[name].type) for name in _columns],
+    bindparam("worker", type_=leases.c.worker.type),
+    bindparam("token", type_=leases.c.token.type),
+    _lease_s,
+)
 _ADD_LEASE = insert(leases).values(taken=_NOW, expires=_NOW + _lease_s)
 _held = (leases.c.proposal_index == _ours) & (leases.c.token == bindparam("mine"))
 _RENEW = update_(leases).where(_held).values(expires=_NOW + _lease_s)
 _RELEASE = delete(leases).where(_held)
-_TOKENS = select(leases.c.proposal_index, leases.c.token, leases.c.worker).where(
-    leases.c.proposal_index.in_(bindparam("ours", expanding=True))
+_TOKENS = (
+    select(
+        proposals.c.proposal_index,
+        proposals.c.revision,
+        leases.c.token,
+        leases.c.worker,
+        select(func.count())
+        .select_from(reports)
+        .where(reports.c.proposal_index == proposals.c.proposal_index)
+        .scalar_subquery(),
+    )
+    .join_from(
+        proposals, leases, proposals.c.proposal_index == leases.c.proposal_index, isouter=True
+    )
+    .where(proposals.c.proposal_index.in_(bindparam("ours", expanding=True)))
 )
+_END = text(
+    "WITH ended AS (DELETE FROM leases WHERE proposal_index = :ours) "
+    "DELETE FROM pending WHERE proposal_index = :ours"
+)
+
+
+Arrange = Callable[[Connection, Collection[int]], Arrangement]
+"""Given revisions of the problem, how to put the numbers of their trials in order."""
 
 
 class Sharing:
@@ -126,15 +171,15 @@ class Sharing:
         with self._database.turn():
             yield
 
-    def news(self, seen: Seen, arrangement: Callable[[], Arrangement]) -> News:
+    def news(self, seen: Seen, arrange: Arrange) -> News:
         """What came since somebody looked.
 
         Parameters
         ----------
         seen
             How much is known already.
-        arrangement
-            Into which order to put the numbers of trials.
+        arrange
+            Into which order to put the numbers of trials of some revisions.
         """
 
         def work(connection: Connection) -> News:
@@ -143,25 +188,31 @@ class Sharing:
             top, last_id = -1 if top is None else top, last_id or 0
             # What the first look has found bounds the others: together they are one state.
             added: Sequence[Any] = ()
-            done: Sequence[Any] = ()
-            reports: Mapping[int, Sequence[Report]] = {}
+            trials: tuple[Trial, ...] = ()
             if top >= seen.next_index:
                 within = {"first": seen.next_index, "last": top}
                 added = connection.execute(_NEW_PROPOSALS, within).all()
             if last_id > seen.last_id:
-                done, reports = rows_between(connection, seen.last_id + 1, last_id)
-            ordered = arrangement() if done else None
+                trials = _trials(connection, seen.last_id + 1, last_id, arrange)[1]
             return News(
                 Seen(last_id, max(top + 1, seen.next_index)),
                 -1 if revision is None else revision,
                 tuple(proposal_from_row(row) for row in added),
-                tuple(
-                    trial_from_rows(row, reports.get(row[0], ()), ordered)
-                    for row in done
-                    if ordered is not None
-                ),
+                trials,
                 tuple(sorted(free or ())),
             )
+
+        return self._database.glance(work)
+
+    def new_trials(self, seen: Seen, arrange: Arrange) -> tuple[Seen, tuple[Trial, ...]]:
+        """What was completed since somebody looked, and nothing else: one query for `news`'s three.
+
+        Proposals whose trials are among them may be unknown to whoever looks.
+        """
+
+        def work(connection: Connection) -> tuple[Seen, tuple[Trial, ...]]:
+            last_id, trials = _trials(connection, seen.last_id + 1, _ALL, arrange)
+            return replace(seen, last_id=max(last_id, seen.last_id)), trials
 
         return self._database.glance(work)
 
@@ -182,22 +233,19 @@ class Sharing:
         Whether it is stored. If not, others were quicker, or the problem was revised: look for
         news, and ask again.
         """
-        rows = [proposal_to_row(proposal, revision) for proposal in wanted]
-        indices = [{"proposal_index": row["proposal_index"]} for row in rows]
-        to_us = {"worker": worker, "token": 1, "lease_s": self.lease_s}
-        taken = [{**row, **to_us} for row in indices]
+        rows = [
+            {
+                **proposal_to_row(proposal, revision),
+                "worker": worker or "",
+                "token": 0 if worker is None else 1,
+                "lease_s": self.lease_s,
+            }
+            for proposal in wanted
+        ]
 
         def work(connection: Connection) -> bool:
-            newest, top, _ = connection.execute(_STATE).one()
-            if newest != revision or (top is not None and top >= rows[0]["proposal_index"]):
-                return False
-            connection.execute(sql.ADD_PROPOSALS, rows)
-            if worker is None:
-                connection.execute(sql.ADD_PENDING, indices)
-            else:
-                connection.execute(_ADD_WAITING, indices)
-                connection.execute(_ADD_LEASE, taken)
-            return True
+            # The first one is refused if others were quicker; the others follow it.
+            return all(connection.execute(_PROPOSE, row).scalar() for row in rows)
 
         return self._database.write(work, durable=False)
 
@@ -244,20 +292,28 @@ class Sharing:
         if rows:
             self._database.write(lambda c: c.execute(_RELEASE, rows), durable=False)
 
-    def check_tokens(self, connection: Connection, tokens: Mapping[int, int]) -> None:
+    def end(self, connection: Connection, indices: Sequence[int]) -> None:
+        """Take proposals, and leases of them, from what waits: they are completed."""
+        connection.execute(_END, [{"ours": index} for index in indices])
+
+    def check_tokens(
+        self, connection: Connection, tokens: Mapping[int, int]
+    ) -> dict[int, tuple[int, int]]:
         """Refuse what was run under a lease that is no longer held.
+
+        Returns
+        -------
+        By index, the revision under which it was asked, and how many reports are stored.
 
         Raises
         ------
         LeaseLostError
             If any token is out of date.
         """
-        found = {
-            index: (token, worker)
-            for index, token, worker in connection.execute(_TOKENS, {"ours": list(tokens)})
-        }
+        rows = connection.execute(_TOKENS, {"ours": list(tokens)}).all()
+        found = {index: others for index, *others in rows}
         for index, token in tokens.items():
-            held, worker = found.get(index, (None, ""))
+            _, held, worker, _ = found.get(index, (0, None, "", 0))
             if held != token:
                 raise LeaseLostError(
                     f"trial {index} is no longer ours: "
@@ -266,3 +322,19 @@ class Sharing:
                     "dropped, so that the trial is recorded once. If trials or the network pause "
                     "for long, raise lease= in the address."
                 )
+        return {
+            index: (revision, n_reports) for index, (revision, _, _, n_reports) in found.items()
+        }
+
+
+def _trials(
+    connection: Connection, first: int, last: int, arrange: Arrange
+) -> tuple[int, tuple[Trial, ...]]:
+    """The trials with ids from first to last, and the last id; 0 without any."""
+    rows, reported = rows_between(connection, first, last)
+    if not rows:
+        return 0, ()
+    arrangement = arrange(connection, {row[_REVISION] for row in rows})
+    return rows[-1][-1], tuple(
+        trial_from_rows(row[:-1], reported.get(row[0], ()), arrangement) for row in rows
+    )

@@ -292,8 +292,8 @@ class Store:
         trials
             What was found.
         tokens
-            In a shared study, by index, the token under which each trial was run; trials without
-            one are stored whoever runs them.
+            In a shared study, by index, the token under which each trial was run; without any they
+            are stored whoever runs them.
 
         Raises
         ------
@@ -310,15 +310,21 @@ class Store:
 
         def work(connection: Connection) -> None:
             if self.sharing is not None and tokens:
-                self.sharing.check_tokens(connection, tokens)
-            asked_under = _waiting(connection, indices)
+                held = self.sharing.check_tokens(connection, tokens)
+                asked_under = {index: held[index][0] for index in indices}
+                n_stored = {index: held[index][1] for index in indices}
+            else:
+                asked_under, n_stored = _waiting(connection, indices), {}
             problems = self._known_problems(connection, asked_under.values())
             trial_rows = []
             for trial in trials:
                 revision = fitting_revision(trial, asked_under[trial.index], problems)
-                n_reports = _replace_reports(connection, trial)
+                n_reports = _replace_reports(connection, trial, n_stored.get(trial.index))
                 trial_rows.append(trial_to_row(trial, revision, n_reports))
             connection.execute(sql.ADD_TRIALS, trial_rows)
+            if self.sharing is not None:
+                self.sharing.end(connection, indices)
+                return
             ended = [{"ours": index} for index in asked_under]
             connection.execute(sql.END_PENDING, ended)
             connection.execute(sql.END_LEASES, ended)
@@ -358,11 +364,17 @@ class Store:
     def news(self, seen: Seen, problem: Problem) -> News:
         """What others did to a shared study; see `Sharing.news`."""
         assert self.sharing is not None, "a study with one writer has no news"
-        return self.sharing.news(seen, lambda: self._arrangement(problem))
+        return self.sharing.news(seen, lambda *others: self._arrangement(problem, *others))
 
-    def _arrangement(self, problem: Problem) -> Arrangement:
-        problems = {revision: found for revision, (_, found) in self._revisions().items()}
-        return Arrangement(problem, problems)
+    def new_trials(self, seen: Seen, problem: Problem) -> tuple[Seen, tuple[Trial, ...]]:
+        """The trials that were completed in a shared study; see `Sharing.new_trials`."""
+        assert self.sharing is not None, "a study with one writer has no news"
+        return self.sharing.new_trials(seen, lambda *others: self._arrangement(problem, *others))
+
+    def _arrangement(
+        self, problem: Problem, connection: Connection, revisions: Iterable[int]
+    ) -> Arrangement:
+        return Arrangement(problem, self._known_problems(connection, revisions))
 
     def _revisions(self) -> dict[int, tuple[int, Problem]]:
         # The only writer knows all revisions; a reader and one of several must look for new ones.
@@ -410,9 +422,11 @@ def _waiting(connection: Connection, indices: list[int]) -> dict[int, int]:
     return {index: found[index][0] for index in indices}
 
 
-def _replace_reports(connection: Connection, trial: Trial) -> int:
+def _replace_reports(connection: Connection, trial: Trial, n_stored: int | None) -> int:
     """Make the reports of a trial those that it brings; returns how many it has."""
     ours = {"ours": trial.index}
+    if not trial.reports and n_stored is not None:
+        return n_stored
     if not trial.reports:
         return int(connection.execute(sql.N_REPORTS_OF, ours).scalar_one())
     stored = tuple(report_from_row(row) for row in connection.execute(sql.REPORTS_OF, ours))

@@ -165,6 +165,7 @@ class Study:
         self._seen = Seen(last_id, self._next_index)
         self._interruptions = store.sharing.interruptions if store.sharing else 0
         self._free: tuple[int, ...] = ()
+        self._ahead: set[int] = set()  # completed before we saw that they were proposed
         self.refresh()
 
     def refresh(self) -> None:
@@ -183,11 +184,26 @@ class Study:
         self._seen, self._free = news.seen, news.free
         self._next_index = max(self._next_index, news.seen.next_index)
         for proposal in news.proposals:
-            self._pending[proposal.index] = proposal
-        for trial in news.trials:
+            if proposal.index not in self._ahead:
+                self._pending[proposal.index] = proposal
+        self._ahead.clear()
+        self._tell(news.trials)
+
+    def _learn(self) -> None:
+        """See what was completed in a shared study; what is new otherwise, `refresh` finds."""
+        sharing = self._store.sharing
+        if sharing is None or sharing.interruptions != self._interruptions:
+            self.refresh()
+            return
+        self._seen, trials = self._store.new_trials(self._seen, self.problem)
+        self._ahead.update(t.index for t in trials if t.index >= self._seen.next_index)
+        self._tell(trials)
+
+    def _tell(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
             self._take_in(trial)
-        if news.trials and self._optimizer is not None:
-            self._optimizer.tell(news.trials)
+        if trials and self._optimizer is not None:
+            self._optimizer.tell(trials)
 
     # Looking -------------------------------------------------------------------------
 
@@ -499,12 +515,10 @@ class Study:
         if self._store.sharing is not None:
             tokens = None if token is None else {trial.index: token}
             self._store.add_trials([trial], tokens=tokens)
-            self.refresh()  # it comes in its place among those of others
+            self._learn()  # it comes in its place among those of others
             return
         self._store.add_trials([trial])
-        self._take_in(trial)
-        if self._optimizer is not None:
-            self._optimizer.tell([trial])
+        self._tell([trial])
 
     def _take_in(self, trial: Trial) -> None:
         self._pending.pop(trial.index, None)
