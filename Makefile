@@ -1,12 +1,13 @@
 # One word for everything. `make demo` and `make test` need only Python 3.11+, git and make.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check docs bench system-deps clean
+.PHONY: help demo test test-full check docs bench system-deps postgresql clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 # More processes than cores only make the time limits in tests harder to keep.
 TEST_WORKERS ?= 2
+SYSTEM_PACKAGES ?= postgresql chromium chromium-driver
 
 # Spinning OpenMP threads starve whatever shares the cores with them.
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -18,11 +19,11 @@ help:  ## what each word does
 demo: $(VENV)/.installed  ## a CSV in, a model out, on a real table, in about a minute
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.installed-dev  ## everything that CI checks
+test: $(VENV)/.installed-dev postgresql  ## everything that CI checks
 	@$(MAKE) --no-print-directory check docs
 	$(BIN)/python -m pytest -n $(TEST_WORKERS)
 
-test-full: $(VENV)/.installed-dev  ## the same with full repetitions (hours)
+test-full: $(VENV)/.installed-dev postgresql  ## the same with full repetitions (hours)
 	@$(MAKE) --no-print-directory check docs
 	OCTAVO_REPEATS=$${OCTAVO_REPEATS:-5} $(BIN)/python -m pytest -n $(TEST_WORKERS) -o timeout=3600
 
@@ -40,10 +41,18 @@ bench: $(VENV)/.installed-dev  ## the quick benchmarks; benchmarks/README.md has
 	$(BIN)/python benchmarks/overhead.py
 
 system-deps:  ## Debian packages for the tests marked postgres and browser
-	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; set -x; \
-	$$sudo apt-get update && \
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	for program in apt-get $$sudo; do command -v $$program >/dev/null || { \
+	    echo "There is no $$program here: have $(SYSTEM_PACKAGES) installed, then run make again." >&2; \
+	    exit 1; }; done; \
+	set -x; $$sudo apt-get update && \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-	    postgresql chromium chromium-driver
+	    $(SYSTEM_PACKAGES)
+
+# What `make test` needs; each test starts a server of its own, whatever else runs here.
+postgresql:
+	@command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || \
+	    $(MAKE) --no-print-directory system-deps SYSTEM_PACKAGES=postgresql
 
 clean:  ## remove what make made
 	rm -rf $(VENV) site build dist demo-output .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
@@ -69,5 +78,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[tabular,green]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[tabular,green,cluster,postgres]" --group dev
 	@touch $@

@@ -8,7 +8,8 @@ OctavoError
 ├── ObjectiveError (ValueError)    what the user's function returned cannot be read as costs
 │   └── CutoffError                an objective ended its own run at its cutoff: a timeout
 ├── StudyError (RuntimeError)      the study cannot do what was asked of it now
-│   └── StudyLockedError           another process is writing to it
+│   ├── StudyLockedError           another process is writing to it
+│   └── LeaseLostError             another process runs the trial by now
 ├── OutOfTimeError (TimeoutError)  a deadline left no time for anything usable
 ├── StorageError (OSError)         the history could not be read or written
 └── MissingExtra (ImportError)     an optional package is not installed
@@ -27,6 +28,7 @@ from difflib import get_close_matches
 __all__ = [
     "CutoffError",
     "DataError",
+    "LeaseLostError",
     "MissingExtra",
     "ObjectiveError",
     "OctavoError",
@@ -76,6 +78,10 @@ class StudyError(OctavoError, RuntimeError):
 
 class StudyLockedError(StudyError):
     """Another process has the study open for writing."""
+
+
+class LeaseLostError(StudyError):
+    """Another process has taken over a trial of a shared study."""
 
 
 class OutOfTimeError(OctavoError, TimeoutError):

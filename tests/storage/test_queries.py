@@ -38,8 +38,9 @@ def folder(tmp_path_factory):
 
 def test_finding_what_is_pending_does_not_search_the_proposals(folder):
     query = str(statements.PENDING.compile(dialect=sqlite.dialect()))
-    with open_store(folder) as store, store._database.read() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
+    explain = f"EXPLAIN QUERY PLAN {query}"
+    with open_store(folder) as store:
+        plan = store._database.read(lambda c: c.exec_driver_sql(explain).all())
     steps = [row[-1] for row in plan]
     assert any(step.startswith("SEARCH proposals") for step in steps), steps
     assert not any(step.startswith("SCAN proposals") for step in steps), steps

@@ -1,4 +1,4 @@
-"""Where trials run: in this process, or in worker processes with limits.
+"""Where trials run: in this process, in worker processes with limits, or on a cluster.
 
 An executor gets proposals and gives back trials; it never raises because of a trial.
 """
@@ -9,6 +9,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from octavo.executors.cores import available_cores
+    from octavo.executors.dask import DaskExecutor
     from octavo.executors.energy import Energy
     from octavo.executors.inline import InlineExecutor
     from octavo.executors.placement import fingerprint, load_placed
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from octavo.executors.protocol import Event, Executor, Finished, Reported, Work
 
 __all__ = [
+    "DaskExecutor",
     "Energy",
     "Event",
     "Executor",
@@ -34,6 +36,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cores": ["available_cores"],
+        "dask": ["DaskExecutor"],
         "energy": ["Energy"],
         "inline": ["InlineExecutor"],
         "placement": ["fingerprint", "load_placed"],

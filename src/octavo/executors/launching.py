@@ -17,11 +17,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import context, popen_spawn_posix, reduction, spawn, util
+from multiprocessing import context, popen_spawn_posix, process, reduction, spawn, util
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -31,6 +32,8 @@ from octavo.executors.frames import Frames
 __all__ = ["KeeperContext", "Setup", "WorkerProcess", "pickled_objective"]
 
 _F_SETPIPE_SZ = 1031
+
+_starting = threading.Lock()
 
 
 class _OneWorkersLock:
@@ -97,6 +100,21 @@ class _KeeperProcess(context.SpawnProcess):
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  (the base class's name)
         return _KeeperPopen(process_obj)
+
+    def start(self) -> None:
+        """Start it, also from a process that multiprocessing takes for a daemon.
+
+        Such a process (a Dask worker is one) may start none of its own, because multiprocessing
+        would leave them behind at its end. A keeper ends by itself when its parent does.
+        """
+        with _starting:
+            config = process.current_process()._config  # type: ignore[attr-defined]
+            is_daemon = config.pop("daemon", None)
+            try:
+                super().start()
+            finally:
+                if is_daemon is not None:
+                    config["daemon"] = is_daemon
 
     @property
     def _is_ours(self) -> bool:

@@ -20,17 +20,17 @@ import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NoReturn
 
 from octavo.errors import SettingError, StorageError, StudyError
 from octavo.executors import checkpoints
 from octavo.executors.bounds import bounds
-from octavo.executors.calling import Answer, Call, settled
+from octavo.executors.calling import Answer, settled
 from octavo.executors.causes import explain
 from octavo.executors.cores import thread_environment
-from octavo.executors.launching import Setup, pickled_objective
-from octavo.executors.placement import place
+from octavo.executors.launching import Setup
+from octavo.executors.packing import Packed, pack
 from octavo.executors.protocol import Event, Finished, Reported, Work
 from octavo.executors.slot import Slot
 from octavo.executors.watching import POLL_S, Order, Outcome
@@ -122,26 +122,30 @@ class ProcessExecutor:
         StorageError
             If the study's folder cannot be written to.
         """
+        self.start_packed(pack(work), work.folder)
+
+    def start_packed(self, packed: Packed, folder: Path) -> None:
+        """Start the workers for work that was packed before, maybe on another machine.
+
+        Parameters
+        ----------
+        packed
+            What `pack` made of the work.
+        folder
+            Where the folders of trials are to lie.
+        """
         if self._work is not None or not self._finalizer.alive:
             raise StudyError(
                 "start was called on an executor that was started before. "
                 "Make a new ProcessExecutor for each study."
             )
-        call = Call.of(work.objective, work.problem, work.data)
-        self._takes_checkpoint = call.takes_checkpoint
-        # Workers read results, for which they need no space; it may be large or hold lambdas.
-        problem = replace(work.problem, space=None)  # type: ignore[arg-type]
-        load = {
-            "objective": pickled_objective(work.objective, problem),
-            "data": place(work.data, work.folder / "data"),
-            "argv": list(sys.argv),
-        }
         setup = Setup(
-            pickle.dumps(load),
+            packed.load(),
             thread_environment(self.threads, self.slots, os.environ),
             self.start_timeout_s,
         )
-        self._work = work
+        self._takes_checkpoint = packed.takes_checkpoint
+        self._work = Work(_in_workers, packed.problem, folder, packed.limits)
         for slot in self._slots:
             slot.setup = setup
             slot.open()
@@ -363,6 +367,10 @@ class ProcessExecutor:
         if not self._takes_checkpoint:
             return None
         return checkpoints.collected(self._work.folder, proposal.index)
+
+
+def _in_workers(config: object) -> NoReturn:
+    raise AssertionError("the objective is called in worker processes, never here")
 
 
 def _close(slots: list[Slot], owner: int) -> None:

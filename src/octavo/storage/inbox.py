@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo.errors import StorageError, StudyError, closest
+from octavo.storage.address import Address, is_address
 
 __all__ = ["Command", "Inbox", "send"]
 
@@ -50,6 +51,9 @@ class Command:
         Who wants it.
     at
         When it was sent, in seconds since the epoch; `send` fills it in.
+    is_first
+        Whether nobody has obeyed it yet; of several processes that run a study each obeys it,
+        and the first one records it.
 
     Raises
     ------
@@ -61,6 +65,7 @@ class Command:
     data: Mapping[str, Any] = field(default_factory=dict)
     who: str = "user"
     at: float = 0.0
+    is_first: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str) or self.kind not in KINDS:
@@ -99,25 +104,35 @@ class Command:
             )
 
 
-def send(folder: Path | str, command: Command) -> Path:
+def send(folder: Path | str, command: Command) -> Path | None:
     """Put a command into the inbox of a study.
 
     Parameters
     ----------
     folder
-        The study's folder.
+        The study's folder, or the address of a shared study.
     command
         What is wanted.
 
     Returns
     -------
-    The file, which is gone as soon as the study has taken it.
+    The file, which is gone as soon as the study has taken it; None on a server.
 
     Raises
     ------
     StorageError
         If there is no such folder, or it cannot be written to.
     """
+    if isinstance(folder, str) and is_address(folder):
+        from octavo.storage.postgres import PostgreSQL
+        from octavo.storage.table_inbox import put
+
+        database = PostgreSQL(Address.of(folder))
+        try:
+            put(database, command)
+        finally:
+            database.close()
+        return None
     folder = Path(folder)
     if not folder.is_dir():
         raise StorageError(

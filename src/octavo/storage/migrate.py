@@ -6,24 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octavo.errors import StorageError
-from octavo.storage.database import FILE
-from octavo.storage.schema import VERSIONS, metadata, version
+from octavo.storage.schema import VERSIONS, metadata, revisions, version
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-__all__ = ["create", "found_version", "settings", "upgrade"]
+__all__ = ["create", "found_version", "has_problem", "settings", "upgrade"]
 
 
-def found_version(connection: Connection, folder: Path) -> str | None:
+def found_version(connection: Connection, place: Path | str) -> str | None:
     """The schema's version, or None if there are no tables at all.
 
     Parameters
     ----------
     connection
         To the database.
-    folder
+    place
         Where it is, for the messages.
 
     Raises
@@ -38,16 +37,23 @@ def found_version(connection: Connection, folder: Path) -> str | None:
         return None
     if not {"alembic_version", "proposals", "trials"} <= tables:
         raise StorageError(
-            f"{folder / FILE} holds the tables {sorted(tables)[:5]}, which are not those of a "
-            "study. Choose another folder for the study."
+            f"{place} holds the tables {sorted(tables)[:5]}, which are not those of a "
+            "study. Choose another place for the study."
         )
     found = connection.execute(select(version.c.version_num)).scalar()
     if found not in VERSIONS:
         raise StorageError(
-            f"the study in {folder} was written with version {found!r} of the tables, and this "
+            f"the study in {place} was written with version {found!r} of the tables, and this "
             f"Octavo knows versions up to {VERSIONS[-1]!r}. Run: pip install --upgrade octavo"
         )
     return str(found)
+
+
+def has_problem(connection: Connection) -> bool:
+    """Whether a study was begun, not only its tables made."""
+    from sqlalchemy import select
+
+    return connection.execute(select(revisions.c.revision)).first() is not None
 
 
 def create(connection: Connection) -> None:

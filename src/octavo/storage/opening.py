@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import select
-
 from octavo.errors import StorageError, StudyError
 from octavo.storage import migrate, schema
-from octavo.storage.database import FILE, Database
+from octavo.storage.address import Address, is_address
 from octavo.storage.lock import WriterLock
+from octavo.storage.sqlite import FILE, SQLite
 from octavo.storage.store import Store
 
 __all__ = ["create_store", "open_store"]
@@ -21,7 +20,8 @@ def create_store(folder: Path | str | None) -> Store:
     Parameters
     ----------
     folder
-        Where it lives; made if absent. None: in memory, for this process only.
+        Where it lives; made if absent. The address of a shared study, see `Address`. None: in
+        memory, for this process only.
 
     Raises
     ------
@@ -33,10 +33,13 @@ def create_store(folder: Path | str | None) -> Store:
         If nothing can be written there.
     """
     if folder is None:
-        database = Database(None, write=True)
-        with database.write() as connection:
-            migrate.create(connection)
+        database = SQLite(None, write=True)
+        database.write(migrate.create)
         return Store(database, None)
+    if isinstance(folder, str) and is_address(folder):
+        from octavo.storage.opening_shared import create_shared  # drivers are loaded when needed
+
+        return create_shared(Address.of(folder))
     folder = Path(folder).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,12 +56,9 @@ def create_store(folder: Path | str | None) -> Store:
                 f"a study is already in {folder}. Go on with it by "
                 f"octavo.open_study({str(folder)!r}), or choose another folder."
             )
-        database = Database(folder, write=True)
-        with database.write() as connection:
-            if found is None:
-                migrate.create(connection)
-            else:  # a creation that was killed before its first problem left nothing to lose
-                migrate.upgrade(connection)
+        database = SQLite(folder, write=True)
+        # A creation that was killed before its first problem left nothing to lose.
+        database.write(migrate.create if found is None else migrate.upgrade)
         return Store(database, lock)
     except BaseException:
         lock.release()
@@ -67,13 +67,13 @@ def create_store(folder: Path | str | None) -> Store:
 
 def _version_in(folder: Path) -> str | None:
     # Looked up without write access: a file that is something else is left as it is.
-    with Database(folder, write=False).read() as connection:
-        return migrate.found_version(connection, folder)
+    database = SQLite(folder, write=False)
+    return database.read(lambda connection: migrate.found_version(connection, folder / FILE))
 
 
 def _has_problem(folder: Path) -> bool:
-    with Database(folder, write=False).read() as connection:
-        return connection.execute(select(schema.revisions.c.revision)).first() is not None
+    database = SQLite(folder, write=False)
+    return database.read(migrate.has_problem)
 
 
 def open_store(folder: Path | str, write: bool = True) -> Store:
@@ -82,10 +82,10 @@ def open_store(folder: Path | str, write: bool = True) -> Store:
     Parameters
     ----------
     folder
-        The study's folder.
+        The study's folder, or the address of a shared study.
     write
         False: for reading only. That needs no lock, changes nothing, and works beside a
-        writer and in a folder that cannot be written to.
+        writer and in a folder that cannot be written to. A shared study has no lock.
 
     Raises
     ------
@@ -94,6 +94,10 @@ def open_store(folder: Path | str, write: bool = True) -> Store:
     StudyLockedError
         If another process is writing to it, and `write` is True.
     """
+    if isinstance(folder, str) and is_address(folder):
+        from octavo.storage.opening_shared import open_shared
+
+        return open_shared(Address.of(folder), write=write)
     folder = Path(folder).absolute()
     if not (folder / FILE).is_file():
         raise StorageError(
@@ -108,11 +112,10 @@ def open_store(folder: Path | str, write: bool = True) -> Store:
                 f"there is no study in {folder}: its {FILE} is empty, as when creating it was "
                 "interrupted. Start the study again in this folder."
             )
-        database = Database(folder, write=write)
+        database = SQLite(folder, write=write)
         if found != schema.VERSIONS[-1]:
             if write:
-                with database.write() as connection:
-                    migrate.upgrade(connection)
+                database.write(migrate.upgrade)
             else:
                 database.become_memory(migrate.upgrade)
         return Store(database, lock)

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Connection, bindparam, select
 
 from octavo.errors import StorageError
 from octavo.history import STATUSES, Columns, History
@@ -25,7 +25,7 @@ from octavo.storage.rows import (
 )
 from octavo.trial import Report, Trial
 
-__all__ = ["lazy_history"]
+__all__ = ["lazy_history", "rows_between"]
 
 _CODE = {status.value: code for code, status in enumerate(STATUSES)}
 _BLOCK = 1024  # trials read at a time: large enough for speed, small enough for one look
@@ -33,18 +33,22 @@ _BLOCK = 1024  # trials read at a time: large enough for speed, small enough for
 
 def lazy_history(
     database: Database, revisions: Mapping[int, tuple[int, Problem]], problem: Problem | None
-) -> History:
-    """All completed trials in the order of completion, expressed in one problem."""
+) -> tuple[History, int]:
+    """All completed trials in the order of completion, expressed in one problem.
+
+    Beside them is the row of the last one, 0 without any.
+    """
     if not revisions:
         raise StorageError(
-            f"the study in {database.folder or 'memory'} has no problem yet, as when starting it "
-            "was interrupted. Start the study again in this folder."
+            f"the study in {database.place} has no problem yet, as when starting it was "
+            "interrupted. Start the study again there."
         )
     problems = {revision: found for revision, (_, found) in revisions.items()}
     wanted = problem or problems[max(problems)]
     arrangement = Arrangement(wanted, problems)
     ids, columns = _columns(database, arrangement)
-    return History.from_columns(wanted, columns, _Trials(database, arrangement, ids))
+    history = History.from_columns(wanted, columns, _Trials(database, arrangement, ids))
+    return history, int(ids[-1]) if len(ids) else 0
 
 
 def _columns(database: Database, arrangement: Arrangement) -> tuple[Any, Columns]:
@@ -57,8 +61,7 @@ def _columns(database: Database, arrangement: Arrangement) -> tuple[Any, Columns
         .join_from(schema.trials, schema.proposals, t.proposal_index == p.proposal_index)
         .order_by(t.id)
     )  # fmt: skip
-    with database.read() as connection:
-        found = connection.execute(query).all()
+    found = database.read(lambda connection: connection.execute(query).all())
     columns: list[Sequence[Any]] = list(zip(*found, strict=True)) if found else [()] * 9
     ids, index, revision, status, costs, constraints, fidelity, started, ended = columns
     return np.array(ids, dtype=np.int64), Columns(
@@ -94,7 +97,7 @@ class _Trials:
         self._arrangement = arrangement
         self._ids = ids
         self._block = _Block(0, [], {})
-        if database.folder is None:  # nothing could be read from a memory that is gone
+        if not database.is_lasting:  # nothing could be read from a memory that is gone
             self._block = self._load(0, len(ids))
 
     def __call__(self, position: int) -> Trial:
@@ -103,30 +106,62 @@ class _Trials:
             start = position - position % _BLOCK
             block = self._block = self._load(start, min(start + _BLOCK, len(self._ids)))
         row = block.rows[position - block.start]
-        return trial_from_rows(row, block.reports.get(row[0], ()), self._arrangement)
+        return trial_from_rows(row[:-1], block.reports.get(row[0], ()), self._arrangement)
 
     def _load(self, start: int, stop: int) -> _Block:
         if start == stop:
             return _Block(0, [], {})
-        t, p, r = schema.trials.c, schema.proposals.c, schema.reports.c
-        within = t.id.between(int(self._ids[start]), int(self._ids[stop - 1]))
-        rows = (
-            select(*[p[name] for name in PROPOSAL_COLUMNS], *[t[name] for name in TRIAL_COLUMNS])
-            .join_from(schema.trials, schema.proposals, t.proposal_index == p.proposal_index)
-            .where(within)
-            .order_by(t.id)
-        )
-        reports = (
-            select(r.proposal_index, r.step, r.at_s, r.reported)
-            .join_from(schema.trials, schema.reports, t.proposal_index == r.proposal_index)
-            .where(within, t.n_reports > 0)
-            .order_by(t.id, r.place)
-        )
-        with self._database.read() as connection:
-            found = connection.execute(rows).all()
-            reported = connection.execute(reports).all()
-        by_trial = {
-            index: [report_from_row(row[1:]) for row in group]
-            for index, group in groupby(reported, key=itemgetter(0))
-        }
+        first, last = int(self._ids[start]), int(self._ids[stop - 1])
+        found, by_trial = self._database.read(lambda c: rows_between(c, first, last))
         return _Block(start, found, by_trial)
+
+
+_BETWEEN = schema.trials.c.id.between(bindparam("first"), bindparam("last"))
+_ROWS = (
+    select(
+        *[schema.proposals.c[name] for name in PROPOSAL_COLUMNS],
+        *[schema.trials.c[name] for name in TRIAL_COLUMNS],
+        schema.trials.c.id,
+    )
+    .join_from(
+        schema.trials,
+        schema.proposals,
+        schema.trials.c.proposal_index == schema.proposals.c.proposal_index,
+    )
+    .where(_BETWEEN)
+    .order_by(schema.trials.c.id)
+)
+_REPORTS = (
+    select(
+        schema.reports.c.proposal_index,
+        schema.reports.c.step,
+        schema.reports.c.at_s,
+        schema.reports.c.reported,
+    )
+    .join_from(
+        schema.trials,
+        schema.reports,
+        schema.trials.c.proposal_index == schema.reports.c.proposal_index,
+    )
+    .where(_BETWEEN, schema.trials.c.n_reports > 0)
+    .order_by(schema.trials.c.id, schema.reports.c.place)
+)
+_N_REPORTS = len(PROPOSAL_COLUMNS) + TRIAL_COLUMNS.index("n_reports")
+
+
+def rows_between(
+    connection: Connection, first: int, last: int
+) -> tuple[Sequence[Any], dict[int, Sequence[Report]]]:
+    """The trials with ids from first to last, and their reports by index.
+
+    Each row is one for `trial_from_rows`, and then the id.
+    """
+    within = {"first": first, "last": last}
+    found = connection.execute(_ROWS, within).all()
+    if not any(row[_N_REPORTS] for row in found):
+        return found, {}
+    reported = connection.execute(_REPORTS, within).all()
+    return found, {
+        index: [report_from_row(row[1:]) for row in group]
+        for index, group in groupby(reported, key=itemgetter(0))
+    }

@@ -1,8 +1,9 @@
 """The tables of a study's history, and the versions that they went through.
 
 Rows are only ever added. What may change lives in tables of its own and is no part of the
-history: `leases` (who runs what right now) and `pending` (which proposals have no trial yet,
-so that nobody has to search for them).
+history: `leases` (who runs what right now), `pending` (which proposals have no trial yet, so that
+nobody has to search for them), and of a study that several processes run `commands` (its inbox)
+and `writes` (how far each of them has come).
 
 Several numbers that belong together (costs, constraint values) are one JSON array in one
 column: any number of objectives fits, one trial stays one row, and a reader takes a hundred
@@ -26,6 +27,7 @@ from sqlalchemy import (
 
 __all__ = [
     "VERSIONS",
+    "commands",
     "interventions",
     "leases",
     "metadata",
@@ -36,9 +38,10 @@ __all__ = [
     "settings",
     "trials",
     "version",
+    "writes",
 ]
 
-VERSIONS = ("0001", "0002", "0003")
+VERSIONS = ("0001", "0002", "0003", "0004")
 """All versions of the schema, oldest first; one file each in `migrations/versions/`."""
 
 metadata = MetaData()
@@ -99,6 +102,8 @@ pending = Table(
     "pending",
     metadata,
     Column("proposal_index", Integer, ForeignKey(_proposal), primary_key=True, autoincrement=False),
+    # How often it was leased. What whoever runs it holds as a token: a smaller one is out of date.
+    Column("token", Integer, nullable=False, server_default="0"),
 )
 
 leases = Table(
@@ -108,6 +113,25 @@ leases = Table(
     Column("worker", Text, nullable=False),
     Column("taken", Double, nullable=False),  # seconds since the epoch
     Column("expires", Double, nullable=False),
+    Column("token", Integer, nullable=False, server_default="0"),
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("data", Text, nullable=False),  # JSON object
+    Column("who", Text, nullable=False),
+    Column("at", Double, nullable=False),  # seconds since the epoch
+    Column("taken", Text),  # by whom
+)
+
+writes = Table(
+    "writes",
+    metadata,
+    Column("writer", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),  # of its last transaction
 )
 
 trials = Table(

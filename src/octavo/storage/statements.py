@@ -61,7 +61,7 @@ ASKED = (
 ADD_LEASE = insert(leases)
 LEASE_OF = select(leases.c.worker, leases.c.expires).where(leases.c.proposal_index == _ours)
 LEASES = select(
-    leases.c.proposal_index, leases.c.worker, leases.c.taken, leases.c.expires
+    leases.c.proposal_index, leases.c.worker, leases.c.taken, leases.c.expires, leases.c.token
 ).order_by(leases.c.proposal_index)
 END_LEASES = delete(leases).where(leases.c.proposal_index == _ours)
 

@@ -8,7 +8,6 @@ with the same seeds, when the study is resumed.
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import time
 import warnings
@@ -17,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octavo.callbacks import (
     Callback,
@@ -29,7 +28,7 @@ from octavo.callbacks import (
     StopWhenHopeless,
     Submitted,
 )
-from octavo.errors import SpaceError, StudyError
+from octavo.errors import LeaseLostError, SpaceError, StudyError
 from octavo.executors import fingerprint
 from octavo.executors.bounds import bounds
 from octavo.executors.calling import check_signature
@@ -42,6 +41,7 @@ from octavo.storage import Command, Inbox
 from octavo.study.arguments import check_ends, check_measured, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
 from octavo.study.keeping import Keeping
+from octavo.study.leases import Leases
 from octavo.study.objective import load_objective, refer_to
 from octavo.study.stopping import (
     Stopping,
@@ -50,6 +50,9 @@ from octavo.study.stopping import (
 )
 from octavo.study.study import Study
 from octavo.trial import Proposal, Resources, Status, Trial
+
+if TYPE_CHECKING:
+    from octavo.storage.table_inbox import TableInbox
 
 __all__ = ["Accept", "resume_study", "run_study", "stored_data"]
 
@@ -60,7 +63,6 @@ Accept = Callable[[Proposal, float | None], "str | float | None"]
 lowers its wall-clock limit to so many seconds, None lets it run."""
 
 POLL_S = 0.25  # how long Ctrl-C and the inbox may have to wait while trials run
-LEASE_S = 60.0
 REST = 0.02  # of the time limit: what is left then is nothing to speak of
 PATIENCE = 12  # so many refusals in a row mean that nothing fits any more
 
@@ -81,10 +83,10 @@ class _Run:
     began: float
     queue: deque[Proposal]
     methods: Methods
+    leases: Leases
     stopping: Stopping
     keeping: Keeping | None
     running: dict[int, Proposal] = field(default_factory=dict)
-    leased: float = 0.0
     polled: float = float("-inf")
     cpu_s: float = 0.0
     began_at: float = field(default_factory=time.time)
@@ -155,7 +157,9 @@ def run_study(
         folder = study.folder
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="octavo-")))
-        stack.callback(executor.close)
+        leases = Leases(study.store)
+        stack.callback(leases.close)
+        stack.callback(executor.close)  # before the leases are given back
         executor.start(
             Work(
                 objective=objective,
@@ -177,8 +181,9 @@ def run_study(
             interrupt=stack.enter_context(catch_interrupts()),
             hasty=hasty,
             began=began,
-            queue=deque(study.pending),
+            queue=deque(() if study.is_shared else study.pending),
             methods=methods_of(study.problem, study.history),
+            leases=leases,
             stopping=Stopping(stoppers),
             keeping=(
                 Keeping(folder, study.history, checkpoint_mb)
@@ -347,7 +352,7 @@ def _watching(callbacks: Sequence[Callback], progress: bool | None) -> tuple[Cal
 def _loop(run: _Run) -> None:
     study = run.study
     _announce(run, Started(study.history, run.limits, run.executor.slots))
-    inbox = None if study.folder is None else Inbox(study.folder)
+    inbox = study.store.inbox(run.leases.worker)
     while True:
         _read_inbox(run, inbox)
         run.reason = run.reason or _limit_reached(run)
@@ -360,10 +365,9 @@ def _loop(run: _Run) -> None:
                     f"the optimizer has nothing left to try after {len(study.history)} trials"
                 )
                 break
-            if run.paused:
-                time.sleep(POLL_S)
+            _rest(run)
             continue
-        _renew_leases(run)
+        _drop_lost(run)
         for event in run.executor.wait(min(POLL_S, _left_s(run))):
             if isinstance(event, Finished):
                 _complete(run, event.trial)
@@ -375,7 +379,12 @@ def _loop(run: _Run) -> None:
 
 def _hear(run: _Run, event: Reported) -> None:
     if event.index in run.running:
-        run.study.store.add_reports(event.index, [event.report])
+        token = run.leases.token(event.index)
+        try:
+            run.study.store.add_reports(event.index, [event.report], token=token)
+        except LeaseLostError as error:
+            _drop(run, event.index, str(error))
+            return
         run.stopping.hear(event.index, event.report)
         _announce(run, ReportedEvent(event.index, event.report))
 
@@ -395,11 +404,7 @@ def _listen(run: _Run, event: Reported) -> None:
 
 def _fill(run: _Run) -> None:
     """Give work to every idle worker."""
-    study = run.study
     while len(run.running) < run.executor.slots and not run.reason and not run.paused:
-        wanted = run.limits.max_trials
-        if wanted is not None and study.n_run + len(run.running) >= wanted:
-            return
         proposal = _next(run)
         if proposal is None:
             return
@@ -411,7 +416,6 @@ def _fill(run: _Run) -> None:
         run.refusals = 0
         if verdict is not None:
             wall_s = verdict if wall_s is None else min(wall_s, verdict)
-        study.store.take_lease(proposal.index, f"pid {os.getpid()}", expires_s=LEASE_S)
         run.running[proposal.index] = proposal
         run.stopping.begin(proposal)
         _announce(run, Submitted(proposal))
@@ -420,21 +424,44 @@ def _fill(run: _Run) -> None:
 
 
 def _next(run: _Run) -> Proposal | None:
-    if run.queue:
-        return run.queue.popleft()
+    """What to run now, leased to us; None if there is nothing."""
+    study, wanted = run.study, run.limits.max_trials
+    if wanted is not None and study.n_run + len(run.running) >= wanted:
+        return None
+    while run.queue:
+        if run.leases.take(run.queue[0].index):
+            return run.queue.popleft()
+        run.queue.popleft()
+    for proposal in study.waiting if study.is_shared else ():  # returned by those that ended
+        if proposal.index not in run.running and run.leases.take(proposal.index):
+            return proposal
     if run.exhausted:
         return None
-    proposals = run.study.ask(1)
+    proposals = study.propose(1, worker=run.leases.worker, most=wanted if study.is_shared else None)
     if not proposals:
-        # With trials still running it may think again when it learns of them.
-        run.exhausted = not run.running
+        # With trials still running it may think again when it learns of them; and others may
+        # have reached the limit just now.
+        is_full = wanted is not None and study.n_run >= wanted
+        run.exhausted = not (is_full or (study.pending if study.is_shared else run.running))
         return None
+    if study.is_shared:
+        run.leases.hold(proposals[0].index)
+    else:
+        run.leases.take(proposals[0].index)
     return proposals[0]
+
+
+def _rest(run: _Run) -> None:
+    """Wait for others: for whoever paused the study, for its other processes, for workers."""
+    if run.paused or run.study.is_shared or not run.executor.slots:
+        time.sleep(min(POLL_S, max(_left_s(run), 0.0)))
 
 
 def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
     nan = float("nan")
     now = time.time()
+    token = run.leases.token(proposal.index)
+    run.leases.end(proposal.index)
     run.study.complete(
         Trial(
             proposal=proposal,
@@ -445,7 +472,8 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
             resources=Resources(),
             started=now,
             ended=now,
-        )
+        ),
+        token=token,
     )
     run.refusals += 1
     if run.refusals >= PATIENCE:
@@ -461,12 +489,19 @@ def _refuse(run: _Run, proposal: Proposal, why: str) -> None:
 def _complete(run: _Run, trial: Trial) -> None:
     if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and not _is_over_its_own(run, trial):
         return  # the study's time was over, not the trial's: it stays pending
+    if run.running.pop(trial.index, None) is None:
+        return  # taken over by another process, which records it
     trial = filled(run.study.problem, run.meter.read(trial), run.methods)
     run.methods = run.methods or methods_of(run.study.problem, (trial,))
-    run.running.pop(trial.index, None)
     run.stopping.end(trial.index)
     run.cpu_s += trial.resources.cpu_s or 0.0
-    run.study.complete(trial)
+    try:
+        run.study.complete(trial, token=run.leases.token(trial.index))
+    except LeaseLostError as error:
+        logger.warning("%s", error)
+        run.leases.end(trial.index)
+        return
+    run.leases.end(trial.index)
     if run.keeping is not None:
         run.keeping.add(trial)
         needed = {p.resume_from for p in run.study.pending if p.resume_from is not None}
@@ -487,8 +522,23 @@ def _abandon(run: _Run) -> None:
     """Stop what still runs; it stays pending."""
     for index in list(run.running):
         run.executor.stop(index, Status.CANCELLED, run.reason)
-        run.study.store.release(index)
+        run.leases.give_back(index)
     run.running.clear()
+
+
+def _drop_lost(run: _Run) -> None:
+    """End the trials that other processes have taken over while this one was silent."""
+    for index in run.leases.lost():
+        _drop(run, index, f"trial {index} was taken over by another process")
+
+
+def _drop(run: _Run, index: int, why: str) -> None:
+    """End a trial that is no longer ours; it is not recorded here."""
+    run.leases.end(index)
+    run.stopping.end(index)
+    if run.running.pop(index, None) is not None:
+        logger.warning("%s", why)
+        run.executor.stop(index, Status.CANCELLED, why)
 
 
 # When to end --------------------------------------------------------------------------
@@ -543,18 +593,20 @@ def _announce(run: _Run, event: Event, *, may_stop: bool = True) -> None:
             run.reason = run.reason or answer
 
 
-def _read_inbox(run: _Run, inbox: Inbox | None) -> None:
+def _read_inbox(run: _Run, inbox: Inbox | TableInbox | None) -> None:
     now = time.monotonic()
     if inbox is None or now - run.polled < POLL_S:
         return
     run.polled = now
+    run.study.refresh()
     for command in inbox.poll():
         try:
             _obey(run, command)
         except SpaceError as error:
             logger.warning("Ignoring a command of %s: %s", command.who, error)
             continue
-        run.study.intervene(command.kind, command.data, command.who)
+        if command.is_first:
+            run.study.intervene(command.kind, command.data, command.who)
 
 
 def _obey(run: _Run, command: Command) -> None:
@@ -568,12 +620,3 @@ def _obey(run: _Run, command: Command) -> None:
         run.reason = run.reason or f"stopped by {command.who}"
     elif command.kind == "queue":
         run.queue.append(run.study.enqueue(command.data["config"], by=command.who))
-
-
-def _renew_leases(run: _Run) -> None:
-    now = time.monotonic()
-    if now - run.leased < LEASE_S / 3:
-        return
-    run.leased = now
-    for index in run.running:
-        run.study.store.take_lease(index, f"pid {os.getpid()}", expires_s=LEASE_S)

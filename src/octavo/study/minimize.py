@@ -119,7 +119,8 @@ def minimize(
     seed
         Makes a serial search reproducible.
     storage
-        Folder of the study, to be made; None keeps it in memory.
+        Folder of the study, to be made; `"postgresql://..."` shares it among machines, see
+        `octavo.storage.Address`; None keeps it in memory.
     name
         For people.
     callbacks

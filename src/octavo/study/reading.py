@@ -16,26 +16,38 @@ from octavo.errors import SettingError
 from octavo.optimizers.protocol import Recipe
 from octavo.problem import Constraint, Limits, Objective, Problem, is_whole, seconds
 from octavo.spaces import Believed
+from octavo.storage import Address, is_address
 
 __all__ = [
+    "name_of",
     "read_constraints",
-    "read_folder",
     "read_limits",
     "read_objectives",
     "read_seed",
+    "read_storage",
     "with_belief",
     "wrapped",
 ]
 
 
-def read_folder(given: str | Path) -> Path:
-    """The folder of a study as a path."""
+def read_storage(given: str | Path) -> str | Path:
+    """Where a study is: a folder as a path, or the address of a shared study, checked."""
     if not isinstance(given, str | os.PathLike) or not str(given):
         raise SettingError(
             f"the folder of a study is {given!r}, of type {type(given).__name__}. Give a path, "
             "such as 'runs/mlp'; storage=None keeps a new study in memory."
         )
+    if isinstance(given, str) and is_address(given):
+        Address.of(given)
+        return given
     return Path(given)
+
+
+def name_of(storage: str | Path | None) -> str:
+    """What a study is called if nobody says."""
+    if isinstance(storage, str):
+        return Address.of(storage).study
+    return storage.name if storage and storage.name else "study"
 
 
 def read_objectives(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,13 +22,14 @@ from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
 from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole, megabytes
 from octavo.schedulers.raced import with_cutoff
 from octavo.spaces import Believed, as_space
-from octavo.storage import Intervention, Store, create_store, open_store
+from octavo.storage import Intervention, Seen, Store, create_store, open_store
 from octavo.study.reading import (
+    name_of,
     read_constraints,
-    read_folder,
     read_limits,
     read_objectives,
     read_seed,
+    read_storage,
     with_belief,
     wrapped,
 )
@@ -79,7 +81,8 @@ class Study:
     seed
         Makes the search reproducible; None draws one and stores it.
     storage
-        Folder of the study, to be made; None keeps everything in memory.
+        Folder of the study, to be made; `"postgresql://..."` shares it among machines, see
+        `octavo.storage.Address`; None keeps everything in memory.
     name
         For people; by default the folder's name.
 
@@ -125,11 +128,11 @@ class Study:
         recipe = wrapped(as_recipe(optimizer), problem, first)
         seed = read_seed(seed)
         recipe.start(problem, seed)  # a recipe that cannot work here says so now
-        folder = None if storage is None else read_folder(storage)
-        store = create_store(folder)
+        place = None if storage is None else read_storage(storage)
+        store = create_store(place)
         store.save_settings(
             {
-                "name": name or (folder.name if folder else "study"),
+                "name": name or name_of(place),
                 "seed": seed,
                 "recipe": recipe_to_json(recipe),
                 "created": time.time(),
@@ -142,11 +145,10 @@ class Study:
     def _open(cls, store: Store, priors: Callable[[dict[str, Any]], float] | None) -> Study:
         study = cls.__new__(cls)
         if not store.problems():
-            folder = store.folder
             store.close()
             raise StorageError(
-                f"the study in {folder} has no problem yet: it is being started at this moment, "
-                "or starting it was interrupted. Try again, or start it again in this folder."
+                f"the study in {store.place} has no problem yet: it is being started at this "
+                "moment, or starting it was interrupted. Try again, or start it again there."
             )
         study._attach(store, priors)
         return study
@@ -162,13 +164,56 @@ class Study:
         self.seed: int = self._settings["seed"]
         self.recipe: Recipe = recipe_from_json(self._settings["recipe"])
         self.stopped_because: str = self._settings.get("stopped_because", "")
+        self._priors = priors
         self._optimizer: Optimizer | None = None
-        self._history = store.history(self.problem)
+        self._history, last_id = store.history_until(self.problem)
         self._pending = {proposal.index: proposal for proposal in store.pending()}
         told = int(self._history.indices.max()) + 1 if len(self._history) else 0
         self._next_index = next_index(told, tuple(self._pending.values()))
         # Counted once and then kept up: looking at every status at each trial would be slow.
         self._n_run = sum(status is not Status.CANCELLED for status in self._history.status)
+        self._seen = Seen(last_id, self._next_index)
+        self._interruptions = store.sharing.interruptions if store.sharing else 0
+        self._free: tuple[int, ...] = ()
+        self._ahead: set[int] = set()  # completed before we saw that they were proposed
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See what other processes did in a shared study; every `ask` does.
+
+        If the problem was revised, the optimizer starts afresh on the new one and is told the
+        history. Where one process writes there is nothing to see.
+        """
+        sharing = self._store.sharing
+        if sharing is None:
+            return
+        news = self._store.news(self._seen, self.problem)
+        if news.revision != self._revision or sharing.interruptions != self._interruptions:
+            self._attach(self._store, self._priors)
+            return
+        self._seen, self._free = news.seen, news.free
+        self._next_index = max(self._next_index, news.seen.next_index)
+        for proposal in news.proposals:
+            if proposal.index not in self._ahead:
+                self._pending[proposal.index] = proposal
+        self._ahead.clear()
+        self._tell(news.trials)
+
+    def _learn(self) -> None:
+        """See what was completed in a shared study; what is new otherwise, `refresh` finds."""
+        sharing = self._store.sharing
+        if sharing is None or sharing.interruptions != self._interruptions:
+            self.refresh()
+            return
+        self._seen, trials = self._store.new_trials(self._seen, self.problem)
+        self._ahead.update(t.index for t in trials if t.index >= self._seen.next_index)
+        self._tell(trials)
+
+    def _tell(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            self._take_in(trial)
+        if trials and self._optimizer is not None:
+            self._optimizer.tell(trials)
 
     # Looking -------------------------------------------------------------------------
 
@@ -191,6 +236,18 @@ class Study:
     def pending(self) -> list[Proposal]:
         """What was asked and not yet told, by index."""
         return [self._pending[index] for index in sorted(self._pending)]
+
+    @property
+    def waiting(self) -> list[Proposal]:
+        """The pending proposals that this process may run: in a shared study, that nobody runs."""
+        if self._store.sharing is None:
+            return self.pending
+        return [self._pending[index] for index in self._free if index in self._pending]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may run it."""
+        return self._store.sharing is not None
 
     @property
     def n_run(self) -> int:
@@ -306,8 +363,7 @@ class Study:
             raise SettingError(
                 f"ask(n={n!r}) needs a whole number of at least 1. Leave n out for a single one."
             )
-        proposals = self._propose(1 if n is None else int(n))
-        self._remember(proposals)
+        proposals = self.propose(1 if n is None else int(n), worker="asked by hand")
         if n is not None:
             return proposals
         if not proposals:
@@ -388,6 +444,7 @@ class Study:
         return result
 
     def _known(self, trial: Proposal | int | Mapping[str, Any]) -> Proposal:
+        self.refresh()
         if isinstance(trial, Mapping):
             config = self.problem.space.check(trial)
             if self.problem.instances:
@@ -433,28 +490,70 @@ class Study:
         """Make a proposal of one's own; it is stored, and pending until it is told."""
         config = self.problem.space.check(config)
         fidelity = self.problem.fidelity
-        proposal = Proposal(
-            index=self._next_index,
-            config=config,
-            seed=trial_seed(self.seed, self._next_index),
-            fidelity=None if fidelity is None else float(fidelity.high),
-            # On one; a race runs it on others as long as it keeps up.
-            instance=next(iter(self.problem.instances), None),
-            origin=Origin(by=by, intent=intent),
-        )
-        self._remember([proposal])
-        return proposal
 
-    def complete(self, trial: Trial) -> None:
-        """Store a completed trial, then let the optimizer learn of it."""
+        def make() -> list[Proposal]:
+            return [
+                Proposal(
+                    index=self._next_index,
+                    config=config,
+                    seed=trial_seed(self.seed, self._next_index),
+                    fidelity=None if fidelity is None else float(fidelity.high),
+                    # On one; a race runs it on others as long as it keeps up.
+                    instance=next(iter(self.problem.instances), None),
+                    origin=Origin(by=by, intent=intent),
+                )
+            ]
+
+        return self._store_proposals(make, worker=None)[0]
+
+    def propose(self, n: int, *, worker: str, most: int | None = None) -> list[Proposal]:
+        """As `ask`; in a shared study the proposals are leased to a worker in the same commit.
+
+        Parameters
+        ----------
+        n
+            How many.
+        worker
+            Who is going to run them.
+        most
+            So many trials there may be in all, pending ones included; None: any number.
+        """
+
+        def make() -> list[Proposal]:
+            room = n if most is None else min(n, most - self._n_run - len(self._pending))
+            return self._asked(room) if room > 0 else []
+
+        return self._store_proposals(make, worker=worker)
+
+    def complete(self, trial: Trial, *, token: int | None = None) -> None:
+        """Store a completed trial, then let the optimizer learn of it.
+
+        Parameters
+        ----------
+        trial
+            What was found.
+        token
+            In a shared study, the token of the lease under which it was run.
+
+        Raises
+        ------
+        LeaseLostError
+            If another process has taken it over.
+        """
+        if self._store.sharing is not None:
+            tokens = None if token is None else {trial.index: token}
+            self._store.add_trials([trial], tokens=tokens)
+            self._learn()  # it comes in its place among those of others
+            return
         self._store.add_trials([trial])
+        self._tell([trial])
+
+    def _take_in(self, trial: Trial) -> None:
         self._pending.pop(trial.index, None)
         self._history.append(trial)
         self._n_run += trial.status is not Status.CANCELLED
-        if self._optimizer is not None:
-            self._optimizer.tell([trial])
 
-    def _propose(self, n: int) -> list[Proposal]:
+    def _asked(self, n: int) -> list[Proposal]:
         if self._optimizer is None:
             limits = self._settings.get("run", {}).get("trial_limits", {})
             recipe = with_cutoff(self.recipe, self.problem, limits)
@@ -467,13 +566,28 @@ class Study:
         """Trials that the optimizer may still resume; None if it does not say."""
         return None if self._optimizer is None else kept_by(self._optimizer)
 
-    def _remember(self, proposals: Sequence[Proposal]) -> None:
-        if not proposals:
-            return
-        self._store.add_proposals(proposals, revision=self._revision)
+    def _store_proposals(
+        self, make: Callable[[], list[Proposal]], *, worker: str | None
+    ) -> list[Proposal]:
+        """Store what is made, once it was made in view of all that others proposed."""
+        sharing = self._store.sharing
+        if sharing is None:
+            proposals = make()
+            self._store.add_proposals(proposals, revision=self._revision)
+        else:
+            with sharing.turn():
+                while True:
+                    self.refresh()
+                    proposals = make()
+                    if not proposals or sharing.propose(
+                        proposals, revision=self._revision, worker=worker
+                    ):
+                        break
         for proposal in proposals:
             self._pending[proposal.index] = proposal
-        self._next_index = max(self._next_index, max(p.index for p in proposals) + 1)
+            self._next_index = max(self._next_index, proposal.index + 1)
+        self._seen = replace(self._seen, next_index=self._next_index)
+        return proposals
 
     def intervene(self, kind: str, data: Mapping[str, Any], who: str) -> None:
         """Record that somebody steered the study."""
@@ -485,6 +599,9 @@ class Study:
 
     def update_settings(self, **changes: Any) -> None:
         """Store settings of the study that later sessions need."""
+        if self._store.sharing is not None:  # others may have changed some, too
+            self._settings = self._store.update_settings(changes)
+            return
         self._settings = {**self._settings, **changes}
         self._store.save_settings(self._settings)
 
@@ -695,12 +812,13 @@ def open_study(
     write: bool = True,
     priors: Callable[[dict[str, Any]], float] | None = None,
 ) -> Study:
-    """Open a study that lies in a folder.
+    """Open a study that lies in a folder or on a server.
 
     Parameters
     ----------
     folder
-        As given as `storage` when it was made.
+        As given as `storage` when it was made. A shared study may be open in any number of
+        processes, each of which may `run` it.
     write
         False only looks: it needs no lock and works while another process runs the study.
     priors
@@ -716,7 +834,7 @@ def open_study(
     StudyLockedError
         If another process is writing to it.
     """
-    store = open_store(read_folder(folder), write=write)
+    store = open_store(read_storage(folder), write=write)
     try:
         return Study._open(store, priors)
     except BaseException:

@@ -1,0 +1,291 @@
+"""Many workers and many processes: do they stay busy, and is nothing lost or done twice?
+
+    python benchmarks/scale.py workers                # 200 sleeping workers on a Dask cluster
+    python benchmarks/scale.py coordinators           # 4 processes on one PostgreSQL study
+
+Bars: the workers are busy at least 95 % of the time, from the first trial's start to the last
+one's; four coordinators record 20,000 trivial trials, each once, at 100 or more a second together
+and at 40 % or more of what bare psycopg does with the same statements.
+
+The server is one of the benchmark's own (octavo.testing.postgres), on this machine's disk, with
+PostgreSQL's defaults for durability.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+import octavo
+
+
+def space() -> Any:
+    """Six hyperparameters of several kinds."""
+    return octavo.space(
+        a=octavo.Float(0.0, 1.0),
+        b=octavo.Float(0.0, 1.0),
+        rate=octavo.Float(1e-5, 1e-1, log=True),
+        width=octavo.Integer(1, 512, log=True),
+        depth=octavo.Integer(1, 8),
+        kind=octavo.Categorical(["a", "b", "c"]),
+    )
+
+
+# Workers ------------------------------------------------------------------------------
+
+
+def sleeping(config: Mapping[str, Any], *, seed: int, scale: float) -> float:
+    """Sleep 3 to 30 seconds, times a scale; the cost depends on the configuration alone."""
+    time.sleep(scale * np.random.default_rng(seed).uniform(3.0, 30.0))
+    return (config["a"] - 0.3) ** 2 + abs(np.log10(config["rate"]) + 3) / 10 + config["depth"] / 80
+
+
+def workers(given: argparse.Namespace) -> None:
+    """Run a study on many sleeping threads of a Dask cluster; print how busy they were."""
+    from distributed import Client, LocalCluster
+
+    from octavo.executors import DaskExecutor
+
+    n_processes = 4
+    with (
+        TemporaryDirectory() as room,
+        LocalCluster(
+            n_workers=n_processes,
+            threads_per_worker=given.workers // n_processes,
+            processes=True,
+            silence_logs=50,
+            dashboard_address=":0",
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        study = octavo.Study(
+            space(), optimizer=given.optimizer, seed=0, storage=Path(room) / "study"
+        )
+        cpu_s = time.process_time()
+        study.run(
+            sleeping,
+            max_trials=given.trials,
+            data={"scale": given.scale},
+            executor=DaskExecutor(client, processes=False),
+            progress=False,
+        )
+        cpu_s = time.process_time() - cpu_s
+        started, ended = study.history.started, study.history.ended
+        study.close()
+    slots = given.workers // n_processes * n_processes
+    window = started.min(), started.max()
+    busy = np.minimum(ended, window[1]) - np.minimum(started, window[1])
+    share = busy.sum() / (slots * (window[1] - window[0]))
+    rate = len(started) / (window[1] - window[0])
+    print(
+        f"{slots} workers, {len(started):,} trials of {3 * given.scale:g} to "
+        f"{30 * given.scale:g} s, {given.optimizer}: {rate:.1f} trials/s, the study's own process "
+        f"took {1000 * cpu_s / len(started):.1f} ms of CPU for each; busy {share:.1%}   "
+        "(bar: >= 95 %)"
+    )
+
+
+# Coordinators -------------------------------------------------------------------------
+
+COORDINATOR = """
+import sys
+sys.path.insert(0, sys.argv[3])
+import scale
+scale.ROLES[sys.argv[1]](sys.argv[2], int(sys.argv[4]))
+"""
+
+
+def coordinate(url: str, n_trials: int) -> None:
+    """One process of several that run a study of trivial trials."""
+    with octavo.open_study(url) as study:
+        sys.stdin.readline()  # all begin at once
+        study.run(lambda config: config["a"], max_trials=n_trials, progress=False)
+
+
+def bare(url: str, n_trials: int) -> None:
+    """The statements that `coordinate` sends, with nothing around them."""
+    from octavo.storage import Address
+
+    address = Address.of(url)
+    connection = _bare_connection(address)
+    loop = _BareLoop(connection, address)
+    sys.stdin.readline()
+    while loop.step(n_trials):
+        continue
+    connection.close()
+
+
+ROLES: Mapping[str, Callable[[str, int], None]] = {"octavo": coordinate, "bare": bare}
+
+
+def _bare_connection(address: Any) -> Any:
+    import psycopg
+
+    url = address.url
+    connection = psycopg.connect(
+        host=url.host, port=url.port, user=url.username, dbname=url.database, autocommit=True
+    )
+    connection.execute(f'SET search_path TO "{address.schema}"')
+    return connection
+
+
+class _BareLoop:
+    """What happens on the connection for one trial."""
+
+    def __init__(self, connection: Any, address: Any) -> None:
+        import os
+
+        from octavo.storage import postgres, reading, sharing, statements as sql
+        from octavo.storage.rows import proposal_to_row, trial_to_row
+        from octavo.trial import Proposal, Resources, Status, Trial
+
+        self.run = connection.execute
+        self.worker = f"bare pid {os.getpid()}"
+        proposal = Proposal(0, dict.fromkeys(("a", "b", "rate", "width"), 0.5), seed=1)
+        self.proposal = proposal_to_row(proposal, 0)
+        trial = Trial(proposal, Status.SUCCESS, (0.5,), resources=Resources(1.0, 1.0, 1.0))
+        self.trial = trial_to_row(trial, 0, 0)
+        self.seen_id, self.next_index, self.number = 0, 0, 0
+        self.proposal |= {"worker": self.worker, "token": 1, "lease_s": 60.0}
+        statements = {
+            "look": sharing._LOOK,
+            "proposals": sharing._NEW_PROPOSALS,
+            "rows": reading._ROWS,
+            "take_turn": postgres._TAKE_TURN,
+            "end_turn": postgres._END_TURN,
+            "begin": postgres._BEGIN,
+            "propose": sharing._PROPOSE,
+            "tokens": sharing._TOKENS.params(ours=[0]),
+            "add_trial": sql.ADD_TRIALS,
+            "end": sharing._END,
+            "flush": postgres._FLUSH,
+        }
+        columns = list(self.trial)
+        self.text = {name: _text(statement, columns) for name, statement in statements.items()}
+
+    def look(self) -> None:
+        """See what others did."""
+        _, top, last_id, _ = self.run(self.text["look"], {"lease_s": 60.0}).fetchone()
+        top = -1 if top is None else top
+        if top >= self.next_index:
+            within = {"first": self.next_index, "last": top}
+            self.run(self.text["proposals"], within).fetchall()
+            self.next_index = top + 1
+        if last_id and last_id > self.seen_id:
+            self.learn(last_id)
+
+    def learn(self, last_id: int) -> None:
+        """See what was completed."""
+        within = {"first": self.seen_id + 1, "last": last_id}
+        rows = self.run(self.text["rows"], within).fetchall()
+        self.seen_id = rows[-1][-1] if rows else self.seen_id
+
+    def begin(self) -> dict[str, Any]:
+        """Begin to write."""
+        self.number += 1
+        me = {"writer": self.worker, "number": self.number, "key": 1}
+        self.run("BEGIN")
+        self.run(self.text["begin"], me).fetchone()
+        return me
+
+    def step(self, n_trials: int) -> bool:
+        """Propose and complete one; False when there are enough."""
+        text = self.text
+        self.run(text["take_turn"], {"key": 2})
+        self.look()
+        index = self.next_index
+        if index >= n_trials:
+            self.run(text["end_turn"])
+            return False
+        self.begin()
+        at = {"proposal_index": index}
+        self.run(text["propose"], {**self.proposal, **at}).fetchone()
+        self.run("COMMIT")
+        self.run(text["end_turn"])
+        self.next_index = index + 1
+        me = self.begin()
+        self.run(text["tokens"], {"ours_1": index}).fetchall()
+        self.run(text["add_trial"], {**self.trial, **at})
+        self.run(text["end"], {"ours": index})
+        self.run("COMMIT")
+        self.run(text["flush"], me)
+        self.learn(2**31 - 1)
+        return True
+
+
+def _text(statement: Any, columns: list[str]) -> str:
+    """A statement of ours as psycopg takes it; an insertion is one into these columns."""
+    from sqlalchemy.dialects import postgresql
+
+    compiled = statement.compile(
+        dialect=postgresql.psycopg.dialect(),
+        column_keys=columns if statement.is_insert else None,
+        compile_kwargs={"render_postcompile": True},
+    )
+    return str(compiled)
+
+
+def together(role: str, url: str, n_processes: int, n_trials: int) -> float:
+    """Run processes of a role at the same time; seconds from the start to the end of all."""
+    here = str(Path(__file__).parent)
+    command = [sys.executable, "-c", COORDINATOR, role, url, here, str(n_trials)]
+    children = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(n_processes)]
+    time.sleep(5.0)  # until all have imported what they need
+    began = time.perf_counter()
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write(b"\n")
+        child.stdin.close()
+    codes = [child.wait() for child in children]
+    assert not any(codes), f"a process ended with {codes}"
+    return time.perf_counter() - began
+
+
+def coordinators(given: argparse.Namespace) -> None:
+    """Run several processes on one study, then the bare statements; print both rates."""
+    from octavo.testing.postgres import LocalPostgres
+
+    n = given.coordinators * given.trials
+    rates = {}
+    with LocalPostgres() as server:
+        for role in ("octavo", "bare"):
+            url = server.url(role)
+            octavo.Study(space(), optimizer="random", seed=0, storage=url).close()
+            rates[role] = n / together(role, url, given.coordinators, n)
+            with octavo.open_study(url) as study:
+                indices = study.history.indices.tolist()
+                assert sorted(indices) == list(range(n)), f"{role}: lost or twice"
+                assert not study.pending
+    share = rates["octavo"] / rates["bare"]
+    print(
+        f"{given.coordinators} coordinators, {n:,} trials, none lost, none twice: "
+        f"{rates['octavo']:.0f} trials/s   (bar: >= 100); bare psycopg {rates['bare']:.0f}/s, "
+        f"so {share:.0%}   (bar: >= 40 %)"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["workers", "coordinators"])
+    parser.add_argument("--workers", type=int, default=200)
+    parser.add_argument("--trials", type=int, help="workers: in all; coordinators: of each")
+    parser.add_argument("--scale", type=float, default=1.0, help="how long trials take")
+    parser.add_argument("--optimizer", default="tpe")
+    parser.add_argument("--coordinators", type=int, default=4)
+    given = parser.parse_args()
+    if given.trials is None:
+        given.trials = 2_000 if given.what == "workers" else 5_000
+    {"workers": workers, "coordinators": coordinators}[given.what](given)
+
+
+if __name__ == "__main__":
+    main()
