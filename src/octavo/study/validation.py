@@ -51,7 +51,7 @@ def validate_study(
     last = study.settings.get("run", {})
     limits = trial_limits or TrialLimits(**last.get("trial_limits", {}))
     run_all = _run_all(study, [*_best(study, int(n_best)), *configs], limits)
-    objective = load_objective(study.settings.get("objective"), objective)
+    objective = load_objective(study.settings.get("objective"), objective or study.last_objective)
     if data is None and last.get("data"):
         data = stored_data(study, last["data"])
     many = study.problem.repeats if repeats is None else repeats
