@@ -93,7 +93,7 @@ _ROWS: Mapping[str, tuple[str, str, Maturity]] = {
     "tree-search": ("octavo.optimizers.tree_search", "TreeSearch", "beta"),
     "warmed": ("octavo.optimizers.warmed", "Warmed", "stable"),
     "repeats": ("octavo.optimizers.repeats", "Repeats", "stable"),
-    "freeze-thaw": ("octavo.schedulers.freeze_thaw", "FreezeThaw", "beta"),
+    "freeze-thaw": ("octavo.schedulers.freeze_thaw", "FreezeThaw", "contrib"),
     "successive-halving": ("octavo.schedulers.successive_halving", "SuccessiveHalving", "beta"),
     "hyperband": ("octavo.schedulers.hyperband", "Hyperband", "beta"),
     "asha": ("octavo.schedulers.asha", "ASHA", "beta"),
