@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from octavo.errors import StorageError, StudyError
-from octavo.maturity import Maturity
 from octavo.storage import migrate, schema
 from octavo.storage.address import Address, is_address
 from octavo.storage.lock import WriterLock
 from octavo.storage.sqlite import FILE, SQLite
 from octavo.storage.store import Store
 
-__all__ = ["MATURITY", "create_store", "open_store"]
-
-MATURITY: Mapping[str, Maturity] = MappingProxyType({"SQLite": "stable", "PostgreSQL": "beta"})
-"""How far each kind of store can be trusted."""
+__all__ = ["create_store", "open_store"]
 
 
 def create_store(folder: Path | str | None) -> Store:
