@@ -16,7 +16,7 @@ from octavo.executors.energy import Energy
 from octavo.executors.protocol import Executor
 from octavo.history import History
 from octavo.measured import RETURNED, method, methods_of
-from octavo.problem import Constraint, Limits, Objective, Problem, TrialLimits
+from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, TrialLimits
 from octavo.spaces import Space
 from octavo.study.stopping import check_stoppers
 
@@ -32,12 +32,14 @@ def check_run(
     callbacks: object,
     energy: object = None,
     stoppers: object = (),
+    fidelity: object = None,
+    instances: object = (),
 ) -> None:
     """Refuse what `run` could not work with.
 
     Parameters
     ----------
-    objective, executor, trial_limits, data, energy, callbacks, stoppers
+    objective, executor, trial_limits, data, energy, callbacks, stoppers, fidelity, instances
         As in `minimize`; None where nothing was given.
 
     Raises
@@ -61,11 +63,33 @@ def check_run(
             "octavo.Energy(watts_per_core=12), or leave it out."
         )
     names = _names(data)
-    check_signature(objective, names)
+    _check_takes(objective, check_signature(objective, names), fidelity, instances)
     _check_callbacks(callbacks)
     check_stoppers(stoppers, executor)
     if executor is not None:
         _check_executor(executor, trial_limits or TrialLimits())
+
+
+def _check_takes(
+    objective: Callable[..., Any], taken: frozenset[str], fidelity: object, instances: object
+) -> None:
+    """Refuse an objective that would do the same whatever its fidelity or instance is.
+
+    What is no fidelity, or no list of instances, `Problem` refuses.
+    """
+    name = getattr(objective, "__name__", type(objective).__name__)
+    if isinstance(fidelity, Fidelity) and "fidelity" not in taken:
+        raise SettingError(
+            f"the problem has the fidelity {fidelity.name!r}, but the objective {name} takes no "
+            "argument 'fidelity', so that its cheap trials would be full ones. Write it as "
+            "def train(config, *, fidelity): ..., or leave the fidelity out."
+        )
+    if isinstance(instances, list | tuple) and instances and "instance" not in taken:
+        raise SettingError(
+            f"the problem has {len(instances)} instances, but the objective {name} takes no "
+            "argument 'instance', so that it could not know which to run. Write it as "
+            "def solve(config, *, instance): ..., or leave the instances out."
+        )
 
 
 def check_ends(limits: Limits, space: Space) -> None:

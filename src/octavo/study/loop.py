@@ -140,6 +140,8 @@ def run_study(
         callbacks=callbacks,
         energy=energy,
         stoppers=stoppers,
+        fidelity=study.problem.fidelity,
+        instances=study.problem.instances,
     )
     trial_limits = trial_limits or TrialLimits()
     limits = _or_planned(limits, study)

@@ -176,6 +176,8 @@ def minimize(
         callbacks=callbacks,
         energy=energy,
         stoppers=stoppers,
+        fidelity=fidelity,
+        instances=instances,
     )
     check_ends(limits, space)
     quantities = read_objectives(objectives), read_constraints(constraints)
