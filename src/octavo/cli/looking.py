@@ -28,13 +28,15 @@ WIDE = 100  # letters per line, from which on more columns are shown
 def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> None:
     """The pipelines (or trials) of a run, best first."""
     from octavo.study import open_study
+    from octavo.study.reading import read_storage
     from octavo.tabular.leaderboard import leaderboard
     from octavo.tabular.model import load_model
     from octavo.tabular.runs import is_run
 
-    folder = Path(run)
+    place = read_storage(run)
+    folder = Path(run)  # of an address it is nothing that exists
     model = load_model(folder) if (folder / "model" / "model.json").exists() else None
-    with open_study(folder, write=False) as study:
+    with open_study(place, write=False) as study:
         if is_run(folder):
             board = leaderboard(study.history, model, all_trials=every).head(top)
         else:
