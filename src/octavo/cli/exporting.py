@@ -7,7 +7,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from octavo.cli.console import print_json, stdout
 from octavo.cli.tuning import study_summary
@@ -31,8 +31,10 @@ def export_command(
     with ExitStack() as stack:
         study = stack.enter_context(open_study(place, write=False))
         if best:
-            summary = study_summary(study, run)
             study.best  # noqa: B018  raises the sentence if there is none
+            summary = study_summary(study, run)
+            if validation and "validation" not in summary:
+                _refuse_validation(study)
             _write_best(summary["validation"] if validation else summary["config"], out)
             return
         if validation:
@@ -55,11 +57,16 @@ def _validation(study: Study, place: str | Path) -> Study:
 
     found = open_validation(study, place)
     if found is None:
-        raise StudyError(
-            f"the study {study.name!r} was not validated. Give its scenario held-out instances, "
-            "validation = 'test/*.cnf'; they are run when the search ends."
-        )
+        _refuse_validation(study)
     return found
+
+
+def _refuse_validation(study: Study) -> NoReturn:
+    raise StudyError(
+        f"the study {study.name!r} was not validated, or has found a better configuration since. "
+        "Give its scenario held-out instances, validation = 'test/*.cnf'; its result is run on "
+        "them when the search ends, and octavo resume brings it there."
+    )
 
 
 def _write_best(config: dict[str, object], out: str | None) -> None:

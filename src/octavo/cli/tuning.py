@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, show_warnings, stderr, stdout
 from octavo.cli.fitting import free_folder, process_start
-from octavo.cli.looking import print_recommended, recommended
+from octavo.cli.looking import print_recommended, recommended, tally
 from octavo.errors import StudyError
 from octavo.problem import seconds
 
@@ -133,7 +133,7 @@ def study_summary(study: Study, run: str) -> dict[str, Any]:
         "study": study.name,
         "run": run if study.folder is None or study.is_shared else str(study.folder),
         "trials": len(study.history),
-        "failed": study.n_run - int(study.history.succeeded.sum()),
+        **tally(study),
         "best": None if incumbent is None else study.best_value,
         "index": None if incumbent is None else incumbent.index,
         "config": None if incumbent is None else study.best_config,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, stdout, table_of
-from octavo.cli.looking import trials_frame
+from octavo.cli.looking import tally, trials_frame
 from octavo.cli.tuning import told_validation
 from octavo.problem import seconds
 
@@ -82,7 +82,7 @@ def _state(place: str | Path) -> dict[str, Any]:
             "objective": study.problem.objectives[0].name,
             "trials": len(history),
             "planned": study.problem.limits.max_trials,
-            "failed": study.n_run - int(history.succeeded.sum()),
+            **tally(study),
             "running": running if is_running else [],
             "best": None if incumbent is None else study.best_value,
             "index": None if incumbent is None else incumbent.index,
@@ -111,7 +111,8 @@ def _line(state: dict[str, Any]) -> str:
     parts = [
         f"{state['trials']}{of} trials",
         f"best {state['objective']} {number(state['best'])}",
-        f"{state['failed']} failed",
+        f"{state['failed']} failed"
+        + (f", {state['ended_early']} ended early" if state["ended_early"] else ""),
         f"running {state['running']}",
         state["last"],
     ]
