@@ -324,11 +324,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=200)
     parser.add_argument("--trials", type=int, help="workers: in all; coordinators: of each")
     parser.add_argument("--scale", type=float, default=1.0, help="how long trials take")
-    parser.add_argument("--optimizer", default="tpe")
+    parser.add_argument("--optimizer", help="tpe; two-workers: auto")
     parser.add_argument("--coordinators", type=int, default=4)
     parser.add_argument("--pairs", type=int, default=5, help="two-workers: how often")
     given = parser.parse_args()
     given.trials = given.trials or _DEFAULT_TRIALS[given.what]
+    given.optimizer = given.optimizer or ("auto" if given.what == "two-workers" else "tpe")
     roles = {"workers": workers, "coordinators": coordinators, "two-workers": two_workers}
     roles[given.what](given)
 

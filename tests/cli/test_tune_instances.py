@@ -12,6 +12,7 @@ import time
 import pytest
 
 import octavo
+from octavo.cli import main
 from octavo.trial import Status
 
 # Called in any of four ways, it takes its time: its instance's size times what was chosen.
@@ -167,6 +168,23 @@ def test_a_shared_study_is_tuned_joined_watched_and_exported_by_its_address(home
     assert best["mode"] == "a"
     board = octavo_command("leaderboard", shared_url, "--json", cwd=home)
     assert json.loads(board.stdout)[0]["status"] == "success", board.stderr
+
+
+@pytest.mark.postgres
+def test_a_shared_study_is_asked_and_told_by_its_address(shared_url, tmp_path, capsys):
+    def said(*arguments):
+        main(arguments)
+        return json.loads(capsys.readouterr().out)
+
+    (tmp_path / "space.json").write_text(json.dumps(octavo.space(x=octavo.Float(0, 1)).to_json()))
+    [first] = said("ask", shared_url, "--space", str(tmp_path / "space.json"), "--json")
+    [second] = said("ask", shared_url, "--json")
+    assert (first["index"], second["index"]) == (0, 1)
+    told = said("tell", shared_url, "1", "0.25", "--json")
+    assert (told["best"], told["best_index"], told["trials"]) == (0.25, 1, 1)
+    with pytest.raises(SystemExit):
+        main(["ask", shared_url, "--space", str(tmp_path / "space.json")])
+    assert "its space does not change" in capsys.readouterr().err
 
 
 def test_a_server_and_a_scheduler_that_are_away_are_told_before_anything_runs(home):

@@ -68,7 +68,7 @@ def tune_command(
 
 def validate(study: Study, *, progress: bool | None) -> None:
     """Judge the result on the scenario's held-out instances, if the search has come to its end."""
-    from octavo.scenarios import validate_study
+    from octavo.scenarios import validate_scenario
     from octavo.scenarios.running import executor_of
 
     if study.stopped_because.startswith(("interrupted", "stopped by")):
@@ -77,7 +77,7 @@ def validate(study: Study, *, progress: bool | None) -> None:
     if asked.get("validation") is not None and study.history.incumbent is not None:
         if progress is None:
             stderr().print("on the held-out instances:")
-        validate_study(study, executor=executor_of(asked["scheduler"]), progress=progress)
+        validate_scenario(study, executor=executor_of(asked["scheduler"]), progress=progress)
 
 
 def tell_study(study: Study, run: str, *, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from octavo.scenarios.reading import read_scenario
 from octavo.scenarios.running import run_scenario, stored_command
 from octavo.scenarios.scenario import Scenario
-from octavo.scenarios.validation import Validation, validate_study, validation_of
+from octavo.scenarios.validation import Validation, validate_scenario, validation_of
 
 __all__ = [
     "Scenario",
@@ -11,6 +11,6 @@ __all__ = [
     "read_scenario",
     "run_scenario",
     "stored_command",
-    "validate_study",
+    "validate_scenario",
     "validation_of",
 ]

@@ -78,6 +78,7 @@ def run_scenario(
     ----------
     scenario
         As `read_scenario` made it; `dataclasses.replace` changes what is to be different.
+        Its held-out instances are remembered: `validate_scenario` runs them.
     storage
         Folder (or URL) of the study; None keeps it in memory.
     callbacks, progress

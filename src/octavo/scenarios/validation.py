@@ -24,7 +24,7 @@ __all__ = [
     "Validation",
     "open_validation",
     "read_validation",
-    "validate_study",
+    "validate_scenario",
     "validation_of",
 ]
 
@@ -94,7 +94,7 @@ def read_validation(scenario: Table, folder: Path, instances: Instances) -> Vali
 # When the search has ended --------------------------------------------------------------
 
 
-def validate_study(
+def validate_scenario(
     study: Study, *, executor: Executor | None = None, progress: bool | None = None
 ) -> Mapping[str, Any] | None:
     """Run the best configurations, and the default one, on the held-out instances.
