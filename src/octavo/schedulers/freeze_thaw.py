@@ -198,9 +198,9 @@ class _FreezeThaw:
         if self._n_complete < _LEAST_COMPLETE:
             # Nobody knows yet how curves end here: every second slice brings one to its end. Of
             # the promising ones that which is nearest to it, or there might always be a newer one.
-            ends = self._ends(arms).median
-            is_behind = ends > np.quantile(ends, _PROMISING)
-            order = np.lexsort([ends, [-arm.fidelity for arm in arms], is_behind])
+            medians = self._ends(arms).median
+            is_behind = medians > np.quantile(medians, _PROMISING)
+            order = np.lexsort([medians, [-arm.fidelity for arm in arms], is_behind])
             return arms[order[0]] if index % 2 else None
         latest = self._latest()
         best, ends = self._best(), self._ends(arms + latest)
