@@ -200,7 +200,8 @@ class _FreezeThaw:
             # the promising ones that which is nearest to it, or there might always be a newer one.
             medians = self._ends(arms).median
             is_behind = medians > np.quantile(medians, _PROMISING)
-            order = np.lexsort([medians, [-arm.fidelity for arm in arms], is_behind])
+            reached = np.array([arm.fidelity for arm in arms])
+            order = np.lexsort((medians, -reached, is_behind))
             return arms[order[0]] if index % 2 else None
         latest = self._latest()
         best, ends = self._best(), self._ends(arms + latest)
