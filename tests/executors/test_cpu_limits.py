@@ -74,7 +74,7 @@ def test_who_burns_more_than_its_cpu_time_is_killed(
     trial = run(executor, {"how": how, "s": seconds})
     assert trial.status is Status.TIMEOUT, trial.cause
     assert "s of CPU time" in trial.cause and "over its limit of 0.6 s" in trial.cause
-    assert 0.6 <= trial.resources.cpu_s < 1.2
+    assert 0.6 <= trial.resources.cpu_s < 6  # of the minute that it would take
     executor.close()
     assert mark.all_gone(within_s=2.0)
 
