@@ -96,12 +96,15 @@ class Proxy:
             for end in (source, sink):
                 end.close()
 
-    def cut(self) -> None:
-        """End all connections that there are; new ones are let through."""
+    def cut(self) -> int:
+        """End all connections that there are; new ones are let through. Returns how many."""
         connections, self._open = self._open, []
+        n_cut = 0
         for connection in connections:
             with contextlib.suppress(OSError):  # it has ended by itself
                 connection.shutdown(socket.SHUT_RDWR)
+                n_cut += 1
+        return n_cut // 2  # both ends
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)  # also for the thread that accepts

@@ -210,6 +210,47 @@ trial_cpu = "1s"
     assert by_n[400].status is Status.TIMEOUT
 
 
+TRAINING = """
+import json, sys, time
+for epoch in range(1, 21):
+    time.sleep(0.03)
+    print(json.dumps({"epoch": epoch, "loss": float(sys.argv[1]) + 1 / epoch}), flush=True)
+open(f"{sys.argv[2]}/ended", "w")
+"""
+
+
+def test_a_program_that_falls_behind_is_ended_early(tmp_path):
+    (tmp_path / "train.py").write_text(TRAINING)
+    (tmp_path / "s.toml").write_text(f"""\
+command = ["{sys.executable}", "-S", "train.py", "{{x}}", "{{folder}}"]
+seed = 0
+stoppers = [{{name = "median", n_trials = 3, first_step = 3}}]
+[space]
+x = {{float = [0, 1]}}
+[objectives.loss]
+json = "loss"
+[report]
+json = "epoch"
+[limits]
+trials = 12
+""")
+    done = octavo_command("tune", "s.toml", "--out", "run", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["failed"] == 0 and said["ended_early"] > 0
+    with octavo.open_study(tmp_path / "run", write=False) as study:
+        ended = {trial.index for trial in study.history if trial.status is Status.STOPPED}
+        assert len(ended) == said["ended_early"]
+        for trial in study.history:
+            last = trial.reports[-1]
+            assert trial.costs == (last.values["loss"],)
+            assert (last.step < 20) == (trial.index in ended)
+            it_ended = (tmp_path / f"run/trials/{trial.index}/ended").exists()
+            assert it_ended == (trial.index not in ended)
+    watched = octavo_command("watch", "run", "--once", cwd=tmp_path)
+    assert f"0 failed, {len(ended)} ended early" in watched.stdout, watched.stderr
+
+
 WRAPPERS = {
     "irace": ("cost", "shift 4\n", 'echo "a line"\necho "$cost 0.5"\n'),
     "aclib": ("cost", "shift 7\n", 'echo "Result of this algorithm run: '

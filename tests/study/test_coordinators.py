@@ -206,17 +206,25 @@ def test_the_server_goes_and_comes_back(how, url, start, postgres):
         check(url, 80)
 
 
-def test_connections_are_cut_all_the_time(url, start, postgres):
-    children = [start(url, sleep=0.01, trials=80) for _ in range(2)]
+@pytest.mark.parametrize("by", ["server", "network"])
+def test_connections_are_cut_all_the_time(by, url, start, postgres, proxy_to):
+    """By the server between two statements, by the network at any byte."""
+    network = proxy_to(postgres.port)
+    port = network.port if by == "network" else postgres.port
+    through = url.replace(f":{postgres.port}/", f":{port}/")
+    children = [start(through, sleep=0.01, trials=80) for _ in range(2)]
     dice = random.Random(0)
     n_cut = 0
     while any(child.poll() is None for child in children):
-        n_cut += len(
-            postgres.query(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE application_name = 'octavo' AND random() < 0.7"
+        if by == "network":
+            n_cut += network.cut()
+        else:
+            n_cut += len(
+                postgres.query(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = 'octavo' AND random() < 0.7"
+                )
             )
-        )
         time.sleep(dice.uniform(0.05, 0.25))
     for child in children:
         assert "all 80 trials are done 80" in said(child)
