@@ -2,10 +2,12 @@
 
     python benchmarks/scale.py workers                # 200 sleeping workers on a Dask cluster
     python benchmarks/scale.py coordinators           # 4 processes on one PostgreSQL study
+    python benchmarks/scale.py two-workers            # one worker and two, on a machine at rest
 
 Bars: the workers are busy at least 95 % of the time, from the first trial's start to the last
 one's; four coordinators record 20,000 trivial trials, each once, at 100 or more a second together
-and at 40 % or more of what bare psycopg does with the same statements.
+and at 40 % or more of what bare psycopg does with the same statements; two workers finish a
+search whose trials do nothing but compute 1.8 times as fast as one, from the call to its return.
 
 The server is one of the benchmark's own (octavo.testing.postgres), on this machine's disk, with
 PostgreSQL's defaults for durability.
@@ -25,6 +27,8 @@ from typing import Any
 import numpy as np
 
 import octavo
+
+_DEFAULT_TRIALS = {"workers": 2_000, "coordinators": 5_000, "two-workers": 60}
 
 
 def space() -> Any:
@@ -272,19 +276,62 @@ def coordinators(given: argparse.Namespace) -> None:
     )
 
 
+# Two workers --------------------------------------------------------------------------
+
+
+def computing(config: Mapping[str, Any], *, loops: int) -> float:
+    """Compute, the same for every configuration; the cost depends on the configuration alone."""
+    x = 0.5
+    for _ in range(loops):
+        x = 3.7 * x * (1.0 - x)
+    return sleeping(config, seed=0, scale=0.0) + 1e-9 * x
+
+
+def two_workers(given: argparse.Namespace) -> None:
+    """Run the same search with one worker and with two, in turn; print by how much they differ."""
+    began = time.process_time()
+    computing(space().default(), loops=1_000_000)
+    loops = int(1_000_000 * 0.3 * given.scale / (time.process_time() - began))
+    ratios = []
+    for _ in range(given.pairs):
+        taken = {}
+        for n_workers in (1, 2):
+            began = time.perf_counter()
+            octavo.minimize(
+                computing,
+                space(),
+                max_trials=given.trials,
+                workers=n_workers,
+                optimizer=given.optimizer,
+                data={"loops": loops},
+                seed=0,
+                progress=False,
+            )
+            taken[n_workers] = time.perf_counter() - began
+        ratios.append(taken[1] / taken[2])
+        print(f"one worker {taken[1]:.2f} s, two {taken[2]:.2f} s: {ratios[-1]:.2f} times as fast")
+    print(
+        f"{given.trials} trials of {0.3 * given.scale:g} s of CPU, {given.optimizer}: two workers "
+        f"are {np.median(ratios):.2f} times as fast as one, the median of {given.pairs} pairs   "
+        "(bar: >= 1.8)"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["workers", "coordinators"])
+    parser.add_argument("what", choices=list(_DEFAULT_TRIALS))
     parser.add_argument("--workers", type=int, default=200)
     parser.add_argument("--trials", type=int, help="workers: in all; coordinators: of each")
     parser.add_argument("--scale", type=float, default=1.0, help="how long trials take")
-    parser.add_argument("--optimizer", default="tpe")
+    parser.add_argument("--optimizer", help="tpe; two-workers: auto")
     parser.add_argument("--coordinators", type=int, default=4)
+    parser.add_argument("--pairs", type=int, default=5, help="two-workers: how often")
     given = parser.parse_args()
-    if given.trials is None:
-        given.trials = 2_000 if given.what == "workers" else 5_000
-    {"workers": workers, "coordinators": coordinators}[given.what](given)
+    given.trials = given.trials or _DEFAULT_TRIALS[given.what]
+    given.optimizer = given.optimizer or ("auto" if given.what == "two-workers" else "tpe")
+    roles = {"workers": workers, "coordinators": coordinators, "two-workers": two_workers}
+    roles[given.what](given)
 
 
 if __name__ == "__main__":

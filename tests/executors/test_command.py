@@ -352,6 +352,67 @@ def test_lines_of_output_are_reported_while_it_runs(tmp_path):
     assert [(r.step, r.values["loss"]) for r in trial.reports] == [(0, 1), (1, 0.5), (2, 1 / 3)]
 
 
+def test_json_lines_with_a_step_are_reported(tmp_path):
+    code = (
+        "import json\n"
+        "for i in (1, 2): print(json.dumps({'epoch': i, 'cost': 1 / i, 'ok': True, 'at': 'x'}))\n"
+        "print('{no json'); print('[1]'); print('{\"epoch\": 9}'); print('{\"cost\": 0.25}')"
+    )
+    command = Command(
+        (sys.executable, "-c", code.replace("{", "{{").replace("}", "}}"), "{x}"),
+        ("x",),
+        {"cost": Reading(json="cost")},
+        report_json="epoch",
+    )
+    (trial,) = tried(command, {"x": 1}, folder=tmp_path)
+    assert trial.costs == (0.25,), trial.cause
+    assert [(r.step, r.values) for r in trial.reports] == [(1, {"cost": 1.0}), (2, {"cost": 0.5})]
+
+
+COUNTER = """
+import pathlib, sys
+state, budget, earlier = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[4:]
+done = int((pathlib.Path(earlier[0]) / "done").read_text()) if earlier else 0
+(state / "done").write_text(str(budget))
+print("cost", 1 / budget, "from", done)
+sys.exit(budget == 13)
+"""
+
+
+def counter(*arguments, **settings):
+    return Command((sys.executable, "-c", COUNTER, *arguments), ("x",), COST, **settings)
+
+
+def test_a_program_leaves_its_state_and_goes_on_from_an_earlier_trials(tmp_path):
+    study = octavo.minimize(
+        counter("{checkpoint}", "{fidelity}", "{x}", "{resume}", fidelity="budget"),
+        {"x": octavo.Float(0, 1)},
+        fidelity=octavo.Fidelity("budget", 1, 9),
+        optimizer="successive-halving",
+        max_trials=13,
+        workers=1,
+        seed=0,
+        storage=tmp_path / "run",
+    )
+    promoted = [trial for trial in study.history if trial.proposal.resume_from is not None]
+    assert promoted and study.history[0].checkpoint is not None
+    for trial in study.history:
+        earlier = trial.proposal.resume_from
+        said = (tmp_path / f"run/trials/{trial.index}/output.txt").read_text()
+        before = 0 if earlier is None else int(study.history[earlier].proposal.fidelity)
+        assert f"from {before}" in said
+        assert trial.extra.get("resumed_from") == earlier
+    study.close()
+
+
+def test_a_program_that_fails_leaves_no_state(tmp_path):
+    command = counter("{checkpoint}", "{x}", "")
+    trials = tried(command, {"x": 5}, {"x": 13}, folder=tmp_path)
+    assert [trial.checkpoint is not None for trial in trials] == [True, False]
+    assert trials[1].status is Status.CRASHED
+    assert [path.name for path in (tmp_path / "trials/1").iterdir()] == ["output.txt"]
+
+
 def test_only_the_end_of_much_output_is_kept_in_memory(tmp_path, capfd):
     code = f"import sys; sys.stdout.write('x' * {KEPT + 10**6} + 'cost 1')"
     done = run_program([sys.executable, "-c", code], folder=tmp_path, environment={})

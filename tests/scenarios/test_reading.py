@@ -10,7 +10,7 @@ import pytest
 from octavo.errors import OctavoError
 from octavo.optimizers import RandomForestBO, Repeats
 from octavo.problem import Fidelity, Limits, Objective, TrialLimits
-from octavo.scenarios import read_scenario
+from octavo.scenarios import Validation, read_scenario
 from octavo.scenarios.explaining import explain_scenario
 
 GOOD = """\
@@ -142,6 +142,45 @@ def test_instances_are_given_in_many_ways(folder, instances, names):
     assert found.problem.instances == wanted
 
 
+def test_a_study_on_a_server_is_named_by_its_url(folder):
+    url = "postgresql://anna:secret@db.example/lab?study=mlp&lease=30"
+    found = read(folder, f"storage = '{url}'\n{SMALL}")
+    assert found.storage == url
+    said = explain_scenario(found, found.storage)
+    assert said["storage"] == "'mlp' at postgresql://anna:***@db.example/lab"
+
+
+def test_held_out_instances_stoppers_and_checkpoints_are_read(folder):
+    text = f"""\
+instances = ["data/a.csv"]
+validation = {{files = "data/[bc]*", best = 2}}
+stoppers = ["median", {{name = "asha", eta = 4}}]
+scheduler = "tcp://head:8786"
+report.json = "epoch"
+{TOLD.replace('"{instance}"', '"{instance}", "{checkpoint}", "--from", "{resume}"')}
+checkpoints = "2GB"
+"""
+    found = read(folder, text)
+    assert found.validation == Validation(("data/b.csv", "data/c.csv"), best=2)
+    assert found.problem.instances == ("data/a.csv",)
+    assert [type(one).__name__ for one in found.stoppers] == ["MedianRule", "ASHAStopper"]
+    assert found.stoppers[1].eta == 4 and found.checkpoint_mb == 2048
+    said = explain_scenario(found, "runs/x")
+    json.dumps(said)
+    assert said["validation"] == (
+        "the 2 best ones and the default one on 2 held-out instances, at the end"
+    )
+    assert said["workers"] == "tcp://head:8786"
+    assert "--from" not in said["runs"][0]  # there is nothing yet to go on from
+
+
+def test_a_race_on_what_a_wrapper_says_of_its_time_is_warned_of(folder):
+    text = f"instances = 'data'\nprotocol = 'paramils'\n{SMALL}".replace(', "{rate}"]', "]")
+    text = text.replace("[objectives.loss]\nregex = 'loss (\\S+)'", "[objectives.runtime]")
+    (warning,) = read(folder, f"{text}trial_time = 5\n").warnings
+    assert "[objectives.cpu_time]" in warning and warning.startswith(f"{folder / 's.toml'}:8: ")
+
+
 def test_a_space_may_lie_in_a_file(folder):
     (folder / "space.pcs").write_text("rate [0,1] [0.5]\n")
     head, tail = SMALL.split("[space]\n")[0], SMALL.split("}\n", 1)[1]
@@ -182,6 +221,7 @@ def added(text):
     return SMALL + text
 
 
+TOLD = changed('"{rate}"]', '"{rate}", "{instance}"]')
 SPACELESS = changed("[space]\nrate = {float = [0, 1]}", "")
 WRONG = {
     "no TOML": (changed("trials = 10", "trials = ten"), 10, "this is not TOML: invalid value"),
@@ -262,6 +302,43 @@ WRONG = {
     "place": (f"run_in = 'here'\n{SMALL}", 1, "is no place"),
     "codes": (f"success = ['0']\n{SMALL}", 1, "no list of exit codes"),
     "seed": (f"seed = -1\n{SMALL}", 1, "seed=-1"),
+    "storage of another kind": (f"storage = 'mysql://h/d?study=x'\n{SMALL}", 1, "URL of a 'mysql'"),
+    "storage without a name": (f"storage = 'postgresql://h/d'\n{SMALL}", 1, "names no study"),
+    "misspelt lease": (
+        f"storage = 'postgresql://h/d?study=x&lese=3'\n{SMALL}", 1, "Did you mean 'lease'?",
+    ),
+    "scheduler": (f"scheduler = 'head:8786'\n{SMALL}", 1, "Write such as 'tcp://head:8786'"),
+    "validation without instances": (f"validation = 'data'\n{SMALL}", 1, "none for the search"),
+    "validation on the same": (
+        f"instances = 'data/[ab]*'\nvalidation = 'data/[bc]*'\n{TOLD}", 2, "Keep them apart",
+    ),
+    "validation missing": (
+        f"instances = 'data'\nvalidation = ['data/d.csv']\n{TOLD}", 2, "[validation] names",
+    ),
+    "validation of another kind": (
+        f"instances = 'data'\nvalidation = {{names = ['x']}}\n{TOLD}", 2, "of one kind",
+    ),
+    "validation of nobody": (
+        f"instances = 'data/a.csv'\nvalidation = {{files = 'data/b.csv', best = 0}}\n{TOLD}",
+        2, "at least 1",
+    ),
+    "features of validation": (
+        f"instances = 'data/a.csv'\nvalidation = {{files = 'data/b.csv', features = 'f'}}\n{TOLD}",
+        2, "no key 'features'",
+    ),
+    "stopper": (f"stoppers = ['meedian']\n{SMALL}", 1, "Did you mean 'median'?"),
+    "stopper of another type": (f"stoppers = [3]\n{SMALL}", 1, "Write a name"),
+    "setting of a stopper": (
+        f"stoppers = [\n{{name = 'asha', etta = 3}}]\n{SMALL}", 2, "Did you mean 'eta'?",
+    ),
+    "value of a stopper": (f"stoppers = [{{name = 'asha', eta = 1}}]\n{SMALL}", 1, "eta=1"),
+    "stoppers without reports": (f"stoppers = 'median'\n{SMALL}", 1, "Add such as [report]"),
+    "empty report": (added("[report]"), 11, "[report] is empty"),
+    "report in two ways": (
+        added("[report]\njson = 'step'\nregex = '(?P<step>a)(?P<x>b)'"), 1, "one way is expected",
+    ),
+    "checkpoints of nobody": (added("checkpoints = '1GB'"), 11, "leaves none"),
+    "resume without checkpoint": (changed('"{rate}"', '"{rate}", "{resume}"'), 1, "{checkpoint}"),
     "workers": (f"workers = 0\n{SMALL}", 1, "at least 1"),
 }  # fmt: skip
 

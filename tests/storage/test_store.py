@@ -14,7 +14,7 @@ import pytest
 
 from octavo.errors import StorageError, StudyError, StudyLockedError
 from octavo.problem import Constraint, Objective
-from octavo.storage import Intervention, create_store, open_store
+from octavo.storage import Intervention, create_store, has_study, open_store
 from octavo.trial import Report, Status, Trial
 
 
@@ -424,3 +424,14 @@ def test_the_tables_are_what_the_manual_says(tmp_path, problem, proposal, trial)
     plain.close()
     assert found == [(0.1, 0.5, "success")]
     assert sorted(p.name for p in Path(tmp_path).iterdir()) == ["history.sqlite", "writer.lock"]
+
+
+def test_whether_a_study_is_there(tmp_path, problem):
+    assert not has_study(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "history.sqlite").touch()
+    assert not has_study(tmp_path / "empty")
+    with create_store(tmp_path / "one") as store:
+        assert not has_study(tmp_path / "one")  # it is being begun
+        store.add_problem(problem, since=0)
+    assert has_study(tmp_path / "one")

@@ -26,7 +26,12 @@ app = typer.Typer(
 DEFAULT_TIME = "5m"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="Folder of the run, or URL of a shared study.", show_default=False
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -227,7 +232,9 @@ def tune(
     ] = False,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", help="Folder of the run, instead of the scenario's storage."),
+        typer.Option(
+            "--out", "-o", help="Folder (or URL) of the run, instead of the scenario's storage."
+        ),
     ] = None,
     time: Annotated[
         str | None, typer.Option("--time", help="Wall clock, instead of the scenario's: 90s, 5m.")
@@ -290,12 +297,16 @@ def export(
     best: Annotated[
         bool, typer.Option("--best", help="Only the best configuration, as JSON.")
     ] = False,
+    validation: Annotated[
+        bool,
+        typer.Option("--validation", help="The runs on held-out instances instead."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Export the trials of a run as a table, or its best configuration."""
     from octavo.cli.exporting import export_command
 
-    export_command(run, out=out, best=best, as_json=json)
+    export_command(run, out=out, best=best, validation=validation, as_json=json)
 
 
 @app.command()

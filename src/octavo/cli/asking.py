@@ -25,13 +25,15 @@ def ask_command(
     as_json: bool,
 ) -> None:
     """Ask for proposals; the first time, make the study from a file that describes the space."""
+    from octavo.storage import has_study
     from octavo.study import open_study
+    from octavo.study.reading import read_storage
 
-    folder = Path(run)
-    if (folder / "history.sqlite").exists():
+    place = read_storage(run)
+    if (place / "history.sqlite").exists() if isinstance(place, Path) else has_study(place):
         if space is not None:
             raise SettingError(
-                f"there is a study in {folder} already, and its space does not change: leave out "
+                f"there is a study in {run} already, and its space does not change: leave out "
                 "--space, or give another folder."
             )
         for option, given in (
@@ -41,12 +43,12 @@ def ask_command(
         ):
             if given is not None:
                 raise SettingError(
-                    f"{option} {given} is only for a new study, and there is one in {folder} "
+                    f"{option} {given} is only for a new study, and there is one in {run} "
                     f"already, which keeps what it began with. Leave out {option}."
                 )
-        study = open_study(folder)
+        study = open_study(place)
     else:
-        study = _begin(folder, space, objectives, optimizer, seed)
+        study = _begin(place, space, objectives, optimizer, seed)
     with study:
         asked = study.ask(n)
         left = [
@@ -65,7 +67,7 @@ def ask_command(
 
 
 def _begin(
-    folder: Path,
+    place: str | Path,
     space: str | None,
     objectives: Sequence[str] | None,
     optimizer: str,
@@ -76,7 +78,7 @@ def _begin(
 
     if space is None:
         raise SettingError(
-            f"there is no study in {folder} yet. Begin one with --space FILE, a JSON file that "
+            f"there is no study in {place} yet. Begin one with --space FILE, a JSON file that "
             "ConfigSpace or octavo wrote."
         )
     made = []
@@ -89,7 +91,7 @@ def _begin(
             )
         made.append(Objective(name, maximize=direction == "max"))
     return Study(
-        _read_space(Path(space)), objectives=made, optimizer=optimizer, seed=seed, storage=folder
+        _read_space(Path(space)), objectives=made, optimizer=optimizer, seed=seed, storage=place
     )
 
 
@@ -115,8 +117,9 @@ def tell_command(
 ) -> None:
     """Tell what came of a proposal."""
     from octavo.study import open_study
+    from octavo.study.reading import read_storage
 
-    with open_study(Path(run)) as study:
+    with open_study(read_storage(run)) as study:
         trial = study.tell(index, _values(values) if values else None, failed=failed)
         best = study.history.incumbent
         summary = {

@@ -112,11 +112,12 @@ def resume_command(
     """Go on with a tabular search, or with a study whose objective can be imported."""
     began = process_start()
     _at_least(trials=(trials, 1), workers=(workers, 1))
-    folder = Path(run)
+    from octavo.study.reading import read_storage
     from octavo.tabular.runs import is_run
 
     limit_s = seconds(time_limit, "--time")
-    if not is_run(folder):
+    folder = read_storage(run)
+    if isinstance(folder, str) or not is_run(folder):
         _resume_study(folder, time_limit, trials, workers, as_json=as_json, quiet=quiet)
         return
     from octavo.tabular.search import resume_search
@@ -135,7 +136,7 @@ def resume_command(
 
 
 def _resume_study(
-    folder: Path,
+    place: str | Path,
     time_limit: str | None,
     trials: int | None,
     workers: int | None,
@@ -143,21 +144,24 @@ def _resume_study(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    from octavo.cli.tuning import tell_study
+    from octavo.cli.tuning import tell_study, validate
     from octavo.scenarios import stored_command
-    from octavo.scenarios.running import watchers
+    from octavo.scenarios.running import executor_of, watchers
     from octavo.study import open_study
 
     show_warnings(silent=quiet or as_json)
-    with open_study(folder) as study:
+    progress = False if quiet or as_json else None
+    with open_study(place) as study:
         study.resume(
             max_trials=trials,
             time_limit=time_limit,
             workers=workers,
+            executor=executor_of(study.settings.get("scenario", {}).get("scheduler")),
             callbacks=() if stored_command(study.settings) is None else watchers(),
-            progress=False if quiet or as_json else None,
+            progress=progress,
         )
-        tell_study(study, as_json=as_json)
+        validate(study, progress=progress)
+        tell_study(study, str(place), as_json=as_json)
 
 
 # Parts ----------------------------------------------------------------------------------

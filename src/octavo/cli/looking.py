@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, stderr, stdout, table_of
 from octavo.errors import OctavoError, SettingError
+from octavo.standings import outcome
+from octavo.trial import Status, Trial
 
 if TYPE_CHECKING:
     from octavo.study import Study
@@ -19,6 +21,7 @@ __all__ = [
     "recommended",
     "report_command",
     "studies_command",
+    "tally",
     "trials_frame",
 ]
 
@@ -28,13 +31,15 @@ WIDE = 100  # letters per line, from which on more columns are shown
 def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> None:
     """The pipelines (or trials) of a run, best first."""
     from octavo.study import open_study
+    from octavo.study.reading import read_storage
     from octavo.tabular.leaderboard import leaderboard
     from octavo.tabular.model import load_model
     from octavo.tabular.runs import is_run
 
-    folder = Path(run)
+    place = read_storage(run)
+    folder = Path(run)  # of an address it is nothing that exists
     model = load_model(folder) if (folder / "model" / "model.json").exists() else None
-    with open_study(folder, write=False) as study:
+    with open_study(place, write=False) as study:
         if is_run(folder):
             board = leaderboard(study.history, model, all_trials=every).head(top)
         else:
@@ -135,6 +140,23 @@ def _summary(folder: Path, root: Path) -> dict[str, Any]:
             "best": objective.value(history.incumbent_cost),
             "changed": float(ends.max()) if len(ends) else study.settings["created"],
         }
+
+
+def tally(study: Study) -> dict[str, int]:
+    """How many trials failed, and how many were ended early because they had lost."""
+    early = sum(
+        trial.status is Status.STOPPED
+        or (trial.status is Status.TIMEOUT and _is_capped(study, trial))
+        for trial in study.history
+        if not trial.succeeded
+    )
+    failed = study.n_run - int(study.history.succeeded.sum()) - early
+    return {"failed": failed, "ended_early": early}
+
+
+def _is_capped(study: Study, trial: Trial) -> bool:
+    found = outcome(study.problem, trial)
+    return found is not None and found.is_capped
 
 
 def recommended(study: Study) -> dict[str, Any]:

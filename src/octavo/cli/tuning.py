@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, show_warnings, stderr, stdout
 from octavo.cli.fitting import free_folder, process_start
-from octavo.cli.looking import print_recommended, recommended
+from octavo.cli.looking import print_recommended, recommended, tally
 from octavo.errors import StudyError
 from octavo.problem import seconds
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from octavo.scenarios import Scenario
     from octavo.study import Study
 
-__all__ = ["study_summary", "tell_study", "tune_command"]
+__all__ = ["study_summary", "tell_study", "told_validation", "tune_command", "validate"]
 
 
 def tune_command(
@@ -37,6 +38,7 @@ def tune_command(
     began = process_start()
     from octavo.scenarios import read_scenario, run_scenario
     from octavo.scenarios.running import check_storage, with_limits
+    from octavo.study.reading import read_storage
 
     show_warnings(silent=quiet or as_json)
     scenario = read_scenario(path)
@@ -45,7 +47,8 @@ def tune_command(
         scenario = replace(scenario, workers=workers)
     if seed is not None:
         scenario = replace(scenario, seed=seed)
-    storage: str | Path = out or scenario.storage or free_folder(Path("runs") / Path(path).stem)
+    storage = scenario.storage if out is None else read_storage(out)
+    storage = storage or free_folder(Path("runs") / Path(path).stem)
     if check:
         _explain(scenario, storage, as_json=as_json)
         return
@@ -55,17 +58,31 @@ def tune_command(
     if probe:
         _probe(scenario, as_json=as_json)
         return
-    check_storage(storage)
-    study = run_scenario(
-        scenario, storage=storage, progress=False if quiet or as_json else None, began=began
-    )
+    check_storage(scenario, storage)
+    progress = False if quiet or as_json else None
+    study = run_scenario(scenario, storage=storage, progress=progress, began=began)
     with study:
-        tell_study(study, as_json=as_json)
+        validate(study, progress=progress)
+        tell_study(study, str(storage), as_json=as_json)
 
 
-def tell_study(study: Study, *, as_json: bool) -> None:
+def validate(study: Study, *, progress: bool | None) -> None:
+    """Judge the result on the scenario's held-out instances, if the search has come to its end."""
+    from octavo.scenarios import validate_scenario
+    from octavo.scenarios.running import executor_of
+
+    if study.stopped_because.startswith(("interrupted", "stopped by")):
+        return  # who does not want to wait for it; octavo resume comes back to it
+    asked = study.settings.get("scenario", {})
+    if asked.get("validation") is not None and study.history.incumbent is not None:
+        if progress is None:
+            stderr().print("on the held-out instances:")
+        validate_scenario(study, executor=executor_of(asked["scheduler"]), progress=progress)
+
+
+def tell_study(study: Study, run: str, *, as_json: bool) -> None:
     """What was found; an error if nothing was."""
-    summary = study_summary(study)
+    summary = study_summary(study, run)
     if as_json:
         print_json(summary)
     if summary["best"] is None:
@@ -84,22 +101,39 @@ def tell_study(study: Study, *, as_json: bool) -> None:
     if len(study.problem.objectives) > 1:
         console.print(f"Pareto front: trials {summary['front']}", markup=False)
     print_recommended(summary)
+    if "validation" in summary:
+        console.print(told_validation(summary["validation"], objective.name), markup=False)
     if "command" in summary:
         console.print(f"command  {summary['command']}", markup=False, soft_wrap=True)
-    if study.folder is not None:
-        console.print(f"trials   octavo export {study.folder} --out trials.csv", markup=False)
+    export = f"octavo export {shlex.quote(run)} --out trials.csv"
+    console.print(f"trials   {export}", markup=False, soft_wrap=True)
 
 
-def study_summary(study: Study) -> dict[str, Any]:
-    """What was found, as JSON."""
-    from octavo.scenarios import stored_command
+def told_validation(found: Mapping[str, Any], name: str) -> str:
+    """What came of a validation, in a line."""
+
+    def told(value: float, failed: int) -> str:
+        return number(value) + (f" ({failed} failed)" if failed else "")
+
+    n = found["instances"]
+    line = (
+        f"on {n} held-out instance{'s' * (n != 1)}: {name} "
+        f"{told(found['value'], found['failed'])}, by default "
+        f"{told(found['default_value'], found['default_failed'])}"
+    )
+    return line if found["is_complete"] else f"{line}; not complete, octavo resume goes on"
+
+
+def study_summary(study: Study, run: str) -> dict[str, Any]:
+    """What was found in the study that lies in `run`, as JSON."""
+    from octavo.scenarios import stored_command, validation_of
 
     incumbent = study.history.incumbent
     summary = {
         "study": study.name,
-        "run": None if study.folder is None else str(study.folder),
+        "run": run if study.folder is None or study.is_shared else str(study.folder),
         "trials": len(study.history),
-        "failed": study.n_run - int(study.history.succeeded.sum()),
+        **tally(study),
         "best": None if incumbent is None else study.best_value,
         "index": None if incumbent is None else incumbent.index,
         "config": None if incumbent is None else study.best_config,
@@ -107,6 +141,9 @@ def study_summary(study: Study) -> dict[str, Any]:
         "stopped_because": study.stopped_because,
         **recommended(study),
     }
+    validation = validation_of(study)
+    if validation is not None:
+        summary["validation"] = dict(validation)
     command = stored_command(study.settings)
     if command is not None and incumbent is not None:
         proposal = incumbent.proposal

@@ -229,7 +229,9 @@ def check_signature(objective: Callable[..., Any], data: Iterable[str] = ()) -> 
     if inspect.Parameter.VAR_KEYWORD in kinds:
         taken = {p.name for p in positional[:1]}
         return frozenset(offered) - taken
-    return frozenset(p.name for p in by_name) & frozenset(offered)
+    # An object may take more than this one of its kind has a use for, as a `Command` does.
+    unwanted: frozenset[str] = getattr(objective, "unwanted", frozenset())
+    return (frozenset(p.name for p in by_name) & frozenset(offered)) - unwanted
 
 
 def failure(error: BaseException, objective: Callable[..., Any] | None = None) -> Answer:

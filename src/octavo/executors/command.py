@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,14 +18,20 @@ from typing import Any
 from octavo.errors import ObjectiveError, SettingError, closest
 from octavo.executors.answers import Printed, Reading, last_lines
 from octavo.executors.arguments import PARAMETERS, Argument, fill, placeholders, styled
+from octavo.executors.checkpoints import Checkpoints
 from octavo.executors.printed_reports import check_report, reporter
 from octavo.executors.programs import how_it_ended, run_program
 from octavo.executors.wrappers import PROTOCOLS, Asked, call_of, reported
 
 __all__ = ["OFFERED", "Command"]
 
-OFFERED = ("seed", "instance", "fidelity", "folder", "scenario", "cutoff", "config", PARAMETERS)
+OFFERED = (
+    "seed", "instance", "fidelity", "folder", "scenario", "cutoff", "config", "checkpoint",
+    "resume", PARAMETERS,
+)  # fmt: skip
 """Placeholders besides the hyperparameters and the name of the fidelity."""
+
+_STATE = ".checkpoint-of-command"  # where a program leaves its state; removed if it fails
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,9 @@ class Command:
     report
         A regular expression with a group named `step` and others named after what is reported;
         each line of the output that it matches is a point of the learning curve.
+    report_json
+        Instead, the key of the step: each line that is a JSON object with it is a point, and the
+        other numbers in it are reported.
 
     Raises
     ------
@@ -99,6 +109,7 @@ class Command:
     success: tuple[int, ...] = (0,)
     environment: Mapping[str, str] = field(default_factory=dict)
     report: str | None = None
+    report_json: str | None = None
 
     def __post_init__(self) -> None:
         if not self.arguments:
@@ -119,8 +130,12 @@ class Command:
                 "the command is told its cutoff, and there is none. Give [limits] a trial_time "
                 "or a trial_cpu."
             )
-        if self.report is not None:
-            check_report(self.report)
+        check_report(self.report, self.report_json)
+        if "resume" in used and "checkpoint" not in used:
+            raise SettingError(
+                "the command has the placeholder {resume}, the state from which it goes on, but "
+                "is never told where to leave its state. Add {checkpoint}, a folder for that."
+            )
 
     def _check_placeholders(self, used: frozenset[str]) -> None:
         fidelity = () if self.fidelity is None else (self.fidelity,)
@@ -169,6 +184,16 @@ class Command:
         return self.untold
 
     @property
+    def reports(self) -> bool:
+        """Whether points of a learning curve are read from what it prints."""
+        return self.report is not None or self.report_json is not None
+
+    @property
+    def unwanted(self) -> frozenset[str]:
+        """What is offered to objectives, and of no use to this one."""
+        return frozenset() if "checkpoint" in self.placeholders else frozenset({"checkpoint"})
+
+    @property
     def untold(self) -> tuple[str, ...]:
         """Hyperparameters, and the fidelity, that have no placeholder of their own."""
         used = self.placeholders
@@ -212,6 +237,7 @@ class Command:
         instance: str | None = None,
         folder: Path | str = ".",
         cutoff_s: float | None = None,
+        resume: Path | str | None = None,
     ) -> list[str]:
         """The program and its arguments for a configuration.
 
@@ -223,6 +249,8 @@ class Command:
             Of the trial.
         cutoff_s
             Seconds that this trial may take, if not those of all.
+        resume
+            The state of the trial from which this one goes on; None: it begins from zero.
         """
         cutoff_s = self.cutoff_s if cutoff_s is None else cutoff_s
         path = self._path_of(instance)
@@ -237,13 +265,19 @@ class Command:
             "folder": str(folder),
             "scenario": self.scenario,
             "config": str(Path(folder) / "config.json"),
+            "checkpoint": str(Path(folder) / _STATE),
         }
-        for name, value in (("instance", path), ("cutoff", cutoff_s), ("fidelity", fidelity)):
+        for name, value in (
+            ("instance", path),
+            ("cutoff", cutoff_s),
+            ("fidelity", fidelity),
+            ("resume", resume),
+        ):
             if value is not None:
                 values[name] = value
         if self.fidelity is not None and fidelity is not None:
             values[self.fidelity] = fidelity
-        return fill(self.arguments, values, self.hyperparameters, parameters)
+        return fill(self.arguments, values, (*self.hyperparameters, "resume"), parameters)
 
     def __call__(
         self,
@@ -255,6 +289,7 @@ class Command:
         instance: str | None = None,
         time_limit: float | None = None,
         report: Callable[..., None] | None = None,
+        checkpoint: Checkpoints | None = None,
     ) -> dict[str, Any]:
         """Run the program for one trial.
 
@@ -282,10 +317,14 @@ class Command:
             instance=instance,
             folder=folder,
             cutoff_s=time_limit,
+            resume=None if checkpoint is None else checkpoint.load(),
         )
         if "config" in self.placeholders:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "config.json").write_text(json.dumps(dict(config), indent=2) + "\n")
+        if "checkpoint" in self.placeholders:
+            shutil.rmtree(folder / _STATE, ignore_errors=True)  # of an attempt that was killed
+            (folder / _STATE).mkdir(parents=True)
         program = line[0]
         if "/" in program:  # relative to the scenario, wherever it runs
             line[0] = str(Path(self.scenario, program).absolute())
@@ -293,9 +332,13 @@ class Command:
             line,
             folder=folder if self.in_trial_folder else Path(self.scenario),
             environment=self.environment,
-            on_line=reporter(self.report, report),
+            on_line=reporter(self.report, self.report_json, report),
         )
-        return self._read(printed, folder)
+        found = self._read(printed, folder)
+        state = folder / _STATE
+        if checkpoint is not None and state.is_dir() and any(state.iterdir()):
+            checkpoint.save(state.rename)
+        return found
 
     # Inside ------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from octavo.scenarios.running import make_study
 from octavo.scenarios.scenario import Scenario
 from octavo.scenarios.space_table import names_of
 from octavo.spaces import Believed
+from octavo.storage import Address, is_address
 
 __all__ = ["explain_scenario"]
 
@@ -33,11 +34,11 @@ def explain_scenario(scenario: Scenario, storage: str | Path) -> dict[str, Any]:
     command, problem = scenario.command, scenario.problem
     default = problem.space.default()
     drawn = problem.space.decode(problem.space.sample(1, np.random.default_rng(0)))[0]
-    first = Path(storage) / "trials" / "0"
+    first = Path("." if is_address(storage) else storage) / "trials" / "0"
     about: dict[str, Any] = {
         "fidelity": _full(problem.fidelity),
         "instance": problem.instances[0] if problem.instances else None,
-        "folder": first if "://" not in str(storage) else "trials/0",
+        "folder": "trials/0" if is_address(storage) else first,
     }
     study = make_study(scenario, None)
     with study:
@@ -58,11 +59,13 @@ def explain_scenario(scenario: Scenario, storage: str | Path) -> dict[str, Any]:
         ],
         "fidelity": _fidelity(problem.fidelity),
         "instances": _instances(scenario),
+        "validation": _validation(scenario),
         "limits": _limits(problem.limits) or "none but the size of the space",
         "each trial": _trial_limits(scenario.trial_limits) or "without limits of its own",
         "optimizer": why,
-        "workers": scenario.workers,
-        "storage": str(storage),
+        "stoppers": ", ".join(map(repr, scenario.stoppers)) or "none",
+        "workers": scenario.scheduler or scenario.workers,
+        "storage": str(Address.of(str(storage)) if is_address(storage) else storage),
         "warnings": list(scenario.warnings),
     }
 
@@ -119,6 +122,15 @@ def _instances(scenario: Scenario) -> str:
     n = len(next(iter(scenario.problem.instance_features.values()), ()))
     features = f", with {n} features each" if n else ""
     return f"{len(names)}: {', '.join(names[:N_SHOWN])}{more}{features}"
+
+
+def _validation(scenario: Scenario) -> str:
+    asked = scenario.validation
+    if asked is None:
+        return "none"
+    n = len(asked.instances)
+    judged = "the best configuration" if asked.best == 1 else f"the {asked.best} best ones"
+    return f"{judged} and the default one on {n} held-out instance{'s' * (n != 1)}, at the end"
 
 
 def _limits(limits: Limits) -> str:

@@ -13,7 +13,7 @@ from octavo.scenarios.source import Table
 
 __all__ = ["Instances", "read_instances"]
 
-_KEYS = ("files", "list", "names", "features")
+_WAYS = ("files", "list", "names")
 
 
 @dataclass(frozen=True)
@@ -35,26 +35,39 @@ class Instances:
     features: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
-def read_instances(scenario: Table, folder: Path) -> Instances:
+def read_instances(
+    scenario: Table, folder: Path, key: str = "instances", more: Sequence[str] = ("features",)
+) -> Instances:
     """What `instances` says: a pattern, a folder, a list of files; or a table.
+
+    Parameters
+    ----------
+    scenario
+        The whole scenario.
+    folder
+        Where relative paths begin.
+    key
+        Where it is said.
+    more
+        What else may stand in the table.
 
     Raises
     ------
     SettingError
         If a file is missing; naming file and line.
     """
-    if "instances" not in scenario:
+    if key not in scenario:
         return Instances()
-    if not isinstance(scenario.values["instances"], dict):
-        scenario.get("instances", str, list, dict)
-        return Instances(_files(scenario, "instances", folder), are_files=True)
-    table = scenario.table("instances")
-    table.only(*_KEYS)
-    given = [name for name in _KEYS[:3] if name in table]
+    if not isinstance(scenario.values[key], dict):
+        scenario.get(key, str, list, dict)
+        return Instances(_files(scenario, key, folder), are_files=True)
+    table = scenario.table(key)
+    table.only(*_WAYS, *more)
+    given = [name for name in _WAYS if name in table]
     if len(given) != 1:
         scenario.refuse(
-            "instances",
-            f"[instances] has {' and '.join(given) or 'none'} of files, list and names. Give one: "
+            key,
+            f"[{key}] has {' and '.join(given) or 'none'} of files, list and names. Give one: "
             "files = 'data/*.cnf', list = 'train.txt', or names = ['easy', 'hard'].",
         )
     names = {
@@ -79,7 +92,7 @@ def _files(table: Table, name: str, folder: Path) -> tuple[str, ...]:
                 (*table.key, name, number),
                 f"the instance {path!r} is not there.{_near(folder / path)} Check the path, which "
                 f"begins at the scenario's folder ({folder}); names that are no files stand in "
-                "[instances] names = [...].",
+                f"[{table.key[0] if table.key else name}] names = [...].",
             )
     return paths
 

@@ -30,7 +30,9 @@ __all__ = [
 ]
 
 _HOW = ("regex", "json", "exit_code", "file")
-_LIMITS = ("trials", "time", "cpu", "target", "trial_time", "trial_cpu", "trial_memory")
+_LIMITS = (
+    "trials", "time", "cpu", "target", "trial_time", "trial_cpu", "trial_memory", "checkpoints",
+)  # fmt: skip
 
 
 def read_objectives(
@@ -145,8 +147,8 @@ def read_fidelity(scenario: Table) -> Fidelity | None:
         )
 
 
-def read_limits(scenario: Table) -> tuple[Limits, TrialLimits]:
-    """What the whole study may consume, and what one trial may.
+def read_limits(scenario: Table) -> tuple[Limits, TrialLimits, float | None]:
+    """What the whole study may consume, what one trial may, and MiB of all checkpoints.
 
     Raises
     ------
@@ -159,8 +161,10 @@ def read_limits(scenario: Table) -> tuple[Limits, TrialLimits]:
     for name in ("time", "cpu", "trial_time", "trial_cpu"):
         with table.at(name):
             times[name] = seconds(table.get(name, str, int, float), name)
-    with table.at("trial_memory"):
-        memory_mb = megabytes(table.get("trial_memory", str, int, float), "trial_memory")
+    sizes = {}
+    for name in ("trial_memory", "checkpoints"):
+        with table.at(name):
+            sizes[name] = megabytes(table.get(name, str, int, float), name)
     with table.at("trials"):
         limits = Limits(
             max_trials=table.get("trials", int),
@@ -168,7 +172,8 @@ def read_limits(scenario: Table) -> tuple[Limits, TrialLimits]:
             cpu_s=times["cpu"],
             target=table.get("target", int, float),
         )
-    return limits, TrialLimits(times["trial_time"], memory_mb, times["trial_cpu"])
+    each = TrialLimits(times["trial_time"], sizes["trial_memory"], times["trial_cpu"])
+    return limits, each, sizes["checkpoints"]
 
 
 def cutoff_of(limits: TrialLimits) -> float | None:

@@ -13,10 +13,8 @@ from octavo.executors.command import Command
 from octavo.optimizers import CATALOG, WHERE, recipe as as_recipe
 from octavo.optimizers.protocol import Recipe
 from octavo.optimizers.recipes import recipe_from_json
-from octavo.problem import (
-    Problem,
-)
-from octavo.scenarios.instances import Instances, read_instances
+from octavo.problem import Problem
+from octavo.scenarios.instances import read_instances
 from octavo.scenarios.programs import check_program
 from octavo.scenarios.questions import (
     cutoff_of,
@@ -29,6 +27,9 @@ from octavo.scenarios.questions import (
 from octavo.scenarios.scenario import Scenario
 from octavo.scenarios.source import Table, read_source
 from octavo.scenarios.space_table import names_of, read_space
+from octavo.scenarios.stoppers import read_stoppers
+from octavo.scenarios.validation import read_validation
+from octavo.storage import Address, is_address
 from octavo.study.arguments import check_ends
 from octavo.study.reading import read_seed
 
@@ -37,7 +38,8 @@ __all__ = ["read_scenario"]
 _KEYS = (
     "command", "protocol", "parameters", "bound", "run_in", "success", "environment", "report",
     "space", "forbidden", "priors", "first", "objectives", "constraints", "fidelity", "instances",
-    "limits", "repeats", "optimizer", "workers", "seed", "storage", "name",
+    "validation", "limits", "repeats", "optimizer", "stoppers", "workers", "scheduler", "seed",
+    "storage", "name",
 )  # fmt: skip
 
 
@@ -60,7 +62,8 @@ def read_scenario(path: str | Path) -> Scenario:
     arguments, environment = _program(scenario, folder)
     found = read_space(scenario, folder)
     instances = read_instances(scenario, folder)
-    limits, trial_limits = read_limits(scenario)
+    validation = read_validation(scenario, folder, instances)
+    limits, trial_limits, checkpoint_mb = read_limits(scenario)
     protocol = scenario.get("protocol", str)
     objectives, readings = read_objectives(scenario, protocol)
     constraints, more = read_constraints(scenario, protocol)
@@ -89,13 +92,13 @@ def read_scenario(path: str | Path) -> Scenario:
             style=scenario.get("parameters", str),
             switches=found.switches,
             fidelity=None if fidelity is None else fidelity.name,
-            instances=instances.names,
+            instances=(*instances.names, *(validation.instances if validation else ())),
             instances_are_files=instances.are_files,
             cutoff_s=cutoff_of(trial_limits),
             bound=scenario.get("bound", bool, default=False),
             success=_success(scenario),
             environment=environment,
-            report=_report(scenario),
+            **_report(scenario),
         )
     recipe = _optimizer(scenario)
     with scenario.at("seed"):
@@ -103,7 +106,13 @@ def read_scenario(path: str | Path) -> Scenario:
         read_seed(seed)
     with scenario.at("optimizer"):
         recipe.start(problem, 0)  # one that cannot work here says so now
-    storage = scenario.get("storage", str)
+    if checkpoint_mb is not None and "checkpoint" not in command.placeholders:
+        scenario.source.refuse(
+            ("limits", "checkpoints"),
+            "checkpoints are limited, but the command leaves none. Add the placeholder "
+            "{checkpoint}, a folder in which it leaves its state, and {resume}, from which it goes "
+            "on; or remove the limit.",
+        )
     return Scenario(
         path=path,
         command=command,
@@ -113,9 +122,14 @@ def read_scenario(path: str | Path) -> Scenario:
         first=read_first(scenario, problem),
         workers=_workers(scenario),
         seed=seed,
-        storage=None if storage is None else folder / storage,
+        storage=_storage(scenario, folder),
         name=scenario.get("name", str, default=path.stem),
-        warnings=_warnings(scenario, command, instances),
+        stoppers=read_stoppers(scenario, is_reported=command.reports),
+        checkpoint_mb=checkpoint_mb,
+        scheduler=_scheduler(scenario),
+        validation=validation,
+        warnings=_warnings(scenario, command, problem),
+        places={name: scenario.source.place((name,)) for name in scenario.values},
     )
 
 
@@ -180,11 +194,17 @@ def _success(scenario: Table) -> tuple[int, ...]:
     return tuple(codes)
 
 
-def _report(scenario: Table) -> str | None:
+def _report(scenario: Table) -> dict[str, str | None]:
+    """How points of the learning curve are read, as `Command` takes it."""
     table = scenario.table("report")
-    table.only("regex")
-    found: str | None = table.get("regex", str)
-    return found
+    table.only("regex", "json")
+    if "report" in scenario and not table.values:
+        scenario.refuse(
+            "report",
+            r"[report] is empty. Write regex = 'epoch (?P<step>\d+) loss (?P<loss>\S+)', or "
+            "json = 'epoch', the key of the step in lines that are JSON objects.",
+        )
+    return {"report": table.get("regex", str), "report_json": table.get("json", str)}
 
 
 # The search ------------------------------------------------------------------------------
@@ -221,6 +241,28 @@ def _recipe_json(table: Table) -> dict[str, Any]:
     return made
 
 
+def _storage(scenario: Table, folder: Path) -> str | Path | None:
+    storage: str | None = scenario.get("storage", str)
+    if storage is None:
+        return None
+    if is_address(storage):
+        with scenario.at("storage"):
+            Address.of(storage)
+        return storage
+    return folder / storage
+
+
+def _scheduler(scenario: Table) -> str | None:
+    address: str | None = scenario.get("scheduler", str)
+    if address is not None and "://" not in address:
+        scenario.refuse(
+            "scheduler",
+            f"scheduler = {address!r} is no address of a Dask scheduler. Write such as "
+            "'tcp://head:8786', which it prints when it starts.",
+        )
+    return address
+
+
 def _workers(scenario: Table) -> int:
     workers = scenario.get("workers", int, default=1)
     if workers < 1:
@@ -230,7 +272,7 @@ def _workers(scenario: Table) -> int:
     return int(workers)
 
 
-def _warnings(scenario: Table, command: Command, instances: Instances) -> tuple[str, ...]:
+def _warnings(scenario: Table, command: Command, problem: Problem) -> tuple[str, ...]:
     where, found = scenario.source.place(("command",)), []
     for name in command.unused:
         found.append(
@@ -243,10 +285,18 @@ def _warnings(scenario: Table, command: Command, instances: Instances) -> tuple[
             f"the command is told no hyperparameter, so that all trials would be the same. Add "
             f"{{{command.hyperparameters[0]}}} for each one, or {{parameters}} for all.",
         )
-    if instances.names and not command.is_wrapper and "instance" not in command.placeholders:
+    n = len(problem.instances)
+    if n and not command.is_wrapper and "instance" not in command.placeholders:
         scenario.refuse(
             "command",
-            f"the command is never told which of the {len(instances.names)} instances to run. Add "
-            "the placeholder {instance}.",
+            f"the command is never told which of the {n} instances to run. Add the placeholder "
+            "{instance}.",
+        )
+    if n and problem.objectives[0].name in ("runtime", "time"):
+        found.append(
+            f"{scenario.source.place(('objectives',))}: "
+            f"{problem.objectives[0].name!r} is what the wrapper says, so that a run that fails "
+            "has no cost, and none is ended early. [objectives.cpu_time] or [objectives.wall_time] "
+            "are measured, penalized (PAR10) and capped."
         )
     return tuple(found)

@@ -5,20 +5,26 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octavo.callbacks import Callback, Completed, Event, StopWhenHopeless
-from octavo.errors import SettingError
+from octavo.errors import OctavoError, SettingError
 from octavo.executors.command import Command
 from octavo.problem import Limits
 from octavo.scenarios.scenario import Scenario
+from octavo.scenarios.validation import ASKED
+from octavo.storage import has_study, is_address
 from octavo.study import Study
 from octavo.study.loop import run_study
 
+if TYPE_CHECKING:
+    from octavo.executors import DaskExecutor
+
 __all__ = [
     "check_storage",
+    "executor_of",
     "make_study",
     "run_scenario",
     "stored_command",
@@ -72,6 +78,7 @@ def run_scenario(
     ----------
     scenario
         As `read_scenario` made it; `dataclasses.replace` changes what is to be different.
+        Its held-out instances are remembered: `validate_scenario` runs them.
     storage
         Folder (or URL) of the study; None keeps it in memory.
     callbacks, progress
@@ -85,17 +92,39 @@ def run_scenario(
         To be closed by the caller.
     """
     began = time.monotonic() if began is None else began
-    study = make_study(scenario, storage)
+    try:
+        executor = executor_of(scenario.scheduler)
+    except OctavoError as error:
+        raise _at(scenario, "scheduler", error) from error
+    try:
+        study = make_study(scenario, storage)
+    except BaseException:
+        if executor is not None:
+            executor.close()
+        raise
     try:
         if study.folder is not None:
+            study.folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(scenario.path, study.folder / "scenario.toml")  # for people, and the record
+        validation = scenario.validation
+        study.update_settings(
+            **{
+                ASKED: {
+                    "scheduler": scenario.scheduler,
+                    "validation": None if validation is None else asdict(validation),
+                }
+            }
+        )
         run_study(
             study,
             scenario.command,
             limits=scenario.problem.limits,
             workers=scenario.workers,
+            executor=executor,
             trial_limits=scenario.trial_limits,
             callbacks=(*callbacks, *watchers()),
+            stoppers=scenario.stoppers,
+            checkpoint_mb=scenario.checkpoint_mb,
             progress=progress,
             began=began,
         )
@@ -103,6 +132,21 @@ def run_scenario(
         study.close()
         raise
     return study
+
+
+def executor_of(scheduler: str | None) -> DaskExecutor | None:
+    """What runs trials on the cluster of a scheduler; None: they run here.
+
+    Raises
+    ------
+    SettingError
+        If it cannot be reached.
+    """
+    if scheduler is None:
+        return None
+    from octavo.executors import DaskExecutor
+
+    return DaskExecutor(scheduler)
 
 
 def watchers() -> tuple[Callback, ...]:
@@ -130,19 +174,36 @@ def with_limits(scenario: Scenario, *, max_trials: int | None, wall_s: float | N
     return replace(scenario, problem=replace(scenario.problem, limits=changed))
 
 
-def check_storage(storage: str | Path) -> None:
-    """Refuse a folder that holds something already, or cannot be made.
+def check_storage(scenario: Scenario, storage: str | Path) -> None:
+    """Refuse a folder that holds something already or cannot be made, and a server that is away.
 
     Raises
     ------
-    SettingError
-        Saying what to do instead.
+    SettingError, StorageError
+        Saying what to do instead; with file and line if the scenario names the place.
     """
+    try:
+        if isinstance(storage, str) and is_address(storage):
+            _check_server(storage)
+        else:
+            _check_folder(Path(storage))
+    except OctavoError as error:
+        if storage == scenario.storage:
+            raise _at(scenario, "storage", error) from error
+        raise
+
+
+def _check_server(url: str) -> None:
+    if has_study(url):
+        raise SettingError(
+            "the study is there already. Take part in it, on as many machines as you like: "
+            f"octavo resume '{url}'; or choose another name after study=."
+        )
+
+
+def _check_folder(folder: Path) -> None:
     import os
 
-    if "://" in str(storage):
-        return  # a database, which says itself if it cannot be reached
-    folder = Path(storage)
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder} is a file. Give a folder that does not exist yet.")
     if folder.exists() and any(folder.iterdir()):
@@ -156,6 +217,12 @@ def check_storage(storage: str | Path) -> None:
             f"{folder} cannot be made: {parent} is not a folder that you may write to. Give "
             "another one."
         )
+
+
+def _at(scenario: Scenario, key: str, error: OctavoError) -> OctavoError:
+    """The error, with the file and line of a key."""
+    place = scenario.places.get(key)
+    return type(error)(f"{place}: {error}") if place else error
 
 
 def _stop_on_abort(event: Event) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from octavo.executors.command import Command
 from octavo.optimizers.protocol import Recipe
 from octavo.problem import Problem, TrialLimits
+from octavo.scenarios.validation import Validation
+from octavo.schedulers.stopping import Stopper
 
 __all__ = ["Scenario"]
 
@@ -36,11 +39,21 @@ class Scenario:
     seed
         None draws one.
     storage
-        Folder of the study; None if the file does not say.
+        Folder of the study, or the URL of a shared one; None if the file does not say.
     name
         For people.
+    stoppers
+        End trials by what they report.
+    checkpoint_mb
+        How much the trials' checkpoints may take together; None: any amount.
+    scheduler
+        Address of a Dask scheduler on whose cluster trials run; None: they run here.
+    validation
+        Held-out instances; None without.
     warnings
         What is allowed, and probably not meant.
+    places
+        File and line of each key that is given, for messages.
     """
 
     path: Path
@@ -51,6 +64,11 @@ class Scenario:
     first: tuple[dict[str, Any], ...] = ()
     workers: int = 1
     seed: int | None = None
-    storage: Path | None = None
+    storage: str | Path | None = None
     name: str = ""
+    stoppers: tuple[Stopper, ...] = ()
+    checkpoint_mb: float | None = None
+    scheduler: str | None = None
+    validation: Validation | None = None
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)

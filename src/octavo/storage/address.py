@@ -95,6 +95,21 @@ class Address:
             patience_s=_seconds("patience", given.get("patience", "300"), least=0.0),
         )
 
+    def sibling(self, study: str) -> str:
+        """The URL of another study there, with a password if this one has it.
+
+        Where this one has a folder, the other's lies in it, under its name.
+
+        Examples
+        --------
+        >>> Address.of("postgresql://me@db.example/lab?study=mlp&lease=30").sibling("svm")
+        'postgresql://me@db.example/lab?lease=30&patience=300&study=svm'
+        """
+        folder = {} if self.folder is None else {"folder": str(self.folder / study)}
+        ours = {"lease": f"{self.lease_s:g}", "patience": f"{self.patience_s:g}", "study": study}
+        url = self.url.set(drivername="postgresql").update_query_dict({**folder, **ours})
+        return url.render_as_string(hide_password=False)
+
     @property
     def schema(self) -> str:
         """Where its tables are."""

@@ -11,7 +11,23 @@ from octavo.storage.lock import WriterLock
 from octavo.storage.sqlite import FILE, SQLite
 from octavo.storage.store import Store
 
-__all__ = ["create_store", "open_store"]
+__all__ = ["create_store", "has_study", "open_store"]
+
+
+def has_study(folder: Path | str) -> bool:
+    """Whether a study was begun in a folder, or at the address of a shared one.
+
+    Raises
+    ------
+    StorageError
+        If the server cannot be reached, or the folder holds something else.
+    """
+    if isinstance(folder, str) and is_address(folder):
+        from octavo.storage.opening_shared import has_shared
+
+        return has_shared(Address.of(folder))
+    folder = Path(folder).absolute()
+    return (folder / FILE).is_file() and _version_in(folder) is not None and _has_problem(folder)
 
 
 def create_store(folder: Path | str | None) -> Store:

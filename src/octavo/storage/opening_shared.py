@@ -11,7 +11,27 @@ from octavo.storage.postgres import PostgreSQL
 from octavo.storage.sharing import Sharing
 from octavo.storage.store import Store
 
-__all__ = ["create_shared", "open_shared"]
+__all__ = ["create_shared", "has_shared", "open_shared"]
+
+
+def has_shared(address: Address) -> bool:
+    """Whether a study was begun there.
+
+    Raises
+    ------
+    StorageError
+        If the server cannot be reached.
+    """
+    database = PostgreSQL(address, write=False)
+    try:
+        return database.read(
+            lambda connection: (
+                migrate.found_version(connection, database.place) is not None
+                and migrate.has_problem(connection)
+            )
+        )
+    finally:
+        database.close()
 
 
 def create_shared(address: Address) -> Store:

@@ -275,15 +275,22 @@ class PostgreSQL:
                 return result
 
     def _explained(self, error: DBAPIError, patience: float) -> str:
-        cause = " ".join(str(error.orig).split())
+        cause = _cause(error)
         if not _may_pass(error):
-            return f"the study {self.place} could not be read or written: {cause}"
+            return f"the study {self.place} could not be read or written: {cause}."
         waited = f" for {patience:.0f} s" if patience else ""
         return (
             f"the study {self.place} cannot be reached{waited}: {cause}. Check that the server "
-            "runs, that the address is right, and that you may connect. All trials committed "
-            "before are safe."
+            "runs, that the address is right, and that you may connect."
+            + (" All trials committed before are safe." if self.is_patient else "")
         )
+
+
+def _cause(error: DBAPIError) -> str:
+    """What the driver says, without its own advice on the lines that follow."""
+    lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+    said = " ".join(lines) if lines[0].endswith(":") else lines[0]
+    return " ".join(said.split()).rstrip(".?")
 
 
 def _key(what: str, schema: str) -> int:

@@ -36,6 +36,7 @@ from sqlalchemy import (
 
 from octavo.errors import LeaseLostError
 from octavo.storage import statements as sql
+from octavo.storage.address import Address
 from octavo.storage.postgres import PostgreSQL
 from octavo.storage.reading import rows_between
 from octavo.storage.records import News, Seen
@@ -150,6 +151,11 @@ class Sharing:
 
     def __init__(self, database: PostgreSQL) -> None:
         self._database = database
+
+    @property
+    def address(self) -> Address:
+        """Where the study is."""
+        return self._database.address
 
     @property
     def interruptions(self) -> int:

@@ -153,6 +153,7 @@ def run_study(
     with ExitStack() as stack:
         its_meter = _meter(study, executor, energy)
         stack.callback(its_meter.close)
+        study.last_objective = objective
         _remember_run(
             study, objective, workers, trial_limits, data, energy, stoppers, checkpoint_mb
         )
@@ -229,7 +230,7 @@ def resume_study(
         stoppers = stoppers_from_json(last.get("stoppers", ()))
     run_study(
         study,
-        load_objective(study.settings.get("objective"), objective),
+        load_objective(study.settings.get("objective"), objective or study.last_objective),
         limits=limits,
         workers=last.get("workers") if workers is None else workers,
         executor=executor,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from octavo.errors import ProblemError, StudyError
 from octavo.problem import Limits, TrialLimits, is_whole
 from octavo.schedulers.raced import rules_of, with_cutoff
 from octavo.schedulers.run_all import RunAll
+from octavo.storage import has_study
 from octavo.study.loop import run_study, stored_data
 from octavo.study.objective import load_objective
+from octavo.study.reading import read_storage
 from octavo.study.study import Study, open_study
 
 if TYPE_CHECKING:
@@ -51,7 +54,7 @@ def validate_study(
     last = study.settings.get("run", {})
     limits = trial_limits or TrialLimits(**last.get("trial_limits", {}))
     run_all = _run_all(study, [*_best(study, int(n_best)), *configs], limits)
-    objective = load_objective(study.settings.get("objective"), objective)
+    objective = load_objective(study.settings.get("objective"), objective or study.last_objective)
     if data is None and last.get("data"):
         data = stored_data(study, last["data"])
     many = study.problem.repeats if repeats is None else repeats
@@ -105,20 +108,45 @@ def _open(
     storage: str | Path | None,
 ) -> Study:
     """The validation's own study: the one that was begun, or a new one."""
-    folder = None if storage is None else Path(storage)
-    if folder is None and study.folder is not None:
-        asked = [list(run_all.configs), list(instances), repeats, run_all.cutoff_s, run_all.par]
-        text = json.dumps(asked, sort_keys=True)
-        folder = study.folder / "validation" / hashlib.sha256(text.encode()).hexdigest()[:12]
-    if folder is not None and folder.exists():
-        found = open_study(folder)
-        if found.recipe != run_all or list(found.problem.instances) != list(instances):
-            found.close()
-            raise StudyError(
-                f"{folder} holds another study than this validation. Choose another folder, or "
-                "leave storage out."
-            )
-        return found
+    asked = [list(run_all.configs), list(instances), repeats, run_all.cutoff_s, run_all.par]
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+    place = _place(study, digest) if storage is None else read_storage(storage)
+    sharing = study.store.sharing
+    # Several processes may end a shared search at the same moment: one of them begins.
+    with nullcontext() if sharing is None else sharing.turn():
+        found = None if place is None else _begun(place)
+        if found is None:
+            return _begin(study, run_all, instances, repeats, place)
+    if found.recipe != run_all or list(found.problem.instances) != list(instances):
+        found.close()
+        raise StudyError(
+            f"{place} holds another study than this validation. Choose another place, or leave "
+            "storage out."
+        )
+    return found
+
+
+def _place(study: Study, digest: str) -> str | Path | None:
+    sharing = study.store.sharing
+    if sharing is not None:
+        address = sharing.address
+        return address.sibling(f"{address.study[:26]}.validation-{digest}")
+    return None if study.folder is None else study.folder / "validation" / digest
+
+
+def _begun(place: str | Path) -> Study | None:
+    if isinstance(place, Path):
+        return open_study(place) if place.exists() else None
+    return open_study(place) if has_study(place) else None
+
+
+def _begin(
+    study: Study,
+    run_all: RunAll,
+    instances: Sequence[str],
+    repeats: int,
+    place: str | Path | None,
+) -> Study:
     problem = study.problem
     return Study(
         problem.space,
@@ -129,6 +157,6 @@ def _open(
         repeats=repeats,
         optimizer=run_all,
         seed=study.seed,
-        storage=folder,
+        storage=place,
         name=f"validation of {study.name}",
     )
