@@ -1,4 +1,4 @@
-"""What the pages say about the command line is true: every command and option exists."""
+"""What the pages say is true: every command, option, link and linked test exists."""
 
 import re
 import subprocess
