@@ -1,12 +1,15 @@
-"""What the pages say about the command line is true: every command and option exists."""
+"""What the pages say is true: every command, option, link and linked test exists."""
 
 import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import octavo
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,6 +47,13 @@ def test_the_commands_of_a_page_exist(page):
 
 def test_the_readme_shows_the_main_job():
     assert any(line.startswith("octavo fit ") for line in commands(ROOT / "README.md"))
+
+
+def test_every_public_object_has_its_place_in_the_reference():
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    objects = [name for name in octavo.__all__ if not isinstance(getattr(octavo, name), ModuleType)]
+    missing = [name for name in objects if f"::: octavo.{name}\n" not in reference]
+    assert not missing
 
 
 # Octavo and others -----------------------------------------------------------------------
