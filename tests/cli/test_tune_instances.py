@@ -173,7 +173,9 @@ def test_a_shared_study_is_tuned_joined_watched_and_exported_by_its_address(home
 @pytest.mark.postgres
 def test_a_shared_study_is_asked_and_told_by_its_address(shared_url, tmp_path, capsys):
     def said(*arguments):
-        main(arguments)
+        with pytest.raises(SystemExit) as end:
+            main(list(arguments))
+        assert end.value.code == 0
         return json.loads(capsys.readouterr().out)
 
     (tmp_path / "space.json").write_text(json.dumps(octavo.space(x=octavo.Float(0, 1)).to_json()))
