@@ -122,6 +122,8 @@ def test_a_program_is_raced_capped_killed_resumed_and_validated(home, way):
     found = said["validation"]
     assert found["instances"] == 2 and found["is_complete"] and found["failed"] == 0
     assert found["value"] < found["default_value"] and found["config"] == said["config"]
+    if way != "placeholders":
+        return
     rows = octavo_command("export", "run", "--validation", cwd=home).stdout
     assert {row["instance"] for row in csv.DictReader(io.StringIO(rows))} == {
         "test/0.size", "test/1.size",
