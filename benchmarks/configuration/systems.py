@@ -121,14 +121,12 @@ class _Solve:
         )  # fmt: skip
 
 
-def _octavo(recipe: Any, *, saved: bool = False) -> Callable[[Task, int], Found]:
+def _octavo(name: str, recipe: Any, *, saved: bool = False) -> Callable[[Task, int], Found]:
     def configure(task: Task, seed: int) -> Found:
-        solver = SOLVERS[task.solver]
-        with octavo.minimize(
-            _Solve(task), solver.space, objectives=["cpu_time"], instances=task.train,
-            instance_features=task.features, optimizer=recipe, cpu_limit=task.budget_s,
-            trial_cpu_time=CUTOFF_S, workers=1, seed=seed, progress=False,
-        ) as study:  # fmt: skip
+        # A search that was interrupted goes on where it was.
+        key = f"{task.solver}-{name}-{seed}-{len(task.train)}-{task.budget_s:g}s"
+        folder = task.folder.parent / "studies" / f"{key}-{octavo.__version__}"
+        with _searched(task, seed, recipe, folder) as study:
             history = study.history
             cpu_s = sum(trial.resources.cpu_s or 0.0 for trial in history)
             return Found(
@@ -140,6 +138,16 @@ def _octavo(recipe: Any, *, saved: bool = False) -> Callable[[Task, int], Found]
             )
 
     return configure
+
+
+def _searched(task: Task, seed: int, recipe: Any, folder: Path) -> octavo.Study:
+    if folder.exists():
+        return octavo.open_study(folder).resume(_Solve(task), progress=False)
+    return octavo.minimize(
+        _Solve(task), SOLVERS[task.solver].space, objectives=["cpu_time"], instances=task.train,
+        instance_features=task.features, optimizer=recipe, cpu_limit=task.budget_s,
+        trial_cpu_time=CUTOFF_S, workers=1, seed=seed, progress=False, storage=folder,
+    )  # fmt: skip
 
 
 def _saved_s(task: Task, history: Any, seed: int) -> float:
@@ -246,11 +254,11 @@ def _never(config: Any, instance: str, seed: int = 0, cutoff: float = 0.0) -> fl
 SYSTEMS: Mapping[str, Callable[[Task, int], Found]] = {
     "default": _default,
     "random": _random,
-    "octavo:racing": _octavo(Racing(RandomForestBO()), saved=True),
-    "octavo:racing-uncapped": _octavo(Racing(RandomForestBO(), capping=False)),
-    "octavo:racing-random": _octavo(Racing(RandomSearch())),
-    "octavo:irace": _octavo(IteratedRacing(), saved=True),
-    "octavo:irace-uncapped": _octavo(IteratedRacing(capping=False)),
+    "octavo:racing": _octavo("racing", Racing(RandomForestBO()), saved=True),
+    "octavo:racing-uncapped": _octavo("racing-uncapped", Racing(RandomForestBO(), capping=False)),
+    "octavo:racing-random": _octavo("racing-random", Racing(RandomSearch())),
+    "octavo:irace": _octavo("irace", IteratedRacing(), saved=True),
+    "octavo:irace-uncapped": _octavo("irace-uncapped", IteratedRacing(capping=False)),
     "smac:configuration": _smac(capping=False),
     "smac:configuration-capped": _smac(capping=True),
 }

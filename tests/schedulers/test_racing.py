@@ -95,13 +95,11 @@ def test_a_challenger_that_keeps_up_is_run_on_twice_as_many_each_time():
 
 
 def test_the_first_incumbent_proves_itself_before_it_is_challenged():
-    endless = Problem(FINITE, instances=NAMES)
-    for problem, wanted in ((endless, 5), (replace(endless, limits=Limits(max_trials=30)), 3)):
-        trials, _ = raced(Racing(RandomSearch()), problem, additive, n=20)
+    problem = Problem(FINITE, instances=NAMES)
+    for wanted in (1, 3, 6):
+        trials, _ = raced(Racing(RandomSearch(), first_runs=wanted), problem, additive, n=20)
         first = [trial.config for trial in trials[:wanted]]
         assert first.count(first[0]) == wanted and trials[wanted].config != first[0]
-    trials, _ = raced(Racing(RandomSearch(), first_runs=1), endless, additive, n=20)
-    assert trials[0].config != trials[1].config
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -303,6 +301,20 @@ def test_runs_that_have_lost_are_really_killed():
     # The penalty comes from the limit on trials.
     assert all(t.proposal.origin.data[RACE]["failure_cost"] == 50.0 for t in study.history)
     study.close()
+
+
+def test_the_cutoff_of_a_race_gets_runs_a_process_of_their_own():
+    def nap(config, *, instance):
+        time.sleep({"slow": 60.0, "quick": 0.0}[config["pace"]])
+
+    study = octavo.minimize(
+        nap, space(pace=Categorical(["slow", "quick"])), objectives=["wall_time"],
+        instances=["only"], optimizer=Racing(RandomSearch(), cutoff_s=0.3), seed=0,
+    )  # fmt: skip
+    assert study.best_config["pace"] == "quick"
+    quick, slow = sorted(study.history, key=lambda trial: trial.config["pace"])
+    assert slow.status is Status.TIMEOUT and slow.resources.wall_s < 5
+    assert 0 <= quick.costs[0] < 0.3
 
 
 # The surrogate ---------------------------------------------------------------------------

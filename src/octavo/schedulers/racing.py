@@ -42,7 +42,6 @@ from octavo.trial import Origin, Proposal, Trial
 
 __all__ = ["Racing"]
 
-_FIRST_RUNS = 5
 _ORDER_STREAM = 0x0DD5  # of the orders in which challengers meet the champion's pairs
 
 
@@ -73,8 +72,7 @@ class Racing:
         By how much a challenger may exceed the incumbent's time before it is.
     first_runs
         On so many instances (and seeds) the first incumbent is run before it is challenged: it is
-        often a good default, which a single run of luck should not replace. By default 5, and at
-        most a tenth of `max_trials`.
+        often a good default, which a single run of luck should not replace.
 
     Raises
     ------
@@ -97,7 +95,7 @@ class Racing:
     failure_cost: float | None = None
     capping: bool = True
     slack: float = 1.2
-    first_runs: int | None = None
+    first_runs: int = 3
 
     def __post_init__(self) -> None:
         self.rules  # noqa: B018  raises if a setting makes no sense
@@ -154,7 +152,6 @@ class _Racing:
         self._standings = Standings()
         self._challengers: dict[bytes, _Challenger] = {}
         self._draws: dict[bytes, dict[Pair, float]] = {}  # where pairs come for a challenger
-        self._first_runs = recipe.first_runs or _first_runs(problem)
         self._is_capping = recipe.capping and is_timed(problem)
         self._inner: tuple[int, Optimizer, dict[bytes, int]] | None = None
 
@@ -293,7 +290,7 @@ class _Racing:
         running = waiting.get(key, [])
         n_known = len(self._challengers.keys() | waiting)
         # One more run of the incumbent for each challenger, after its first ones.
-        wanted = max(n_known, self._first_runs)
+        wanted = max(n_known, self._recipe.first_runs)
         if is_over or len(champion.costs.keys() | set(running)) < wanted:
             for pair in self._pairs:
                 if pair not in champion.costs and pair not in running:
@@ -402,12 +399,6 @@ class _Racing:
             inner.tell(list(trials.values()))
             self._inner = n, inner, {key: trial.index for key, trial in trials.items()}
         return self._inner[1], self._inner[2]
-
-
-def _first_runs(problem: Problem) -> int:
-    """How many instances are enough for a first incumbent."""
-    most = problem.limits.max_trials
-    return _FIRST_RUNS if most is None else max(min(_FIRST_RUNS, most // 10), 1)
 
 
 def _over_runs(recipe: Recipe, table: RunTable) -> Recipe:
