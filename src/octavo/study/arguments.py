@@ -134,15 +134,19 @@ def check_measured(problem: Problem, history: History, how: Mapping[str, str]) -
 
 
 def make_executor(
-    workers: int | None, trial_limits: TrialLimits, quantities: Iterable[Objective | Constraint]
+    workers: int | None,
+    trial_limits: TrialLimits,
+    quantities: Iterable[Objective | Constraint],
+    optimizer: object = None,
 ) -> Executor:
     """In this process, unless something asks for processes of their own.
 
-    So do workers, limits on trials, and memory as an objective or a constraint, which cannot be
-    told apart from the study's own in one process.
+    So do workers, limits on trials, a race's cutoff, and memory as an objective or a constraint,
+    which cannot be told apart from the study's own in one process.
     """
+    has_cutoff = getattr(optimizer, "cutoff_s", None) is not None
     has_memory = any(quantity.name == "memory" for quantity in quantities)
-    if workers is None and trial_limits == TrialLimits() and not has_memory:
+    if workers is None and trial_limits == TrialLimits() and not (has_memory or has_cutoff):
         return InlineExecutor()
     from octavo.executors import ProcessExecutor  # pebble and psutil are loaded when needed
 

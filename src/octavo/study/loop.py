@@ -147,7 +147,7 @@ def run_study(
     limits = _or_planned(limits, study)
     problem = study.problem
     executor = executor or make_executor(
-        workers, trial_limits, (*problem.objectives, *problem.constraints)
+        workers, trial_limits, (*problem.objectives, *problem.constraints), study.recipe
     )
     data = dict(data or {})
     with ExitStack() as stack:
