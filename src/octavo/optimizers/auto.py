@@ -117,10 +117,11 @@ def _scheduled(recipe: Recipe, why: str, fidelity: Fidelity) -> tuple[Recipe, st
         # On many cheap trials, that one model stopped improving is seen too late.
         recipe = Portfolio(patience=0)
     return schedule(inner=recipe, eta=_ETA, hedge=True), (
-        f"Asynchronous successive halving over {fidelity.name} from {fidelity.low:g} to "
+        f"Asynchronous Hyperband over {fidelity.name} from {fidelity.low:g} to "
         f"{fidelity.high:g}, because most configurations can be told to be bad for a fraction of "
-        f"the full budget: the best third of a rung goes on, nobody waits, and as much is spent "
-        f"on each rung, so that cheap ones cannot mislead for long. Configurations come from: "
+        f"the full budget: the best third of a rung goes on, nobody waits, and once one got to the "
+        f"end, others start higher up, so that cheap rungs cannot mislead for long. Configurations "
+        f"come from: "
         f"{why[0].lower()}{why[1:]}"
     )
 
