@@ -19,7 +19,6 @@ import numpy as np
 from octavo.optimizers.proposing import ask_in_turn
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_search import RandomSearch
-from octavo.optimizers.told import encode_inside
 from octavo.problem import Problem
 from octavo.schedulers.ladder import Board, check_eta
 from octavo.trial import Proposal, Trial
@@ -40,11 +39,9 @@ class ASHA:
     eta
         Of each rung the best one in `eta` goes on to the next, with `eta` times the budget.
     hedge
-        Whether new configurations start on all rungs, and not always on the lowest: a low rung
-        may mislead, and this is what Hyperband has brackets for. Here those that started on the
-        same rung are a bracket, and the next one starts where the least has been spent, what was
-        spent later on those that went on included. Until one has had the full budget, all start
-        on the lowest rung.
+        Whether a new configuration starts on the rung on which the least has been spent, and
+        not always on the lowest: a low rung may mislead, and this is what Hyperband has brackets
+        for.
 
     Raises
     ------
@@ -77,8 +74,6 @@ class _ASHA:
     def __init__(self, board: Board, eta: float, hedge: bool, inner: Optimizer) -> None:
         self._board, self._eta, self._inner = board, eta, inner
         self._hedge = hedge
-        # By the rung on which configurations started, what was spent on them.
-        self._starts: dict[bytes, int] = {}
         self._spent = np.zeros(board.n_rungs)
         # Of each rung, the row of each configuration's latest trial there.
         self._rungs: list[dict[bytes, int]] = [{} for _ in board.levels]
@@ -88,9 +83,8 @@ class _ASHA:
         for row, _ in self._board.extend(trials):
             rung = self._board.rung_of(row)
             if rung is not None:
-                key = self._board.told.keys[row]
-                self._rungs[rung][key] = row
-                self._spent[self._starts.setdefault(key, rung)] += self._board.costs[rung]
+                self._rungs[rung][self._board.told.keys[row]] = row
+                self._spent[rung] += self._board.costs[rung]
 
     def ask(self, n: int, *, pending: Sequence[Proposal] = ()) -> Sequence[Proposal]:
         return ask_in_turn(n, pending, self._propose)
@@ -117,16 +111,14 @@ class _ASHA:
         return self._board.started(fresh, self._start(pending), {})
 
     def _start(self, pending: Sequence[Proposal]) -> int:
-        """The rung of a new configuration."""
-        board = self._board
-        if not (self._hedge and self._rungs[-1]):
+        """The rung of a new configuration: that on which the least has been spent."""
+        if not self._hedge:
             return 0
         spent = self._spent.copy()
-        points, inside = encode_inside(board.problem.space, [p.config for p in pending])
-        for row, key in zip(inside, points.keys(), strict=True):
-            rung = board.rung_of_proposal(pending[row])
+        for proposal in pending:
+            rung = self._board.rung_of_proposal(proposal)
             if rung is not None:
-                spent[self._starts.get(key, rung)] += board.costs[rung]
+                spent[rung] += self._board.costs[rung]
         return int(spent.argmin())
 
     def _not_promoted(self, rung: int, first: int, waiting: frozenset[bytes]) -> list[int]:
