@@ -160,15 +160,23 @@ def test_costs_are_the_last_values_by_name_in_the_users_direction() -> None:
     assert trial.constraints[0] == 3 and trial.constraints[1] != trial.constraints[1]
 
 
+class Slowly(AfterStep):
+    """Decides after the report has returned."""
+
+    def decide(self, running: Sequence[Running], history: History) -> Mapping[int, Decision]:
+        time.sleep(0.5)
+        return super().decide(running, history)
+
+
 def test_a_trial_that_never_reports_again_runs_to_its_end() -> None:
     def objective(config: Any, report: Any) -> float:
         report(0, 9.0)
-        time.sleep(1.0)
+        time.sleep(3.0)
         return 2.0
 
     study = octavo.minimize(
         objective, SPACE, max_trials=1, seed=0, workers=1, optimizer="random",
-        stoppers=[AfterStep(0)],
+        stoppers=[Slowly(0)],
     )  # fmt: skip
     assert [(t.status, t.costs) for t in study.history] == [(Status.SUCCESS, (2.0,))]
 
