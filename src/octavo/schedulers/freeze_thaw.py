@@ -196,12 +196,12 @@ class _FreezeThaw:
         if not arms:
             return None
         if self._n_complete < _LEAST_COMPLETE:
-            # Nobody knows yet how curves end here: every second slice brings one to its end. Of
-            # the promising ones that which is nearest to it, or there might always be a newer one.
+            # Nobody knows yet how curves end here: every second slice brings one to its end. The
+            # first, of the promising ones that which is nearest: there may always be a newer one.
             medians = self._ends(arms).median
-            is_behind = medians > np.quantile(medians, _PROMISING)
+            last = np.quantile(medians, _PROMISING) if not self._n_complete else medians.min()
             reached = np.array([arm.fidelity for arm in arms])
-            order = np.lexsort((medians, -reached, is_behind))
+            order = np.lexsort((medians, -reached, medians > last))
             return arms[order[0]] if index % 2 else None
         latest = self._latest()
         best, ends = self._best(), self._ends(arms + latest)
