@@ -258,12 +258,14 @@ def coordinators(given: argparse.Namespace) -> None:
     from octavo.testing.postgres import LocalPostgres
 
     n = given.coordinators * given.trials
-    rates = {}
+    rates, cpu_ms = {}, {}
     with LocalPostgres() as server:
         for role in ("octavo", "bare"):
             url = server.url(role)
             octavo.Study(space(), optimizer="random", seed=0, storage=url).close()
+            cpu_s = _cpu_s()
             rates[role] = n / together(role, url, given.coordinators, n)
+            cpu_ms[role] = 1000 * (_cpu_s() - cpu_s) / n
             with octavo.open_study(url) as study:
                 indices = study.history.indices.tolist()
                 assert sorted(indices) == list(range(n)), f"{role}: lost or twice"
@@ -274,6 +276,28 @@ def coordinators(given: argparse.Namespace) -> None:
         f"{rates['octavo']:.0f} trials/s   (bar: >= 100); bare psycopg {rates['bare']:.0f}/s, "
         f"so {share:.0%}   (bar: >= 40 %)"
     )
+    # What else runs on the machine lowers rates, and hardly changes these.
+    print(
+        f"CPU of all processes and the server for each trial: {cpu_ms['octavo']:.1f} ms, bare "
+        f"{cpu_ms['bare']:.1f} ms, {cpu_ms['bare'] / cpu_ms['octavo']:.0%}"
+    )
+
+
+def _cpu_s() -> float:
+    """CPU seconds of the processes that have ended, and of the server."""
+    import resource
+
+    import psutil
+
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = ended.ru_utime + ended.ru_stime
+    for child in psutil.Process().children():
+        times = child.cpu_times()
+        spent += times.user + times.system + times.children_user + times.children_system
+        for one in child.children(recursive=True):
+            times = one.cpu_times()
+            spent += times.user + times.system
+    return spent
 
 
 # Two workers --------------------------------------------------------------------------
