@@ -237,20 +237,20 @@ def _text(statement: Any, columns: list[str]) -> str:
     return str(compiled)
 
 
-def together(role: str, url: str, n_processes: int, n_trials: int) -> float:
-    """Run processes of a role at the same time; seconds from the start to the end of all."""
+def together(role: str, url: str, n_processes: int, n_trials: int) -> tuple[float, float]:
+    """Run processes of a role at the same time; wall and CPU seconds until all have ended."""
     here = str(Path(__file__).parent)
     command = [sys.executable, "-c", COORDINATOR, role, url, here, str(n_trials)]
     children = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(n_processes)]
     time.sleep(5.0)  # until all have imported what they need
-    began = time.perf_counter()
+    cpu_s, began = _cpu_s(), time.perf_counter()
     for child in children:
         assert child.stdin is not None
         child.stdin.write(b"\n")
         child.stdin.close()
     codes = [child.wait() for child in children]
     assert not any(codes), f"a process ended with {codes}"
-    return time.perf_counter() - began
+    return time.perf_counter() - began, _cpu_s() - cpu_s
 
 
 def coordinators(given: argparse.Namespace) -> None:
@@ -263,9 +263,8 @@ def coordinators(given: argparse.Namespace) -> None:
         for role in ("octavo", "bare"):
             url = server.url(role)
             octavo.Study(space(), optimizer="random", seed=0, storage=url).close()
-            cpu_s = _cpu_s()
-            rates[role] = n / together(role, url, given.coordinators, n)
-            cpu_ms[role] = 1000 * (_cpu_s() - cpu_s) / n
+            wall_s, cpu_s = together(role, url, given.coordinators, n)
+            rates[role], cpu_ms[role] = n / wall_s, 1000 * cpu_s / n
             with octavo.open_study(url) as study:
                 indices = study.history.indices.tolist()
                 assert sorted(indices) == list(range(n)), f"{role}: lost or twice"
@@ -284,7 +283,7 @@ def coordinators(given: argparse.Namespace) -> None:
 
 
 def _cpu_s() -> float:
-    """CPU seconds of the processes that have ended, and of the server."""
+    """CPU seconds of our children and theirs, those that have ended included."""
     import resource
 
     import psutil
