@@ -1,7 +1,7 @@
 """The instances: formulas that minisat solves in 0.1 to 3 s at its defaults.
 
     python benchmarks/configuration/generate.py FOLDER             # writes what instances.csv names
-    python benchmarks/configuration/generate.py FOLDER --choose    # chooses them anew, an hour
+    python benchmarks/configuration/generate.py FOLDER --choose    # chooses them anew, minutes
 
 For each family of `formulas.py`, sizes take turns and seeds count up; a formula is kept if the
 default run takes between 0.1 and 3 s of CPU time. The first 12 of each family are for training, the

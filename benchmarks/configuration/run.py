@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 KEY = ("solver", "repetition", "system", "version")
 FIELDS = (
     *KEY, "budget_s", "n_train", "n_test", "test_par10", "test_mean_s", "test_unsolved",
-    "train_par10", "data_par10", "n_configs", "n_runs", "cpu_s", "saved_s", "wall_s", "config",
+    "data_par10", "n_configs", "n_runs", "cpu_s", "saved_s", "wall_s", "config",
 )  # fmt: skip
 
 
@@ -72,7 +72,6 @@ def one(solver: str, repetition: int, system: str, given: argparse.Namespace) ->
     found = SYSTEMS[system](task, repetition)
     wall_s = time.monotonic() - began
     costs = np.array([penalized(task, found.config, name)[0] for name in test])
-    again = [penalized(task, found.config, name)[0] for name in train]
     other = [penalized(task, found.config, str(path))[0] for path in _data(given.data)]
     unsolved = costs >= PAR * CUTOFF_S
     return {
@@ -82,7 +81,6 @@ def one(solver: str, repetition: int, system: str, given: argparse.Namespace) ->
         "test_par10": round(float(costs.mean()), 4),
         "test_mean_s": round(float(np.where(unsolved, CUTOFF_S, costs).mean()), 4),
         "test_unsolved": int(unsolved.sum()),
-        "train_par10": round(float(np.mean(again)), 4),
         "data_par10": round(float(np.mean(other)), 4) if other else "",
         "n_configs": found.n_configs,
         "n_runs": found.n_runs,
@@ -99,6 +97,8 @@ def _data(folder: str | None) -> Sequence[Path]:
 
 
 def _version(system: str) -> str:
+    if system in ("default", "random"):
+        return "-"  # no library's
     return version("smac") if system.startswith("smac") else octavo.__version__
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Sequence
@@ -46,6 +48,10 @@ def run_limited(command: Sequence[str], cutoff_s: float | None) -> Run:
     child = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    if cutoff_s is not None:  # the kernel's limit, should this process be killed meanwhile
+        with contextlib.suppress(ProcessLookupError):
+            most = math.ceil(cutoff_s) + 1
+            resource.prlimit(child.pid, resource.RLIMIT_CPU, (most, most))
     try:
         while cutoff_s is not None and _cpu_s(child.pid) < cutoff_s:
             done, status, usage = os.wait4(child.pid, os.WNOHANG)

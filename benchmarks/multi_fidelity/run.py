@@ -54,10 +54,12 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=1.0, help="start no run after this time")
     parser.add_argument("--label", default="", help="added to Octavo's version, to tell states")
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--data", default=os.environ.get("OCTAVO_DATA"), help="folder with hpo/")
+    parser.add_argument(
+        "--data", default=os.environ.get("OCTAVO_DATA"), help="folder with hpo/, tabular/"
+    )
     arguments = parser.parse_args()
     if not arguments.data:
-        raise SystemExit("give --data DIR or set OCTAVO_DATA: a folder with hpo/.")
+        raise SystemExit("give --data DIR or set OCTAVO_DATA: a folder with hpo/ and tabular/.")
     data = Path(arguments.data)
     starts = tuple(arguments.tasks.split(","))
     tasks = [name for name in NAMES if name.startswith(starts)]

@@ -2,12 +2,13 @@
 
     python benchmarks/multi_fidelity/summarize.py
     python benchmarks/multi_fidelity/summarize.py --systems octavo:auto,dehb,octavo:random
+    python benchmarks/multi_fidelity/summarize.py --half report,live
 
 Normalized regret = (true cost of the incumbent - lowest) / (median of random search after a tenth
 of the budget - lowest), where the lowest is the best that anybody found on the task. While nothing
 has come back, and where a run failed, it is that of the worst system, at least 1. Only (task, seed)
 pairs that all the compared systems have are counted. Intervals: 95 % of a paired bootstrap over
-tasks, then seeds.
+tasks, then seeds. The halves are those of `tasks.py`; `live` is the live training.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ sys.path.append(str(Path(__file__).parent.parent / "hpo"))  # the mathematics of
 import numpy as np
 import pandas as pd
 from comparison import bootstrap_means, interval, ranks
+from halves import half_of
 from numpy.typing import NDArray
 from reporting import markdown, paired, read_rows
 
@@ -117,10 +119,13 @@ def main() -> None:
     parser.add_argument("--results", type=Path, nargs="+", default=[RESULTS])
     parser.add_argument("--systems", default="", help="default: all that have rows")
     parser.add_argument("--tasks", default="", help="beginnings of names; default: all")
+    parser.add_argument("--half", default="", help="of develop, report, live; default: all")
     parser.add_argument("--budget", type=int, default=50)
     arguments = parser.parse_args()
     frame = read_rows(arguments.results, arguments.budget)
     frame = frame[frame["task"].str.startswith(tuple(arguments.tasks.split(",")))]
+    if arguments.half:
+        frame = frame[frame["task"].map(half_of).isin(arguments.half.split(","))]
     systems = arguments.systems.split(",") if arguments.systems else sorted(set(frame["system"]))
     missing = [system for system in systems if system not in set(frame["system"])]
     if missing or RANDOM not in systems:

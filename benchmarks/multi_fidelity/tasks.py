@@ -1,4 +1,4 @@
-"""The tasks: recorded learning curves, surrogates with a share of the rows, and their costs.
+"""The tasks: recorded learning curves, surrogates with a share of the rows, and live training.
 
 TaskSet (Metz et al. 2020): 12 tasks, each 1,000 settings of Adam with its learning curve of 51
 points. A proposal is answered with the curve of the recorded setting that is nearest in the unit
@@ -7,8 +7,12 @@ cube of the (logarithmic) space. What diverges is a failure.
 YAHPO Gym (Pfisterer et al. 2022): `rbv2_rpart` on every tenth of its 117 data sets, sorted as
 numbers, 12 in all, and `iaml_glmnet` on its four; the fidelity is the share of the training rows.
 
-An evaluation costs its fidelity. Where training goes on from where it stopped (TaskSet), a
+Live training of a network and of LightGBM on four tables each: see `live.py`.
+
+An evaluation costs its fidelity. Where training goes on from where it stopped (TaskSet, live), a
 configuration that ran before costs only the steps that are new; a share of the rows starts anew.
+
+Which of them were looked at while schedules were written stands in `halves.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import live
 import numpy as np
 import yahpo
 
@@ -39,6 +44,7 @@ NAMES: tuple[str, ...] = (
     *(f"taskset/{number}" for number in range(12)),
     *(f"rbv2_rpart/{data_set}" for data_set in _RPART),
     *(f"iaml_glmnet/{data_set}" for data_set in _GLMNET),
+    *(f"live/{model}/{table}" for model in live.MODELS for table in live.TABLES),
 )
 """All tasks; TaskSet's are numbered in the order of their names."""
 
@@ -88,10 +94,12 @@ def load(name: str, data: Path) -> Task:
     name
         One of `NAMES`.
     data
-        Folder with `hpo/`.
+        Folder with `hpo/` and `tabular/`.
     """
     family, _, what = name.partition("/")
-    return _taskset(name, int(what), data) if family == "taskset" else _yahpo(name, data)
+    if family == "taskset":
+        return _taskset(name, int(what), data)
+    return _live(name, data) if family == "live" else _yahpo(name, data)
 
 
 _ADAM = {
@@ -157,3 +165,10 @@ def _yahpo(name: str, data: Path) -> Task:
 
     share = Fidelity("trainsize", _LOWEST_SHARE, 1.0)
     return Task(name, fixed.space, share, evaluate, False, 1.0)
+
+
+def _live(name: str, data: Path) -> Task:
+    _, model, table = name.split("/")
+    evaluate, worst = live.curves(model, table, data)
+    kind = live.MODELS[model]
+    return Task(name, kind.space, kind.fidelity, evaluate, True, worst)

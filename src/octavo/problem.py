@@ -416,7 +416,7 @@ def _read_instances(names: object) -> tuple[str, ...]:
         if name in seen:
             raise ProblemError(
                 f"instances names {name!r} more than once. Name each instance once; to run it "
-                "several times, the optimizer varies the seed."
+                "with several seeds, set repeats=5."
             )
         seen.add(name)
     return tuple(names)

@@ -135,6 +135,16 @@ ARGUMENTS = [
         ProblemError, "fidelity='epochs'", "from where to where", "octavo.Fidelity(",
     ),
     Misuse(
+        "a fidelity that the objective never hears of",
+        lambda: minimize(fidelity=Fidelity("epochs", 1, 81)),
+        SettingError, "'epochs'", "cost takes no argument 'fidelity'", "def train(config, *, fid",
+    ),
+    Misuse(
+        "instances that the objective never hears of",
+        lambda: minimize(instances=["easy", "hard"]),
+        SettingError, "2 instances", "takes no argument 'instance'", "def solve(config, *, inst",
+    ),
+    Misuse(
         "a fidelity in words",
         lambda: Fidelity("epochs", 1, "many"),
         ProblemError, "high='many'", "not a finite number", "Give two numbers",

@@ -4,8 +4,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import lightgbm
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import log_loss
 
 from octavo.problem import Fidelity
 from octavo.spaces import Float, space
@@ -81,3 +84,78 @@ def test_every_variant_is_a_recipe(scripts):
     variants = scripts("variants")
     for name in variants.VARIANTS:
         assert variants.recipe_of(name).eta == 3
+
+
+CONFIGS = {
+    "mlp": {
+        "units": 8,
+        "layers": 2,
+        "activation": "tanh",
+        "learning_rate": 0.01,
+        "one_minus_beta1": 0.1,
+        "batch": 16,
+        "l2": 1e-4,
+    },
+    "lightgbm": {
+        "learning_rate": 0.1,
+        "num_leaves": 7,
+        "min_child_samples": 5,
+        "lambda_l1": 1e-3,
+        "lambda_l2": 1e-3,
+        "feature_fraction": 0.7,
+        "bagging_fraction": 0.7,
+    },
+}
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A folder with one table of three classes, numbers, a category and something missing."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(120, 3)), columns=list("abc"))
+    frame["d"] = pd.Categorical(rng.choice(["x", "y"], 120))
+    frame["target"] = np.select([frame["a"] > 0.5, frame["d"] == "x"], ["p", "q"], "r")
+    frame.loc[3, "b"] = np.nan
+    (tmp_path / "tabular").mkdir()
+    frame.to_parquet(tmp_path / "tabular" / "small.parquet")
+    return tmp_path
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+def test_live_training_goes_on_where_it_stopped(scripts, table, model):
+    live = scripts("live")
+    kind = live.MODELS[model]
+    config = kind.space.check(CONFIGS[model])
+    in_steps, worst = live.curves(model, "small", table)
+    at_once, _ = live.curves(model, "small", table)
+    costs = [in_steps(config, steps) for steps in (3, 9, 27)]
+    assert at_once(config, 27) == costs[-1] < worst / 2  # better than knowing the rates only
+    assert [at_once(config, steps) for steps in (3, 9)] == costs[:2]
+
+
+def test_rounds_of_boosting_are_those_of_lightgbm(scripts, table):
+    live = scripts("live")
+    X, y, X_judged, y_judged = live._split("small", table)
+    settings = {
+        **CONFIGS["lightgbm"], "objective": "multiclass", "num_class": 3, "bagging_freq": 1,
+        "num_threads": 1, "seed": 0, "verbosity": -1,
+    }  # fmt: skip
+    booster = lightgbm.train(settings, lightgbm.Dataset(X, y), num_boost_round=20)
+    cost, _ = live.curves("lightgbm", "small", table)
+    assert cost(CONFIGS["lightgbm"], 20) == pytest.approx(
+        log_loss(y_judged, booster.predict(X_judged))
+    )
+
+
+def test_training_that_diverges_is_a_failure(scripts, table):
+    live = scripts("live")
+    cost, _ = live.curves("mlp", "small", table)
+    config = CONFIGS["mlp"] | {"learning_rate": 1e200, "activation": "relu"}
+    assert np.isnan(cost(config, 27))
+
+
+def test_half_of_the_recorded_tasks_only_report(scripts):
+    names = scripts("tasks").NAMES
+    halves = [scripts("halves").half_of(name) for name in names]
+    assert halves.count("develop") == halves.count("report") == 14
+    assert halves.count("live") == 8

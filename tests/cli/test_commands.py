@@ -161,6 +161,15 @@ def test_asking_and_telling_across_processes(tmp_path):
         assert [trial.cause for trial in opened.history] == ["", "the oven broke"]
 
 
+def test_optimizers_are_listed_with_their_maturity():
+    listed = json.loads(octavo_command("optimizers", "--json").stdout)
+    assert {row["name"]: row["maturity"] for row in listed} == dict(octavo.optimizers.MATURITY)
+    assert all(row["idea"].endswith(".") for row in listed)
+    shown = octavo_command("optimizers").stdout
+    assert all(name in shown for name in octavo.optimizers.MATURITY)
+    assert "contrib: There to compare with" in shown
+
+
 def test_a_noisy_study_shows_what_it_recommends(tmp_path):
     space = octavo.space(x=octavo.Float(0, 1))
     with octavo.Study(space, repeats=2, seed=0, storage=tmp_path / "run") as study:

@@ -74,7 +74,7 @@ def test_who_burns_more_than_its_cpu_time_is_killed(
     trial = run(executor, {"how": how, "s": seconds})
     assert trial.status is Status.TIMEOUT, trial.cause
     assert "s of CPU time" in trial.cause and "over its limit of 0.6 s" in trial.cause
-    assert 0.6 <= trial.resources.cpu_s < 1.2
+    assert 0.6 <= trial.resources.cpu_s < 6  # of the minute that it would take
     executor.close()
     assert mark.all_gone(within_s=2.0)
 
@@ -144,7 +144,7 @@ def test_a_trial_over_its_own_limits_does_not_wait_for_another_run(tmp_path: Any
 
 def test_proposals_with_a_cutoff_are_stored(tmp_path: Any) -> None:
     study = octavo.Study(octavo.space(x=octavo.Float(0, 1)), seed=0, storage=tmp_path / "s")
-    study._remember([Proposal(0, {"x": 0.5}, cutoff_s=0.2)])
+    study._store_proposals(lambda: [Proposal(0, {"x": 0.5}, cutoff_s=0.2)], worker=None)
     study.run(lambda config: time.sleep(30), max_trials=1, workers=1)
     [trial] = study.history
     assert trial.status is Status.TIMEOUT and trial.proposal.cutoff_s == 0.2

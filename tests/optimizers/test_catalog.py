@@ -158,10 +158,10 @@ def test_a_known_configuration_outside_the_space_is_refused_at_the_start() -> No
         ),
         (Problem(LINE, constraints=(Constraint("t", high=1),)), "Portfolio", "constraint"),
         (Problem(Grammar({"e": [["add", "e", "e"], ["x"]]}, "e")), "RandomForestBO", "trees"),
-        (Problem(LINE, fidelity=EPOCHS), "ASHA", "halving over epochs from 1 to 27"),
+        (Problem(LINE, fidelity=EPOCHS), "Hyperband", "Hyperband over epochs from 1 to 27"),
         (Problem(LINE, fidelity=Fidelity("folds", 5, 10)), "Portfolio", "Gaussian process"),
         (Problem(LINE, fidelity=EPOCHS, limits=Limits(max_trials=8)), "Sobol", "too few"),
-        (Problem(LINE, fidelity=EPOCHS, repeats=3), "Repeats", "successive halving"),
+        (Problem(LINE, fidelity=EPOCHS, repeats=3), "Repeats", "Hyperband over epochs"),
     ],
 )
 def test_auto_chooses_by_the_problem_and_says_why(problem, chosen, says) -> None:

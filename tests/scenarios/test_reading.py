@@ -197,6 +197,15 @@ def test_what_is_never_told_is_warned_of(folder):
     )
 
 
+def test_a_fidelity_that_is_never_told_is_refused(folder):
+    text = f'{SMALL}[fidelity]\nname = "epochs"\nlow = 1\nhigh = 9\n'
+    says = r"s\.toml:1: .* never told the fidelity 'epochs'.* placeholder \{epochs\}"
+    with pytest.raises(OctavoError, match=says):
+        read(folder, text)
+    told = text.replace('"{rate}"', '"{rate}", "{epochs}"')
+    assert read(folder, told).problem.fidelity.high == 9
+
+
 COMMAND = 'command = ["python3", "train.py", "{rate}"]'
 SMALL = f"""\
 {COMMAND}

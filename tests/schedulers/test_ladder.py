@@ -16,7 +16,8 @@ LINE = space(x=Float(0, 1))
 SCHEDULERS = [
     name
     for name, (module, _) in WHERE.items()
-    if ".schedulers." in module and name != "freeze-thaw"  # which does without a fidelity
+    if ".schedulers." in module
+    and name not in ("freeze-thaw", "racing", "irace")  # which do without a fidelity
 ]
 
 

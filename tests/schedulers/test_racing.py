@@ -94,6 +94,42 @@ def test_a_challenger_that_keeps_up_is_run_on_twice_as_many_each_time():
     assert largest >= 2
 
 
+def test_the_first_incumbent_proves_itself_before_it_is_challenged():
+    problem = Problem(FINITE, instances=NAMES)
+    for wanted in (1, 3, 6):
+        trials, _ = raced(Racing(RandomSearch(), first_runs=wanted), problem, additive, n=20)
+        first = [trial.config for trial in trials[:wanted]]
+        assert first.count(first[0]) == wanted and trials[wanted].config != first[0]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_who_was_incumbent_is_compared_again_when_luck_has_run_out(workers):
+    # "b" beats the default "a" on whatever comes first, and loses on the rest.
+    problem = Problem(FINITE, instances=NAMES)
+    recipe = Racing(Warmed(first=[{"c": "a"}, {"c": "b"}], inner=RandomSearch()), first_runs=2)
+    lucky = {trial.proposal.instance for trial in raced(recipe, problem, additive, n=3)[0][:2]}
+
+    def cost(config, instance, seed):
+        if config["c"] == "a":
+            return 1.0
+        if config["c"] == "b":
+            return 0.5 if instance in lucky else 2.0
+        return 9.0
+
+    trials, _ = raced(recipe, problem, cost, workers=workers)
+    history = History(problem, trials)
+    letters = {trial.index: trial.config["c"] for trial in trials}
+    path = [letters[step.index] for step in history.trajectory()]
+    assert history.incumbent.config["c"] == "a" and "b" in path
+    if workers > 1:
+        return  # whoever came first was champion first
+    assert path == ["a", "b", "a"]
+    # It rested until there was twice as much to compare.
+    after = [t for t in trials if t.config["c"] == "a"][2]
+    before = {t.proposal.instance for t in trials if t.config["c"] == "b" and t.index < after.index}
+    assert len(before) >= 4
+
+
 def test_runs_of_challengers_are_on_what_the_incumbent_was_run_on():
     problem = Problem(FINITE, instances=NAMES)
     _, moments = raced(Racing(RandomSearch()), problem, additive)
@@ -267,6 +303,20 @@ def test_runs_that_have_lost_are_really_killed():
     study.close()
 
 
+def test_the_cutoff_of_a_race_gets_runs_a_process_of_their_own():
+    def nap(config, *, instance):
+        time.sleep({"slow": 60.0, "quick": 0.0}[config["pace"]])
+
+    study = octavo.minimize(
+        nap, space(pace=Categorical(["slow", "quick"])), objectives=["wall_time"],
+        instances=["only"], optimizer=Racing(RandomSearch(), cutoff_s=0.3), seed=0,
+    )  # fmt: skip
+    assert study.best_config["pace"] == "quick"
+    quick, slow = sorted(study.history, key=lambda trial: trial.config["pace"])
+    assert slow.status is Status.TIMEOUT and slow.resources.wall_s < 5
+    assert 0 <= quick.costs[0] < 0.3
+
+
 # The surrogate ---------------------------------------------------------------------------
 
 
@@ -378,6 +428,7 @@ def test_one_seed_and_no_instances_is_the_inner_optimizer_alone():
         ({"par": 0.5}, "par=0.5 must be at least 1"),
         ({"failure_cost": math.inf}, "failure_cost=inf must be a finite number"),
         ({"slack": 0.9}, "slack=0.9 must be at least 1"),
+        ({"first_runs": 0}, "first_runs=0"),
     ],
 )
 def test_settings_that_make_no_sense(settings, message):
@@ -400,7 +451,9 @@ def test_a_queued_configuration_takes_part_and_a_target_must_hold_on_all_instanc
 # Validation ------------------------------------------------------------------------------
 
 
-def test_validation_runs_the_best_on_other_instances_and_teaches_the_search_nothing(tmp_path):
+def test_validation_runs_the_best_on_other_instances_and_teaches_the_search_nothing(
+    tmp_path, caplog
+):
     train, held_out = NAMES[:5], NAMES[5:]
     study = octavo.minimize(
         cost_of, {"x": Float(0, 1)}, instances=train, max_trials=40, seed=0,
@@ -420,6 +473,13 @@ def test_validation_runs_the_best_on_other_instances_and_teaches_the_search_noth
         assert again.folder == folder and len(again.history) == 9  # nothing was run twice
     with pytest.raises(ProblemError, match="instances is empty"):
         study.validate([])
+    with pytest.raises(ProblemError, match="instances=None is of type NoneType"):
+        study.validate(None)
+    with pytest.raises(ProblemError, match="'i6' more than once"):
+        study.validate(["i6", "i6"])
+    assert "are among those of the search" not in caplog.text
+    study.validate([train[0], *held_out]).close()
+    assert "1 of 4 instances are among those of the search, such as 'i0'" in caplog.text
     with pytest.raises(ProblemError, match="nothing to validate"):
         study.validate(held_out, n_best=0)
     study.close()

@@ -53,7 +53,8 @@ def test_it_predicts_and_scores(searched, wine):
 def test_limits_reach_the_trials(searched):
     task, folder = searched
     with octavo.open_study(folder, write=False) as study:
-        assert study.settings["run"]["trial_limits"] == {"wall_s": 6.0, "memory_mb": 3000.0}
+        limits = study.settings["run"]["trial_limits"]
+        assert limits == {"wall_s": 6.0, "cpu_s": None, "memory_mb": 3000.0}
         assert study.seed == 3
     assert {trial.config["model"] for trial in task.run_history} <= set(FEW["include_components"])
 

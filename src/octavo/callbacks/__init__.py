@@ -5,6 +5,9 @@ returns None lets it go on. Every trial is committed to storage before a callbac
 so an exception raised by a callback ends the run but loses nothing.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from octavo.callbacks.events import (
     Callback,
     Completed,
@@ -16,8 +19,10 @@ from octavo.callbacks.events import (
 )
 from octavo.callbacks.hopeless import StopWhenHopeless
 from octavo.callbacks.not_worth import Appraisal, StopWhenNotWorth
+from octavo.maturity import Maturity
 
 __all__ = [
+    "MATURITY",
     "Appraisal",
     "Callback",
     "Completed",
@@ -29,3 +34,8 @@ __all__ = [
     "StopWhenNotWorth",
     "Submitted",
 ]
+
+MATURITY: Mapping[str, Maturity] = MappingProxyType(
+    {"StopWhenHopeless": "stable", "StopWhenNotWorth": "beta"}
+)
+"""How far each rule that ends a study can be trusted."""

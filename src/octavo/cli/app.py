@@ -267,6 +267,14 @@ def tune(
 
 
 @app.command()
+def optimizers(json: Json = False) -> None:
+    """List the optimizers by name, and how mature each is."""
+    from octavo.cli.naming import optimizers_command
+
+    optimizers_command(as_json=json)
+
+
+@app.command()
 def watch(
     run: Run,
     every: Annotated[str, typer.Option("--every", help="How often to look: 2s, 1m.")] = "2s",
@@ -315,7 +323,9 @@ def ask(
         list[str] | None,
         typer.Option("--objective", help="NAME, or NAME:max; to begin (repeatable)."),
     ] = None,
-    optimizer: Annotated[str, typer.Option("--optimizer", help="Catalog name; to begin.")] = "auto",
+    optimizer: Annotated[
+        str, typer.Option("--optimizer", help="A name of `octavo optimizers`; to begin.")
+    ] = "auto",
     seed: Annotated[int | None, typer.Option("--seed", help="To begin.")] = None,
     json: Json = False,
 ) -> None:

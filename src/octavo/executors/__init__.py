@@ -3,9 +3,13 @@
 An executor gets proposals and gives back trials; it never raises because of a trial.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import lazy_loader
+
+from octavo.maturity import Maturity
 
 if TYPE_CHECKING:
     from octavo.executors.cores import available_cores
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from octavo.executors.protocol import Event, Executor, Finished, Reported, Work
 
 __all__ = [
+    "MATURITY",
     "DaskExecutor",
     "Energy",
     "Event",
@@ -44,3 +49,14 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "protocol": ["Event", "Executor", "Finished", "Reported", "Work"],
     },
 )
+
+MATURITY: Mapping[str, Maturity] = MappingProxyType(
+    {
+        "InlineExecutor": "stable",
+        "ProcessExecutor": "stable",
+        "DaskExecutor": "beta",
+        "Command": "beta",  # what `octavo tune` runs
+        "Energy": "beta",
+    }
+)
+"""How far each place where trials run, and what is run and measured there, can be trusted."""

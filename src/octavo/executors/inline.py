@@ -99,8 +99,8 @@ class InlineExecutor:
             if value is not None:
                 raise SettingError(
                     f"the limit {name}={value:g} on each trial cannot be enforced while trials "
-                    "run inside the study's own process. Run them in worker processes: "
-                    "executor=ProcessExecutor(workers=1), or remove the limit."
+                    "run inside the study's own process. Run them in worker processes: workers=1 "
+                    "instead of executor=InlineExecutor(), or remove the limit."
                 )
 
     def submit(self, proposal: Proposal, *, wall_s: float | None = None) -> None:

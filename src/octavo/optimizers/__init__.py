@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from octavo.errors import SettingError, closest
+from octavo.maturity import Maturity
 from octavo.optimizers.protocol import Optimizer, Recipe
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CATALOG",
     "CMAES",
+    "MATURITY",
     "NSGA2",
     "SAWEI",
     "TPE",
@@ -63,47 +65,57 @@ __all__ = [
     "recipe",
 ]
 
+_ROWS: Mapping[str, tuple[str, str, Maturity]] = {
+    "auto": ("octavo.optimizers.auto", "Auto", "stable"),
+    "random": ("octavo.optimizers.random_search", "RandomSearch", "stable"),
+    "grid": ("octavo.optimizers.grid", "Grid", "stable"),
+    "sobol": ("octavo.optimizers.sobol", "Sobol", "stable"),
+    "gaussian-process": ("octavo.optimizers.gaussian_process", "GaussianProcessBO", "stable"),
+    "sawei": ("octavo.optimizers.sawei", "SAWEI", "contrib"),
+    "turbo": ("octavo.optimizers.turbo", "TuRBO", "contrib"),
+    "random-forest": ("octavo.optimizers.random_forest", "RandomForestBO", "stable"),
+    "portfolio": ("octavo.optimizers.portfolio", "Portfolio", "stable"),
+    "tpe": ("octavo.optimizers.tpe", "TPE", "stable"),
+    "regularized-evolution": (
+        "octavo.optimizers.regularized_evolution",
+        "RegularizedEvolution",
+        "stable",
+    ),
+    "nsga2": ("octavo.optimizers.nsga2", "NSGA2", "beta"),
+    "parego": ("octavo.optimizers.parego", "ParEGO", "beta"),
+    "differential-evolution": (
+        "octavo.optimizers.differential_evolution",
+        "DifferentialEvolution",
+        "beta",
+    ),
+    "cma-es": ("octavo.optimizers.cmaes", "CMAES", "beta"),
+    "policy-gradient": ("octavo.optimizers.policy_gradient", "PolicyGradient", "beta"),
+    "tree-search": ("octavo.optimizers.tree_search", "TreeSearch", "beta"),
+    "warmed": ("octavo.optimizers.warmed", "Warmed", "stable"),
+    "repeats": ("octavo.optimizers.repeats", "Repeats", "stable"),
+    "freeze-thaw": ("octavo.schedulers.freeze_thaw", "FreezeThaw", "contrib"),
+    "successive-halving": ("octavo.schedulers.successive_halving", "SuccessiveHalving", "beta"),
+    "hyperband": ("octavo.schedulers.hyperband", "Hyperband", "beta"),
+    "asha": ("octavo.schedulers.asha", "ASHA", "beta"),
+    "bohb": ("octavo.schedulers.hyperband", "BOHB", "beta"),
+    "dehb": ("octavo.schedulers.dehb", "DEHB", "beta"),
+    "multi-fidelity": ("octavo.schedulers.multi_fidelity", "MultiFidelityBO", "beta"),
+    "priorband": ("octavo.schedulers.priorband", "PriorBand", "beta"),
+    "smac-mf": ("octavo.schedulers.hyperband", "SMACMultiFidelity", "beta"),
+    "racing": ("octavo.schedulers.racing", "Racing", "beta"),
+    "irace": ("octavo.schedulers.iterated_racing", "IteratedRacing", "beta"),
+}
+"""One row for each recipe: its name, the module and class where it is, and its maturity."""
+
 WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "auto": ("octavo.optimizers.auto", "Auto"),
-        "random": ("octavo.optimizers.random_search", "RandomSearch"),
-        "grid": ("octavo.optimizers.grid", "Grid"),
-        "sobol": ("octavo.optimizers.sobol", "Sobol"),
-        "gaussian-process": ("octavo.optimizers.gaussian_process", "GaussianProcessBO"),
-        "sawei": ("octavo.optimizers.sawei", "SAWEI"),
-        "turbo": ("octavo.optimizers.turbo", "TuRBO"),
-        "random-forest": ("octavo.optimizers.random_forest", "RandomForestBO"),
-        "portfolio": ("octavo.optimizers.portfolio", "Portfolio"),
-        "tpe": ("octavo.optimizers.tpe", "TPE"),
-        "regularized-evolution": (
-            "octavo.optimizers.regularized_evolution",
-            "RegularizedEvolution",
-        ),
-        "nsga2": ("octavo.optimizers.nsga2", "NSGA2"),
-        "parego": ("octavo.optimizers.parego", "ParEGO"),
-        "differential-evolution": (
-            "octavo.optimizers.differential_evolution",
-            "DifferentialEvolution",
-        ),
-        "cma-es": ("octavo.optimizers.cmaes", "CMAES"),
-        "policy-gradient": ("octavo.optimizers.policy_gradient", "PolicyGradient"),
-        "tree-search": ("octavo.optimizers.tree_search", "TreeSearch"),
-        "warmed": ("octavo.optimizers.warmed", "Warmed"),
-        "repeats": ("octavo.optimizers.repeats", "Repeats"),
-        "freeze-thaw": ("octavo.schedulers.freeze_thaw", "FreezeThaw"),
-        "successive-halving": ("octavo.schedulers.successive_halving", "SuccessiveHalving"),
-        "hyperband": ("octavo.schedulers.hyperband", "Hyperband"),
-        "asha": ("octavo.schedulers.asha", "ASHA"),
-        "bohb": ("octavo.schedulers.hyperband", "BOHB"),
-        "dehb": ("octavo.schedulers.dehb", "DEHB"),
-        "multi-fidelity": ("octavo.schedulers.multi_fidelity", "MultiFidelityBO"),
-        "priorband": ("octavo.schedulers.priorband", "PriorBand"),
-        "smac-mf": ("octavo.schedulers.hyperband", "SMACMultiFidelity"),
-        "racing": ("octavo.schedulers.racing", "Racing"),
-        "irace": ("octavo.schedulers.iterated_racing", "IteratedRacing"),
-    }
+    {name: (module, attribute) for name, (module, attribute, _) in _ROWS.items()}
 )
 """Name of each recipe, and the module and class where it is."""
+
+MATURITY: Mapping[str, Maturity] = MappingProxyType(
+    {name: maturity for name, (_, _, maturity) in _ROWS.items()}
+)
+"""Name of each recipe, and how far it can be trusted; see `octavo.maturity`."""
 
 
 class _Catalog(Mapping[str, type[Recipe]]):

@@ -112,16 +112,15 @@ def _has_room(fidelity: Fidelity | None) -> TypeGuard[Fidelity]:
 def _scheduled(recipe: Recipe, why: str, fidelity: Fidelity) -> tuple[Recipe, str]:
     """The same recipe under a schedule that spends less of the fidelity on most trials."""
     # By its name, as schedulers stand on the optimizers and not the other way round.
-    schedule: Any = CATALOG["asha"]
+    schedule: Any = CATALOG["hyperband"]
     if isinstance(recipe, Portfolio):
         # On many cheap trials, that one model stopped improving is seen too late.
         recipe = Portfolio(patience=0)
-    return schedule(inner=recipe, eta=_ETA, hedge=True), (
-        f"Asynchronous successive halving over {fidelity.name} from {fidelity.low:g} to "
-        f"{fidelity.high:g}, because most configurations can be told to be bad for a fraction of "
-        f"the full budget: the best third of a rung goes on, nobody waits, and as much is spent "
-        f"on each rung, so that cheap ones cannot mislead for long. Configurations come from: "
-        f"{why[0].lower()}{why[1:]}"
+    return schedule(inner=recipe, eta=_ETA), (
+        f"Hyperband over {fidelity.name} from {fidelity.low:g} to {fidelity.high:g}, because most "
+        f"configurations can be told to be bad for a fraction of the full budget: the best third "
+        f"of a rung goes on, nobody waits, and later brackets start on higher rungs, so that cheap "
+        f"ones cannot mislead for long. Configurations come from: {why[0].lower()}{why[1:]}"
     )
 
 

@@ -274,12 +274,20 @@ def _workers(scenario: Table) -> int:
 
 def _warnings(scenario: Table, command: Command, problem: Problem) -> tuple[str, ...]:
     where, found = scenario.source.place(("command",)), []
-    for name in command.unused:
+    unused = [name for name in command.unused if name != command.fidelity]
+    for name in unused:
         found.append(
             f"{where}: the command is never told {name!r}, so it makes no difference. Add the "
             f"placeholder {{{name}}}, or {{parameters}} for all."
         )
-    if command.unused and len(command.unused) >= len(command.hyperparameters):
+    if len(unused) < len(command.unused):
+        scenario.refuse(
+            "command",
+            f"the command is never told the fidelity {command.fidelity!r}, so that its cheap "
+            f"trials would be full ones. Add the placeholder {{{command.fidelity}}}, or leave "
+            "[fidelity] out.",
+        )
+    if unused and len(unused) == len(command.hyperparameters):
         scenario.refuse(
             "command",
             f"the command is told no hyperparameter, so that all trials would be the same. Add "

@@ -5,9 +5,13 @@ Each row is one idea in one file. Schedules are recipes that wrap a recipe; the 
 load on first use.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import lazy_loader
+
+from octavo.maturity import Maturity
 
 if TYPE_CHECKING:
     from octavo.schedulers.asha import ASHA
@@ -28,6 +32,7 @@ __all__ = [
     "ASHA",
     "BOHB",
     "DEHB",
+    "MATURITY",
     "ASHAStopper",
     "CurveStopper",
     "Decision",
@@ -62,3 +67,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "successive_halving": ["SuccessiveHalving"],
     },
 )
+
+MATURITY: Mapping[str, Maturity] = MappingProxyType(
+    {"MedianRule": "beta", "ASHAStopper": "beta", "CurveStopper": "beta"}
+)
+"""How far each stopper can be trusted; schedules and races stand in the optimizers' catalog."""

@@ -40,6 +40,7 @@ Floats = NDArray[np.float64]
 _LATEST = 20  # so many new configurations say what the next one may come to
 _LEAST_KNOWN = 3  # configurations before arms are compared
 _LEAST_COMPLETE = 3  # before their prices are
+_PROMISING = 0.1  # of the frozen ones, by their predicted ends, until then
 
 
 @dataclass(frozen=True)
@@ -195,8 +196,12 @@ class _FreezeThaw:
         if not arms:
             return None
         if self._n_complete < _LEAST_COMPLETE:
-            # Nobody knows yet how curves end here: every second slice brings one to its end.
-            order = np.argsort(self._ends(arms).median, kind="stable")
+            # Nobody knows yet how curves end here: every second slice brings one to its end. Of
+            # the promising ones that which is nearest to it, or there might always be a newer one.
+            medians = self._ends(arms).median
+            is_behind = medians > np.quantile(medians, _PROMISING)
+            reached = np.array([arm.fidelity for arm in arms])
+            order = np.lexsort((medians, -reached, is_behind))
             return arms[order[0]] if index % 2 else None
         latest = self._latest()
         best, ends = self._best(), self._ends(arms + latest)

@@ -3,7 +3,8 @@
 The incumbent is run on one more (instance, seed) for each challenger. A challenger is run on
 one of those that the incumbent was run on, then on twice as many, and so on, as long as it is
 not worse on those that both share; who is run on all of them and better is the new incumbent.
-Most challengers are dropped after a run or two.
+Most challengers are dropped after a run or two. Who was incumbent before is no such challenger:
+when the new one was run on twice as much, both are compared again.
 
 Where the cost is the time of a run, a challenger's run is killed as soon as the challenger must
 have lost (adaptive capping): what is left of the incumbent's time on the same instances, and a
@@ -69,6 +70,9 @@ class Racing:
         "cpu_time" or "wall_time".
     slack
         By how much a challenger may exceed the incumbent's time before it is.
+    first_runs
+        On so many instances (and seeds) the first incumbent is run before it is challenged: it is
+        often a good default, which a single run of luck should not replace.
 
     Raises
     ------
@@ -91,10 +95,12 @@ class Racing:
     failure_cost: float | None = None
     capping: bool = True
     slack: float = 1.2
+    first_runs: int = 3
 
     def __post_init__(self) -> None:
         self.rules  # noqa: B018  raises if a setting makes no sense
         check_at_least(self, 1, "slack", hint="Below it, better challengers would be killed too.")
+        check_at_least(self, 1, "first_runs")
 
     @property
     def rules(self) -> Rules:
@@ -125,14 +131,14 @@ class _Challenger:
         On how many of the champion's pairs it has stood its ground.
     is_out
         Whether it has lost.
-    order
-        The champion's pairs in the order in which it meets them, as far as needed.
+    rests
+        Whether it was champion, and is not compared until there is twice as much to compare.
     """
 
     config: dict[str, Any]
     tested: int = 0
     is_out: bool = False
-    order: dict[Pair, float] = field(default_factory=dict)
+    rests: bool = False
 
 
 class _Racing:
@@ -145,6 +151,7 @@ class _Racing:
         self._pairs = all_pairs(problem, seed)
         self._standings = Standings()
         self._challengers: dict[bytes, _Challenger] = {}
+        self._draws: dict[bytes, dict[Pair, float]] = {}  # where pairs come for a challenger
         self._is_capping = recipe.capping and is_timed(problem)
         self._inner: tuple[int, Optimizer, dict[bytes, int]] | None = None
 
@@ -165,7 +172,18 @@ class _Racing:
                 self._standings.add(row, key, pair, result)
                 self._judge(key)
                 if before is not None and before != self._standings.champion:
-                    self._judge(before)
+                    self._dethrone(before)
+
+    def _dethrone(self, key: bytes) -> None:
+        """Let a former champion rest until there is twice as much to compare it on.
+
+        On a few runs the new one may only have been lucky, and the champion is who won most
+        comparisons: nobody else knows as much as the one before.
+        """
+        challenger, runs = self._challengers[key], self._standings.runs[key]
+        challenger.tested = len(runs.costs)
+        challenger.is_out = challenger.tested == len(self._pairs)
+        challenger.rests = True
 
     def _judge(self, key: bytes) -> None:
         """Whether a configuration goes on, after one of its runs."""
@@ -173,19 +191,25 @@ class _Racing:
         if key == self._standings.champion or challenger.is_out:
             challenger.is_out = False
             return
-        if runs.capped or self._is_over_time(key):
+        if runs.capped:
+            challenger.is_out = True
+            return
+        if self._is_resting(key):
+            return
+        if self._is_over_time(key):
             challenger.is_out = True
             return
         champion = self._champion
-        if champion is None or len(runs.costs) < self._target(challenger):
+        if champion is None or len(runs.costs) < self._target(key):
             return
         shared = self._standings.shared(key)
-        if len(shared) < self._target(challenger):
+        if len(shared) < self._target(key):
             return
         mine, theirs = runs.score(shared), champion.score(shared)
         # Who is as good on some pairs may still win; who is as good on all changes nothing.
         is_over = len(shared) == len(champion.costs)
         challenger.is_out = mine > theirs or (is_over and mine >= theirs)
+        challenger.rests = False
         challenger.tested = len(shared)
 
     @property
@@ -193,11 +217,21 @@ class _Racing:
         key = self._standings.champion
         return None if key is None else self._standings.runs[key]
 
-    def _target(self, challenger: _Challenger) -> int:
-        """On how many of the champion's pairs a challenger is compared next."""
-        champion = self._champion
+    def _target(self, key: bytes) -> int:
+        """On how many of the champion's pairs a challenger, or one to be, is compared next."""
+        champion, challenger = self._champion, self._challengers.get(key)
         assert champion is not None
-        return min(max(2 * challenger.tested, 1), len(champion.costs))
+        tested = 0 if challenger is None else challenger.tested
+        if challenger is not None and challenger.rests:
+            return min(2 * tested, len(self._pairs))
+        return min(max(2 * tested, 1), len(champion.costs))
+
+    def _is_resting(self, key: bytes) -> bool:
+        if not self._challengers[key].rests:
+            return False
+        champion = self._champion
+        assert champion is not None  # who rests was champion before
+        return len(champion.costs) < self._target(key)
 
     def _is_over_time(self, key: bytes) -> bool:
         return self._is_capping and self._left_s(key, ()) <= 0
@@ -255,8 +289,9 @@ class _Racing:
             return None
         running = waiting.get(key, [])
         n_known = len(self._challengers.keys() | waiting)
-        # One more run of the incumbent for each challenger.
-        if is_over or len(champion.costs.keys() | set(running)) < n_known:
+        # One more run of the incumbent for each challenger, after its first ones.
+        wanted = max(n_known, self._recipe.first_runs)
+        if is_over or len(champion.costs.keys() | set(running)) < wanted:
             for pair in self._pairs:
                 if pair not in champion.costs and pair not in running:
                     return key, pair
@@ -264,7 +299,7 @@ class _Racing:
         ranked = sorted(
             (-challenger.tested, self._standings.runs[other].first, other)
             for other, challenger in self._challengers.items()
-            if not challenger.is_out and other != key
+            if not challenger.is_out and other != key and not self._is_resting(other)
         )
         for _, _, other in ranked:
             for pair in self._level(other, waiting.get(other, ())):
@@ -277,11 +312,11 @@ class _Racing:
 
     def _level(self, key: bytes, running: Sequence[Pair]) -> list[Pair]:
         """The champion's pairs on which a challenger is compared next, those done first."""
-        champion, challenger = self._champion, self._challengers[key]
+        champion = self._champion
         assert champion is not None
-        level = self._standings.shared(key)
+        level = self._standings.shared(key) if key in self._standings.runs else []
         level += [pair for pair in running if pair in champion.costs and pair not in level]
-        missing = self._target(challenger) - len(level)
+        missing = self._target(key) - len(level)
         if missing > 0:
             rest = [pair for pair in champion.costs if pair not in level]
             level += sorted(rest, key=lambda pair: self._place(key, pair))[:missing]
@@ -289,23 +324,24 @@ class _Racing:
 
     def _place(self, key: bytes, pair: Pair) -> float:
         """Where a pair comes in a challenger's own, random order of the pairs."""
-        order = self._challengers[key].order
-        if pair not in order:
+        draws = self._draws.setdefault(key, {})
+        if pair not in draws:
             text = key + repr(pair).encode()
             rng = np.random.default_rng([self._seed, _ORDER_STREAM, *text])
-            order[pair] = float(rng.random())
-        return order[pair]
+            draws[pair] = float(rng.random())
+        return draws[pair]
 
     # Capping ---------------------------------------------------------------------------
 
     def _left_s(self, key: bytes, running: Sequence[Pair]) -> float:
-        """The seconds after which a challenger has lost on its next pairs."""
+        """The seconds after which a challenger, or one to be, has lost on its next pairs."""
         champion, runs = self._champion, self._standings.runs.get(key)
-        if champion is None or runs is None:
+        if champion is None:
             return math.inf
         level = self._level(key, running)
         allowed = math.fsum(champion.costs[pair] for pair in level)
-        spent = math.fsum(runs.costs[pair] for pair in level if pair in runs.costs)
+        done = {} if runs is None else runs.costs
+        spent = math.fsum(done[pair] for pair in level if pair in done)
         return self._recipe.slack * allowed - spent if math.isfinite(allowed) else math.inf
 
     def _bound_s(self, key: bytes, pair: Pair, waiting: dict[bytes, list[Pair]]) -> float:
@@ -338,23 +374,12 @@ class _Racing:
         by_number = {number: self._trials[self._standings.runs[k].first].index
                      for k, number in numbers.items()}  # fmt: skip
         parents = tuple(by_number[p] for p in made.origin.parents if p in by_number)
-        pair = self._first_pair(index)
-        bound = math.inf
         champion = self._champion
-        if self._is_capping and champion is not None:
-            bound = self._recipe.slack * champion.costs.get(pair, math.inf)
+        pair = self._pairs[0] if champion is None else self._level(key, ())[0]
         return run_of(
             self._problem, self._seed, index, made.config, pair, self._rules,
-            replace(made.origin, parents=parents), bound_s=bound,
+            replace(made.origin, parents=parents), bound_s=self._bound_s(key, pair, waiting),
         )  # fmt: skip
-
-    def _first_pair(self, index: int) -> Pair:
-        champion = self._champion
-        if champion is None or not champion.costs:
-            return self._pairs[0]
-        pairs = list(champion.costs)
-        rng = np.random.default_rng([self._seed, _ORDER_STREAM, index])
-        return pairs[int(rng.integers(len(pairs)))]
 
     def _inner_optimizer(self) -> tuple[Optimizer, dict[bytes, int]]:
         """The inner optimizer, told all configurations, and their numbers.

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-__all__ = ["Database"]
+from octavo.maturity import Maturity
+
+__all__ = ["MATURITY", "Database"]
 
 T = TypeVar("T")
+
+MATURITY: Mapping[str, Maturity] = MappingProxyType({"SQLite": "stable", "PostgreSQL": "beta"})
+"""How far each kind of database can be trusted."""
 
 
 class Database(Protocol):

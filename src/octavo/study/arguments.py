@@ -16,7 +16,7 @@ from octavo.executors.energy import Energy
 from octavo.executors.protocol import Executor
 from octavo.history import History
 from octavo.measured import RETURNED, method, methods_of
-from octavo.problem import Constraint, Limits, Objective, Problem, TrialLimits
+from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, TrialLimits
 from octavo.spaces import Space
 from octavo.study.stopping import check_stoppers
 
@@ -32,12 +32,14 @@ def check_run(
     callbacks: object,
     energy: object = None,
     stoppers: object = (),
+    fidelity: object = None,
+    instances: object = (),
 ) -> None:
     """Refuse what `run` could not work with.
 
     Parameters
     ----------
-    objective, executor, trial_limits, data, energy, callbacks, stoppers
+    objective, executor, trial_limits, data, energy, callbacks, stoppers, fidelity, instances
         As in `minimize`; None where nothing was given.
 
     Raises
@@ -61,11 +63,33 @@ def check_run(
             "octavo.Energy(watts_per_core=12), or leave it out."
         )
     names = _names(data)
-    check_signature(objective, names)
+    _check_takes(objective, check_signature(objective, names), fidelity, instances)
     _check_callbacks(callbacks)
     check_stoppers(stoppers, executor)
     if executor is not None:
         _check_executor(executor, trial_limits or TrialLimits())
+
+
+def _check_takes(
+    objective: Callable[..., Any], taken: frozenset[str], fidelity: object, instances: object
+) -> None:
+    """Refuse an objective that would do the same whatever its fidelity or instance is.
+
+    What is no fidelity, or no list of instances, `Problem` refuses.
+    """
+    name = getattr(objective, "__name__", type(objective).__name__)
+    if isinstance(fidelity, Fidelity) and "fidelity" not in taken:
+        raise SettingError(
+            f"the problem has the fidelity {fidelity.name!r}, but the objective {name} takes no "
+            "argument 'fidelity', so that its cheap trials would be full ones. Write it as "
+            "def train(config, *, fidelity): ..., or leave the fidelity out."
+        )
+    if isinstance(instances, list | tuple) and instances and "instance" not in taken:
+        raise SettingError(
+            f"the problem has {len(instances)} instances, but the objective {name} takes no "
+            "argument 'instance', so that it could not know which to run. Write it as "
+            "def solve(config, *, instance): ..., or leave the instances out."
+        )
 
 
 def check_ends(limits: Limits, space: Space) -> None:
@@ -110,15 +134,19 @@ def check_measured(problem: Problem, history: History, how: Mapping[str, str]) -
 
 
 def make_executor(
-    workers: int | None, trial_limits: TrialLimits, quantities: Iterable[Objective | Constraint]
+    workers: int | None,
+    trial_limits: TrialLimits,
+    quantities: Iterable[Objective | Constraint],
+    optimizer: object = None,
 ) -> Executor:
     """In this process, unless something asks for processes of their own.
 
-    So do workers, limits on trials, and memory as an objective or a constraint, which cannot be
-    told apart from the study's own in one process.
+    So do workers, limits on trials, a race's cutoff, and memory as an objective or a constraint,
+    which cannot be told apart from the study's own in one process.
     """
+    has_cutoff = getattr(optimizer, "cutoff_s", None) is not None
     has_memory = any(quantity.name == "memory" for quantity in quantities)
-    if workers is None and trial_limits == TrialLimits() and not has_memory:
+    if workers is None and trial_limits == TrialLimits() and not (has_memory or has_cutoff):
         return InlineExecutor()
     from octavo.executors import ProcessExecutor  # pebble and psutil are loaded when needed
 

@@ -140,17 +140,20 @@ def run_study(
         callbacks=callbacks,
         energy=energy,
         stoppers=stoppers,
+        fidelity=study.problem.fidelity,
+        instances=study.problem.instances,
     )
     trial_limits = trial_limits or TrialLimits()
     limits = _or_planned(limits, study)
     problem = study.problem
     executor = executor or make_executor(
-        workers, trial_limits, (*problem.objectives, *problem.constraints)
+        workers, trial_limits, (*problem.objectives, *problem.constraints), study.recipe
     )
     data = dict(data or {})
     with ExitStack() as stack:
         its_meter = _meter(study, executor, energy)
         stack.callback(its_meter.close)
+        study.last_objective = objective
         _remember_run(
             study, objective, workers, trial_limits, data, energy, stoppers, checkpoint_mb
         )
@@ -227,7 +230,7 @@ def resume_study(
         stoppers = stoppers_from_json(last.get("stoppers", ()))
     run_study(
         study,
-        load_objective(study.settings.get("objective"), objective),
+        load_objective(study.settings.get("objective"), objective or study.last_objective),
         limits=limits,
         workers=last.get("workers") if workers is None else workers,
         executor=executor,

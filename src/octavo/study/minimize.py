@@ -103,7 +103,7 @@ def minimize(
         `octavo.spaces.Believed`. Beliefs about single hyperparameters belong into the space.
     workers
         Trials run in so many processes of their own; None runs them in this process,
-        unless a limit on trials, or measuring their memory, needs a process.
+        unless a limit on trials, the cutoff of a race, or measuring their memory needs one.
     executor
         Where trials run, instead of `workers`.
     trial_time, trial_memory, trial_cpu_time
@@ -176,10 +176,12 @@ def minimize(
         callbacks=callbacks,
         energy=energy,
         stoppers=stoppers,
+        fidelity=fidelity,
+        instances=instances,
     )
     check_ends(limits, space)
     quantities = read_objectives(objectives), read_constraints(constraints)
-    executor = executor or make_executor(workers, trial_limits, chain(*quantities))
+    executor = executor or make_executor(workers, trial_limits, chain(*quantities), optimizer)
     study = Study(
         space,
         objectives=quantities[0],

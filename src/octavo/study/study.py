@@ -153,6 +153,9 @@ class Study:
         study._attach(store, priors)
         return study
 
+    last_objective: Callable[..., Any] | None = None
+    """What this process ran last: it may go on with functions that cannot be imported."""
+
     def _attach(
         self, store: Store, priors: Callable[[dict[str, Any]], float] | None = None
     ) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.errors import ProblemError, StudyError
-from octavo.problem import Limits, TrialLimits, is_whole
+from octavo.problem import Limits, Problem, TrialLimits, is_whole
 from octavo.schedulers.raced import rules_of, with_cutoff
 from octavo.schedulers.run_all import RunAll
 from octavo.storage import has_study
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from octavo.executors.protocol import Executor
 
 __all__ = ["validate_study"]
+
+logger = logging.getLogger(__name__)
 
 
 def validate_study(
@@ -41,7 +45,10 @@ def validate_study(
     progress: bool | None,
 ) -> Study:
     """See `Study.validate`."""
-    if not len(instances):
+    many = study.problem.repeats if repeats is None else repeats
+    # Raises what is wrong with them before anything is made.
+    problem = replace(study.problem, instances=instances, instance_features={}, repeats=many)  # type: ignore[arg-type]
+    if not problem.instances:
         raise ProblemError(
             "instances is empty, so there is nothing to validate on. Name the held-out instances, "
             "such as ['new1.cnf', 'new2.cnf']."
@@ -51,19 +58,27 @@ def validate_study(
             f"n_best={n_best!r} and {len(configs)} configs leave nothing to validate. Take at "
             "least n_best=1, the incumbent."
         )
+    seen = [name for name in problem.instances if name in study.problem.instances]
+    if seen:
+        logger.warning(
+            "%d of %d instances are among those of the search, such as %r. It was to do well on "
+            "them: what is found there says little about others.",
+            len(seen),
+            len(problem.instances),
+            seen[0],
+        )
     last = study.settings.get("run", {})
     limits = trial_limits or TrialLimits(**last.get("trial_limits", {}))
     run_all = _run_all(study, [*_best(study, int(n_best)), *configs], limits)
-    objective = load_objective(study.settings.get("objective"), objective)
+    objective = load_objective(study.settings.get("objective"), objective or study.last_objective)
     if data is None and last.get("data"):
         data = stored_data(study, last["data"])
-    many = study.problem.repeats if repeats is None else repeats
-    validation = _open(study, run_all, instances, many, storage)
+    validation = _open(study, run_all, problem, storage)
     try:
         run_study(
             validation,
             objective,
-            limits=Limits(max_trials=len(run_all.configs) * len(instances) * many),
+            limits=Limits(max_trials=len(run_all.configs) * len(problem.instances) * many),
             workers=last.get("workers") if workers is None else workers,
             executor=executor,
             trial_limits=limits,
@@ -100,15 +115,10 @@ def _run_all(study: Study, configs: Sequence[Mapping[str, Any]], limits: TrialLi
     )
 
 
-def _open(
-    study: Study,
-    run_all: RunAll,
-    instances: Sequence[str],
-    repeats: int,
-    storage: str | Path | None,
-) -> Study:
+def _open(study: Study, run_all: RunAll, problem: Problem, storage: str | Path | None) -> Study:
     """The validation's own study: the one that was begun, or a new one."""
-    asked = [list(run_all.configs), list(instances), repeats, run_all.cutoff_s, run_all.par]
+    asked = [list(run_all.configs), list(problem.instances), problem.repeats]
+    asked += [run_all.cutoff_s, run_all.par, run_all.failure_cost]
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
     place = _place(study, digest) if storage is None else read_storage(storage)
     sharing = study.store.sharing
@@ -116,8 +126,8 @@ def _open(
     with nullcontext() if sharing is None else sharing.turn():
         found = None if place is None else _begun(place)
         if found is None:
-            return _begin(study, run_all, instances, repeats, place)
-    if found.recipe != run_all or list(found.problem.instances) != list(instances):
+            return _begin(study, run_all, problem, place)
+    if found.recipe != run_all or found.problem.instances != problem.instances:
         found.close()
         raise StudyError(
             f"{place} holds another study than this validation. Choose another place, or leave "
@@ -140,21 +150,14 @@ def _begun(place: str | Path) -> Study | None:
     return open_study(place) if has_study(place) else None
 
 
-def _begin(
-    study: Study,
-    run_all: RunAll,
-    instances: Sequence[str],
-    repeats: int,
-    place: str | Path | None,
-) -> Study:
-    problem = study.problem
+def _begin(study: Study, run_all: RunAll, problem: Problem, place: str | Path | None) -> Study:
     return Study(
         problem.space,
         objectives=problem.objectives,
         constraints=problem.constraints,
         fidelity=problem.fidelity,
-        instances=instances,
-        repeats=repeats,
+        instances=problem.instances,
+        repeats=problem.repeats,
         optimizer=run_all,
         seed=study.seed,
         storage=place,
