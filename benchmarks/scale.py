@@ -237,20 +237,20 @@ def _text(statement: Any, columns: list[str]) -> str:
     return str(compiled)
 
 
-def together(role: str, url: str, n_processes: int, n_trials: int) -> float:
-    """Run processes of a role at the same time; seconds from the start to the end of all."""
+def together(role: str, url: str, n_processes: int, n_trials: int) -> tuple[float, float]:
+    """Run processes of a role at the same time; wall and CPU seconds until all have ended."""
     here = str(Path(__file__).parent)
     command = [sys.executable, "-c", COORDINATOR, role, url, here, str(n_trials)]
     children = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(n_processes)]
     time.sleep(5.0)  # until all have imported what they need
-    began = time.perf_counter()
+    cpu_s, began = _cpu_s(), time.perf_counter()
     for child in children:
         assert child.stdin is not None
         child.stdin.write(b"\n")
         child.stdin.close()
     codes = [child.wait() for child in children]
     assert not any(codes), f"a process ended with {codes}"
-    return time.perf_counter() - began
+    return time.perf_counter() - began, _cpu_s() - cpu_s
 
 
 def coordinators(given: argparse.Namespace) -> None:
@@ -258,12 +258,13 @@ def coordinators(given: argparse.Namespace) -> None:
     from octavo.testing.postgres import LocalPostgres
 
     n = given.coordinators * given.trials
-    rates = {}
+    rates, cpu_ms = {}, {}
     with LocalPostgres() as server:
         for role in ("octavo", "bare"):
             url = server.url(role)
             octavo.Study(space(), optimizer="random", seed=0, storage=url).close()
-            rates[role] = n / together(role, url, given.coordinators, n)
+            wall_s, cpu_s = together(role, url, given.coordinators, n)
+            rates[role], cpu_ms[role] = n / wall_s, 1000 * cpu_s / n
             with octavo.open_study(url) as study:
                 indices = study.history.indices.tolist()
                 assert sorted(indices) == list(range(n)), f"{role}: lost or twice"
@@ -274,6 +275,28 @@ def coordinators(given: argparse.Namespace) -> None:
         f"{rates['octavo']:.0f} trials/s   (bar: >= 100); bare psycopg {rates['bare']:.0f}/s, "
         f"so {share:.0%}   (bar: >= 40 %)"
     )
+    # What else runs on the machine lowers rates, and hardly changes these.
+    print(
+        f"CPU of all processes and the server for each trial: {cpu_ms['octavo']:.1f} ms, bare "
+        f"{cpu_ms['bare']:.1f} ms, {cpu_ms['bare'] / cpu_ms['octavo']:.0%}"
+    )
+
+
+def _cpu_s() -> float:
+    """CPU seconds of our children and theirs, those that have ended included."""
+    import resource
+
+    import psutil
+
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = ended.ru_utime + ended.ru_stime
+    for child in psutil.Process().children():
+        times = child.cpu_times()
+        spent += times.user + times.system + times.children_user + times.children_system
+        for one in child.children(recursive=True):
+            times = one.cpu_times()
+            spent += times.user + times.system
+    return spent
 
 
 # Two workers --------------------------------------------------------------------------
