@@ -66,10 +66,15 @@ class Reading:
 
     def __post_init__(self) -> None:
         ways = (self.regex is not None) + (self.json is not None) + bool(self.exit_code)
-        if ways != 1 or (self.exit_code and self.file is not None):
+        if ways != 1:
             raise SettingError(
                 f"a number is to be read in one way, and {ways} are given. Give one of "
                 "regex='...', json='key' and exit_code=true; the first two also with a file."
+            )
+        if self.exit_code and self.file is not None:
+            raise SettingError(
+                f"an exit code is not read from a file, and file={self.file!r} is given. Remove "
+                "the file, or read it with regex='...' or json='key'."
             )
         if self.regex is not None:
             try:

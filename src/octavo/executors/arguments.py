@@ -121,7 +121,8 @@ def styled(style: str, name: str, value: Any) -> list[str]:
     Parameters
     ----------
     style
-        What stands before the value: "--rate " (an argument of its own) or "--rate=".
+        What stands before the value: "--rate " (an argument of its own) or "--rate="; nothing
+        before a value that is itself the switch, and no argument if that is the empty string.
     name, value
         Of the hyperparameter; `{name}` in the style stands for the first.
 
@@ -134,7 +135,7 @@ def styled(style: str, name: str, value: Any) -> list[str]:
     words = before.split()
     if words and before == before.rstrip():
         return [*words[:-1], words[-1] + written(value)]
-    return [*words, written(value)]
+    return [*words, written(value)] if words or value != "" else []
 
 
 def written(value: Any) -> str:

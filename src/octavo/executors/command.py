@@ -130,6 +130,7 @@ class Command:
                 "the command is told its cutoff, and there is none. Give [limits] a trial_time "
                 "or a trial_cpu."
             )
+        _check_style(self.style)
         check_report(self.report, self.report_json)
         if "resume" in used and "checkpoint" not in used:
             raise SettingError(
@@ -378,3 +379,13 @@ class Command:
         for name, reading in self.readings.items():
             found[name] = reading.read(name, printed, folder)
         return found
+
+
+def _check_style(style: str | None) -> None:
+    """Refuse a style with a placeholder that it does not have."""
+    for name, _ in placeholders(style or ""):
+        if name != "name":
+            raise SettingError(
+                f"what stands before each hyperparameter, {style!r}, has the placeholder "
+                f"{{{name}}}. It has {{name}} alone: '--{{name}} ', or '-{{name}}='."
+            )

@@ -19,6 +19,7 @@ KEPT = 4 * 2**20
 """Bytes of each stream that are kept for reading, from its end."""
 
 _POLL_S = 0.05  # how long a program may have ended before we notice that a child holds its pipe
+_LATE = 2**20  # bytes read at most once it has ended: more than pipes hold, a child may print on
 
 
 def run_program(
@@ -68,12 +69,16 @@ def run_program(
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ, out)
             selector.register(process.stderr, selectors.EVENT_READ, err)
-            while selector.get_map():
-                ready = selector.select(_POLL_S)
-                if not ready and process.poll() is not None:
+            late = 0
+            while selector.get_map() and late < _LATE:
+                # Asked before reading, so that all that it printed itself is in the pipes by then.
+                has_ended = process.poll() is not None
+                ready = selector.select(0 if has_ended else _POLL_S)
+                if has_ended and not ready:
                     break  # what still holds the pipes is a child that it left behind
                 for key, _ in ready:
                     data = os.read(key.fd, 1 << 16)
+                    late += len(data) if has_ended else 0
                     key.data.take(data)
                     if not data:
                         selector.unregister(key.fileobj)

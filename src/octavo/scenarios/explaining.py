@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from octavo.problem import MEASURED, Fidelity, Limits, TrialLimits
-from octavo.scenarios.running import make_study
+from octavo.scenarios.questions import full_budget
+from octavo.scenarios.running import check_limits, make_study
 from octavo.scenarios.scenario import Scenario
 from octavo.scenarios.space_table import names_of
 from octavo.spaces import Believed
@@ -30,13 +31,19 @@ def explain_scenario(scenario: Scenario, storage: str | Path) -> dict[str, Any]:
         What is to be explained.
     storage
         Where its study would lie.
+
+    Raises
+    ------
+    SettingError
+        If nothing would end the search.
     """
+    check_limits(scenario)
     command, problem = scenario.command, scenario.problem
     default = problem.space.default()
     drawn = problem.space.decode(problem.space.sample(1, np.random.default_rng(0)))[0]
     first = Path("." if is_address(storage) else storage) / "trials" / "0"
     about: dict[str, Any] = {
-        "fidelity": _full(problem.fidelity),
+        "fidelity": full_budget(problem.fidelity),
         "instance": problem.instances[0] if problem.instances else None,
         "folder": "trials/0" if is_address(storage) else first,
     }
@@ -68,13 +75,6 @@ def explain_scenario(scenario: Scenario, storage: str | Path) -> dict[str, Any]:
         "storage": str(Address.of(str(storage)) if is_address(storage) else storage),
         "warnings": list(scenario.warnings),
     }
-
-
-def _full(fidelity: Fidelity | None) -> float | None:
-    """The full budget, as a program gets it."""
-    if fidelity is None:
-        return None
-    return int(fidelity.high) if fidelity.integer else fidelity.high
 
 
 def _space(space: Any) -> list[str]:

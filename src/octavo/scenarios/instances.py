@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +87,7 @@ def _files(table: Table, name: str, folder: Path) -> tuple[str, ...]:
     if isinstance(table.values[name], str):
         return _matching(table, name, folder)
     paths = table.texts(name)
+    places: dict[Path, int] = {}
     for number, path in enumerate(paths):
         if not (folder / path).exists():
             table.source.refuse(
@@ -93,6 +95,13 @@ def _files(table: Table, name: str, folder: Path) -> tuple[str, ...]:
                 f"the instance {path!r} is not there.{_near(folder / path)} Check the path, which "
                 f"begins at the scenario's folder ({folder}); names that are no files stand in "
                 f"[{table.key[0] if table.key else name}] names = [...].",
+            )
+        first = places.setdefault((folder / path).resolve(), number)
+        if first != number:
+            table.source.refuse(
+                (*table.key, name, number),
+                f"the instances {paths[first]!r} and {path!r} are the same file. Name each "
+                "instance once; to run it with several seeds, set repeats = 5.",
             )
     return paths
 
@@ -104,7 +113,14 @@ def _matching(table: Table, name: str, folder: Path) -> tuple[str, ...]:
     else:
         root, relative = folder, pattern
     relative = f"{relative.rstrip('/')}/*" if (root / relative).is_dir() else relative
-    found = sorted(path for path in root.glob(relative) if path.is_file())
+    try:
+        found = sorted(path for path in root.glob(relative) if path.is_file())
+    except (ValueError, NotImplementedError) as error:
+        table.refuse(
+            name,
+            f"the pattern {pattern!r} cannot be read: {error}. Give such as 'data/*.cnf', or "
+            "'data/**/*.cnf' for all folders below.",
+        )
     found = [path for path in found if not path.name.startswith(".")]
     if not found:
         table.refuse(
@@ -119,7 +135,7 @@ def _listed(table: Table, folder: Path) -> tuple[str, ...]:
     """The lines of a file; each is a path, from the list's folder or the scenario's on."""
     listing = folder / table.get("list", str)
     try:
-        lines = listing.read_text(encoding="utf-8").splitlines()
+        lines = listing.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         table.refuse(
@@ -145,13 +161,14 @@ def _features(table: Table, folder: Path, names: Sequence[str]) -> dict[str, tup
     """A CSV file with a heading: first the instance, then its numbers."""
     path = folder / table.get("features", str)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         table.refuse("features", f"the features {str(path)!r} cannot be read: {why}.")
-    by_short = {Path(name).name: name for name in names}
-    known = {**by_short, **{name: name for name in names}}
+    shorts = Counter(Path(name).name for name in names)
+    known = {Path(name).name: name for name in names if shorts[Path(name).name] == 1}
+    known |= {name: name for name in names}
     found: dict[str, tuple[float, ...]] = {}
     for at, row in enumerate(rows[1:], start=2):
         if not row:
@@ -166,6 +183,10 @@ def _features(table: Table, folder: Path, names: Sequence[str]) -> dict[str, tup
             raise SettingError(
                 f"{path}:{at}: there are {len(row)} values, and the heading has {len(rows[0])}. "
                 "Give as many in each line."
+            )
+        if known[row[0]] in found:
+            raise SettingError(
+                f"{path}:{at}: there is a second line for {row[0]!r}. Remove one of the two."
             )
         found[known[row[0]]] = tuple(_number(text, path, at) for text in row[1:])
     for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +13,18 @@ from octavo.executors.arguments import Argument, placeholders
 
 __all__ = ["check_program"]
 
+_INTERPRETER = re.compile(
+    r"(python|pypy|bash|sh|dash|zsh|ksh|Rscript|perl|ruby|julia|node|lua|java)[\d.]*", re.IGNORECASE
+)
 _SCRIPTS = (".py", ".sh", ".r", ".pl", ".rb", ".jl", ".js", ".lua", ".jar")
 
 
 def check_program(
-    arguments: tuple[Argument, ...], folder: Path, environment: Mapping[str, str]
+    arguments: tuple[Argument, ...],
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    in_trial_folder: bool = False,
 ) -> None:
     """Refuse a command whose program, or script, is not there or cannot be started.
 
@@ -28,6 +36,8 @@ def check_program(
         Of the scenario, where relative paths begin.
     environment
         Variables of the command; its PATH counts.
+    in_trial_folder
+        Whether it runs in the trial's folder, where no script lies.
 
     Raises
     ------
@@ -50,14 +60,28 @@ def check_program(
             f"the command {program!r} does not exist: no folder of PATH has it."
             f"{hint if (folder / program).exists() else ''} Install it, or give its path."
         )
-    script = arguments[1] if len(arguments) > 1 else ""
+    if _INTERPRETER.fullmatch(Path(program).name):
+        _check_script(arguments[1:], folder, in_trial_folder)
+
+
+def _check_script(arguments: tuple[Argument, ...], folder: Path, in_trial_folder: bool) -> None:
+    """The script that an interpreter is given, if what is given looks like one."""
+    script = next((a for a in arguments if not (isinstance(a, str) and a.startswith("-"))), "")
     if not isinstance(script, str) or Path(script).suffix.lower() not in _SCRIPTS:
         return
-    if "{" not in script and not (folder / script).is_file():
+    where = script.replace("{scenario}", str(folder))
+    if "{" in where:
+        return  # which script it is depends on the configuration
+    if not (folder / where).is_file():
         siblings = [path.name for path in folder.glob(f"*{Path(script).suffix}")]
         raise SettingError(
             f"the script {script!r} of the command does not exist.{closest(script, siblings)} "
             f"Give its path from the scenario's folder ({folder}) on."
+        )
+    if in_trial_folder and not Path(where).is_absolute() and where == script:
+        raise SettingError(
+            f"the script {script!r} lies in the scenario's folder, and the command runs in each "
+            f"trial's own. Write {{scenario}}/{script}."
         )
 
 

@@ -22,6 +22,7 @@ from octavo.scenarios.source import Table
 
 __all__ = [
     "cutoff_of",
+    "full_budget",
     "read_constraints",
     "read_fidelity",
     "read_first",
@@ -145,6 +146,13 @@ def read_fidelity(scenario: Table) -> Fidelity | None:
             log=table.get("log", bool, default=True),
             integer=table.get("integer", bool),
         )
+
+
+def full_budget(fidelity: Fidelity | None) -> float | None:
+    """All that a trial may spend, as a program is told it; None without a fidelity."""
+    if fidelity is None:
+        return None
+    return int(fidelity.high) if fidelity.integer else fidelity.high
 
 
 def read_limits(scenario: Table) -> tuple[Limits, TrialLimits, float | None]:

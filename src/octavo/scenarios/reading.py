@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from octavo.errors import closest
+import numpy as np
+
+from octavo.errors import SettingError, closest
 from octavo.executors.arguments import Argument, placeholders, split
 from octavo.executors.command import Command
 from octavo.optimizers import CATALOG, WHERE, recipe as as_recipe
@@ -18,6 +18,7 @@ from octavo.scenarios.instances import read_instances
 from octavo.scenarios.programs import check_program
 from octavo.scenarios.questions import (
     cutoff_of,
+    full_budget,
     read_constraints,
     read_fidelity,
     read_first,
@@ -25,15 +26,17 @@ from octavo.scenarios.questions import (
     read_objectives,
 )
 from octavo.scenarios.scenario import Scenario
+from octavo.scenarios.settings import holds_recipe, read_settings
 from octavo.scenarios.source import Table, read_source
 from octavo.scenarios.space_table import names_of, read_space
 from octavo.scenarios.stoppers import read_stoppers
 from octavo.scenarios.validation import read_validation
 from octavo.storage import Address, is_address
-from octavo.study.arguments import check_ends
 from octavo.study.reading import read_seed
 
 __all__ = ["read_scenario"]
+
+N_DRAWN = 20  # configurations whose command lines are written as a check
 
 _KEYS = (
     "command", "protocol", "parameters", "bound", "run_in", "success", "environment", "report",
@@ -79,8 +82,6 @@ def read_scenario(path: str | Path) -> Scenario:
             instances=instances.names,
             instance_features=instances.features,
         )
-    with scenario.at("limits"):
-        check_ends(limits, problem.space)
     with scenario.at("command"):
         command = Command(
             arguments=arguments,
@@ -100,6 +101,7 @@ def read_scenario(path: str | Path) -> Scenario:
             environment=environment,
             **_report(scenario),
         )
+        _check_values(command, problem)
     recipe = _optimizer(scenario)
     with scenario.at("seed"):
         seed = scenario.get("seed", int)
@@ -146,6 +148,12 @@ def _program(scenario: Table, folder: Path) -> tuple[tuple[Argument, ...], dict[
     environment = scenario.table("environment")
     for name in environment.values:
         environment.get(name, str)
+        if not name or "=" in name:
+            environment.refuse(
+                name,
+                f"{name!r} is no name of a variable: it is empty, or has an equals sign. Write "
+                "environment = {NAME = 'value'}.",
+            )
     given = scenario.get("command", str, list)
     with scenario.at("command"):
         arguments = split(given) if isinstance(given, str) else _listed(scenario, given)
@@ -154,7 +162,12 @@ def _program(scenario: Table, folder: Path) -> tuple[tuple[Argument, ...], dict[
     if not arguments:
         scenario.refuse("command", "the command is empty. Begin with the program.")
     with scenario.at("command"):
-        check_program(arguments, folder, environment.values)
+        check_program(
+            arguments,
+            folder,
+            environment.values,
+            in_trial_folder=_in_trial_folder(scenario),
+        )
     return arguments, dict(environment.values)
 
 
@@ -207,6 +220,24 @@ def _report(scenario: Table) -> dict[str, str | None]:
     return {"report": table.get("regex", str), "report_json": table.get("json", str)}
 
 
+def _check_values(command: Command, problem: Problem) -> None:
+    """Write some command lines, so that a value that does not fit its format says so now."""
+    space = problem.space
+    drawn = space.decode(space.sample(N_DRAWN, np.random.default_rng(0)))
+    for config in (space.default(), *drawn):
+        line = command.line(
+            config,
+            fidelity=full_budget(problem.fidelity),
+            instance=problem.instances[0] if problem.instances else None,
+        )
+        for argument in (*line, *command.environment.values()):
+            if "\0" in argument:
+                raise SettingError(
+                    f"{argument!r} has a zero byte, which no argument and no variable can have. "
+                    "Write it to a file, and name that."
+                )
+
+
 # The search ------------------------------------------------------------------------------
 
 
@@ -220,6 +251,8 @@ def _optimizer(scenario: Table) -> Recipe:
 
 def _recipe_json(table: Table) -> dict[str, Any]:
     """A table with a name and settings as the JSON of a recipe; so are tables within."""
+    if "name" not in table:
+        table.refuse("name", "the optimizer has no name. Write such as name = 'tpe'.")
     name = table.get("name", str)
     if name not in WHERE:
         table.refuse(
@@ -227,14 +260,15 @@ def _recipe_json(table: Table) -> dict[str, Any]:
             f"there is no optimizer called {name!r}.{closest(str(name), WHERE)} Write "
             f"name = 'tpe'; the catalog has {', '.join(WHERE)}.",
         )
-    settings: dict[str, Any] = {}
     kind: Any = CATALOG[name]
-    known = [field.name for field in fields(kind)]
-    table.only("name", *known)
-    for key, value in table.values.items():
-        if key != "name":
-            is_recipe = isinstance(value, Mapping) and "name" in value
-            settings[key] = _recipe_json(table.table(key)) if is_recipe else value
+    settings = read_settings(table, kind)
+    for key in settings:
+        if holds_recipe(kind, key):
+            if isinstance(table.get(key, str, dict), str):  # its name alone
+                table = Table(
+                    table.source, table.key, {**table.values, key: {"name": settings[key]}}
+                )
+            settings[key] = _recipe_json(table.table(key))
     made = {"recipe": name, "settings": settings}
     with table.source.at(table.key):
         recipe_from_json(made)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from octavo.executors import DaskExecutor
 
 __all__ = [
+    "check_limits",
     "check_storage",
     "executor_of",
     "make_study",
@@ -90,8 +91,14 @@ def run_scenario(
     -------
     Study
         To be closed by the caller.
+
+    Raises
+    ------
+    SettingError
+        If nothing would end the search, or the scheduler cannot be reached.
     """
     began = time.monotonic() if began is None else began
+    check_limits(scenario)
     try:
         executor = executor_of(scenario.scheduler)
     except OctavoError as error:
@@ -172,6 +179,23 @@ def with_limits(scenario: Scenario, *, max_trials: int | None, wall_s: float | N
         target=limits.target,
     )
     return replace(scenario, problem=replace(scenario.problem, limits=changed))
+
+
+def check_limits(scenario: Scenario) -> None:
+    """Refuse a scenario that nothing would end.
+
+    Raises
+    ------
+    SettingError
+        With file and line.
+    """
+    problem = scenario.problem
+    if problem.limits == Limits() and not problem.space.is_finite:
+        raise SettingError(
+            f"{scenario.places.get('limits', scenario.path)}: no limit is set, so the search would "
+            "never end. Add to [limits] one of trials = 100, time = '10m', cpu = '1h' and target = "
+            "0.01; or give octavo tune --trials or --time."
+        )
 
 
 def check_storage(scenario: Scenario, storage: str | Path) -> None:

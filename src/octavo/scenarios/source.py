@@ -69,7 +69,7 @@ def read_source(path: Path) -> Table:
         If it cannot be read, or is no TOML; then with the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SettingError(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from octavo.errors import closest
+from octavo.scenarios.settings import read_settings
 from octavo.scenarios.source import Table
 from octavo.schedulers import ASHAStopper, CurveStopper, MedianRule, Stopper
 
@@ -55,6 +55,10 @@ def read_stoppers(scenario: Table, *, is_reported: bool) -> tuple[Stopper, ...]:
 
 
 def _stopper(table: Table) -> Stopper:
+    if "name" not in table:
+        table.refuse(
+            "name", f"the stopper has no name. Write name = one of {', '.join(_STOPPERS)}."
+        )
     name: Any = table.get("name", str)
     kind: Any = _STOPPERS.get(name)
     if kind is None:
@@ -63,8 +67,7 @@ def _stopper(table: Table) -> Stopper:
             f"there is no stopper called {name!r}.{closest(str(name), _STOPPERS)} Write one of "
             f"{', '.join(_STOPPERS)}.",
         )
-    table.only("name", *(field.name for field in fields(kind)))
-    settings = {key: value for key, value in table.values.items() if key != "name"}
+    settings = read_settings(table, kind)
     with table.source.at(table.key):
         made: Stopper = kind(**settings)
     return made

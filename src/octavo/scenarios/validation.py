@@ -66,7 +66,8 @@ def read_validation(scenario: Table, folder: Path, instances: Instances) -> Vali
             "there are instances for validation, and none for the search. Add instances = "
             "'train/*.cnf', over which configurations are raced.",
         )
-    both = [name for name in found.names if name in set(instances.names)]
+    seen = {_file(folder, name) for name in instances.names}
+    both = [name for name in found.names if _file(folder, name) in seen]
     if both:
         scenario.refuse(
             _SETTING,
@@ -89,6 +90,11 @@ def read_validation(scenario: Table, folder: Path, instances: Instances) -> Vali
             "best", f"best = {best} must be at least 1: so many configurations are judged."
         )
     return Validation(found.names, best)
+
+
+def _file(folder: Path, name: str) -> Path:
+    """Which file an instance is, however its path is written; of a name, none that there is."""
+    return (folder / name).resolve()
 
 
 # When the search has ended --------------------------------------------------------------

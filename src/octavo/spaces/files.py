@@ -47,18 +47,19 @@ def read_space_file(path: str | Path) -> SpaceFile:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SpaceError(
             f"the file {path} of a space cannot be read: {why}. Check the path; it is to be a "
             ".json, .pcs or .txt file."
         ) from error
-    if path.suffix == ".json":
+    suffix = path.suffix.lower()
+    if suffix == ".json":
         return SpaceFile(_from_json(path, text))
-    if path.suffix.startswith(".pcs"):
+    if suffix.startswith(".pcs"):
         return SpaceFile(read_pcs(path, text))
-    if path.suffix == ".txt":
+    if suffix == ".txt":
         return SpaceFile(*read_irace(path, text))
     raise SpaceError(
         f"the file {path} of a space ends with {path.suffix!r}, which tells no format. Name it "

@@ -20,8 +20,12 @@ __all__ = ["read_irace"]
 
 _LINE = re.compile(
     r"""(?P<name>[^\s"']+)\s+(?P<quote>["'])(?P<switch>.*?)(?P=quote)\s+
-    (?P<type>[a-zA-Z]+)(?P<log>\s*,\s*log)?\s*\((?P<values>[^()]*)\)\s*(?:\|(?P<condition>.*))?""",
+    (?P<type>[a-zA-Z]+)(?P<log>\s*,\s*log)?\s*
+    \((?P<values>(?:"[^"]*"|'[^']*'|[^()"'])*)\)\s*(?:\|(?P<condition>.*))?""",
     re.VERBOSE,
+)
+_VALUE = re.compile(
+    r"""\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<plain>[^,"']*))\s*(?:,|$)"""
 )
 _TYPES = ("c", "o", "i", "r")
 _SECTIONS = ("forbidden", "global")
@@ -100,7 +104,7 @@ def _section(line: str) -> str:
 
 def _hyperparameter(match: re.Match[str]) -> Hyperparameter:
     kind, log = match["type"], match["log"] is not None
-    values = [value.strip().strip("\"'") for value in match["values"].split(",")]
+    values = _values(match["values"])
     if kind not in _TYPES or (log and kind not in ("i", "r")):
         raise SpaceError(
             f"{match['name']!r} has the type {kind + ',log' * log!r}. Write c for choices, o for "
@@ -115,6 +119,22 @@ def _hyperparameter(match: re.Match[str]) -> Hyperparameter:
         )
     low, high = (number(value, whole=kind == "i") for value in values)
     return Integer(int(low), int(high), log=log) if kind == "i" else Float(low, high, log=log)
+
+
+def _values(text: str) -> list[str]:
+    """What stands in parentheses; a comma within quotes belongs to its value."""
+    found, at = [], 0
+    while True:
+        match = _VALUE.match(text, at)
+        if match is None:
+            raise SpaceError(
+                f"the values ({text}) cannot be read near {text[at:].strip()!r}. Join them by "
+                "commas, and quote the whole of a value or nothing of it."
+            )
+        found.append(match[str(match.lastgroup)].strip())
+        at = match.end()
+        if not match[0].endswith(","):
+            return found
 
 
 def _without_comment(line: str) -> str:

@@ -27,7 +27,7 @@ _NUMBER = re.compile(
     r"(?P<name>[^\s{\[|]+)\s*(?P<type>real|integer)?\s*"
     r"\[(?P<low>[^\[\],]+),(?P<high>[^\[\],]+)\]\s*\[(?P<default>[^\[\]]*)\]\s*(?P<flags>\w*)"
 )
-_HEADINGS = ("conditionals:", "conditions:", "forbidden:")
+_HEADING = re.compile(r"(conditionals?|conditions?|forbidden( \w+)?)\s*:", re.IGNORECASE)
 
 
 def read_pcs(path: Path, text: str) -> HyperparameterSpace:
@@ -53,7 +53,7 @@ def read_pcs(path: Path, text: str) -> HyperparameterSpace:
     draft = Draft(path)
     for at, whole in enumerate(text.splitlines(), start=1):
         line = whole.split("#")[0].strip()
-        if line and line.lower() not in _HEADINGS:
+        if line and not _HEADING.fullmatch(line):
             with at_line(path, at):
                 name, made = _hyperparameter(line)
                 if made is None and line.startswith("{"):

@@ -260,12 +260,18 @@ class Study:
     @property
     def why(self) -> str:
         """In a sentence: which optimizer works on this problem and why."""
-        recipe: Any = self.recipe
+        from octavo.optimizers.repeats import Repeats
+        from octavo.optimizers.warmed import Warmed
+
+        asked: Any = self.recipe
+        while isinstance(asked, Warmed | Repeats):  # the study's own, around what was asked for
+            asked = asked.inner
+        recipe = asked
         while hasattr(recipe, "inner"):  # wrappers speak through what they hold
             recipe = recipe.inner
         if hasattr(recipe, "choose"):
             return str(recipe.choose(self.problem)[1])
-        return f"{recipe!r} was asked for."
+        return f"{asked!r} was asked for."
 
     @property
     def best(self) -> Trial:
