@@ -70,6 +70,8 @@ def test_all_parameters_stand_where_their_placeholder_is():
     assert fill(["run", "{parameters}", "end"], {}, [], parameters) == [
         "run", "--x", "true", "-y=2", "end"
     ]  # fmt: skip
+    assert styled("", "fast", "--fast") == ["--fast"]
+    assert styled("", "fast", "") == [] and styled("--a ", "a", "") == ["--a", ""]
 
 
 @given(st.lists(st.text(min_size=1).filter(lambda text: "\x00" not in text), min_size=1))
@@ -156,7 +158,7 @@ def test_what_cannot_be_read_shows_the_last_lines(reading, part):
         ({"regex": "(a)(b)"}, "2 groups"),
         ({}, "0 are given"),
         ({"regex": "a", "json": "b"}, "2 are given"),
-        ({"exit_code": True, "file": "x"}, "1 are given"),
+        ({"exit_code": True, "file": "x"}, "not read from a file"),
     ],
 )
 def test_a_reading_that_makes_no_sense_is_refused(settings, part):
@@ -292,6 +294,14 @@ def test_a_child_that_holds_the_pipe_holds_up_nobody(tmp_path):
     [trial] = tried(python(code), {}, folder=tmp_path)
     assert trial.succeeded
     assert trial.resources.wall_s < 10
+
+
+def test_a_child_that_prints_on_holds_up_nobody(tmp_path):
+    code = "import subprocess; subprocess.Popen(['yes']); print('cost 1', flush=True)"
+    [trial] = tried(python(code), {}, folder=tmp_path)
+    assert trial.succeeded
+    assert not [p for p in psutil.process_iter(["name", "cwd"]) if p.info["name"] == "yes"
+                and p.info["cwd"] == str(Path.cwd())]  # fmt: skip
 
 
 def test_it_runs_in_the_scenarios_folder_or_in_the_trials_own(tmp_path):
@@ -500,6 +510,7 @@ def test_a_wrappers_timeout_is_a_timeout_and_its_crash_a_crash(tmp_path):
         ({"arguments": ("a", "{fidelity}")}, "there is no fidelity"),
         ({"arguments": ("a", "{cutoff}")}, "Give [limits] a trial_time"),
         ({"arguments": ("a",), "protocol": "aclib"}, "Give [limits] a trial_time"),
+        ({"style": "--{nam} "}, "It has {name} alone"),
         ({"report": "loss ("}, "does not compile"),
         ({"report": r"loss (?P<loss>\S+)"}, "Name one 'step'"),
     ],

@@ -10,8 +10,9 @@ import pytest
 from octavo.errors import OctavoError
 from octavo.optimizers import RandomForestBO, Repeats
 from octavo.problem import Fidelity, Limits, Objective, TrialLimits
-from octavo.scenarios import Validation, read_scenario
+from octavo.scenarios import Validation, read_scenario, run_scenario
 from octavo.scenarios.explaining import explain_scenario
+from octavo.scenarios.running import with_limits
 
 GOOD = """\
 command = "python3 train.py {rate} {kind} --m {momentum} {instance} {epochs}"
@@ -297,7 +298,6 @@ WRONG = {
     "time": (added("time = 'soon'"), 11, "cannot be read as a time"),
     "memory": (added("trial_memory = '3 apples'"), 11, "amount of memory"),
     "trials": (changed("trials = 10", "trials = 0"), 10, "max_trials=0"),
-    "no end": (changed("trials = 10", ""), 9, "would never end"),
     "optimizer": (f"optimizer = 'random-forrest'\n{SMALL}", 1, "Did you mean 'random-forest'?"),
     "optimizer in a table": (added("[optimizer]\nname = 'tep'"), 12, "Did you mean 'tpe'?"),
     "setting": (added("[optimizer]\nname = 'tpe'\nn_inital = 3"), 13, "Did you mean 'n_initial'?"),
@@ -349,6 +349,46 @@ WRONG = {
     "checkpoints of nobody": (added("checkpoints = '1GB'"), 11, "leaves none"),
     "resume without checkpoint": (changed('"{rate}"', '"{rate}", "{resume}"'), 1, "{checkpoint}"),
     "workers": (f"workers = 0\n{SMALL}", 1, "at least 1"),
+    "format": (changed("{rate}", "{rate:d}"), 1, "cannot format 0.5"),
+    "zero byte": (changed("train.py", "train.py\", \"\\u0000"), 1, "has a zero byte"),
+    "no such script after an option": (
+        changed('"train.py"', '"-u", "trian.py"'), 1, "Did you mean 'train.py'?",
+    ),
+    "no such script in the scenario's folder": (
+        changed("train.py", "{scenario}/trian.py"), 1, "does not exist",
+    ),
+    "script that the trial's folder lacks": (
+        f"run_in = 'trial'\n{SMALL}", 2, "Write {scenario}/train.py",
+    ),
+    "style": (
+        f"parameters = '--{{nam}} '\n{SMALL}".replace("{rate}", "{parameters}"), 2, "{name} alone",
+    ),
+    "variable": (f"environment = {{'A=B' = 'x'}}\n{SMALL}", 1, "is no name of a variable"),
+    "empty pattern": (f"instances = ''\n{SMALL}", 1, "the pattern '' cannot be read"),
+    "bad pattern": (f"instances = 'data/**.csv'\n{SMALL}", 1, "can only be an entire path"),
+    "instance named twice": (
+        f"instances = ['data/a.csv',\n './data/a.csv']\n{TOLD}", 2, "are the same file",
+    ),
+    "validation on the same by another path": (
+        f"instances = 'data'\nvalidation = ['data/../data/a.csv']\n{TOLD}", 2, "Keep them apart",
+    ),
+    "exit code in a file": (
+        changed("regex = 'loss (\\S+)'", "exit_code = true\nfile = 'x'"), 7, "Remove the file",
+    ),
+    "optimizer without a name": (added("[optimizer]\nn_initial = 3"), 11, "has no name"),
+    "type of a setting": (
+        added("[optimizer]\nname = 'tpe'\nn_initial = 2.5"), 13, "is not a whole number",
+    ),
+    "type of an inner optimizer": (
+        added("[optimizer]\nname = 'repeats'\ninner = 3"), 13, "is not a text or a table",
+    ),
+    "stopper without a name": (f"stoppers = [{{eta = 3}}]\n{SMALL}", 1, "has no name"),
+    "type of a stopper's setting": (
+        f"stoppers = [{{name = 'asha', eta = 'x'}}]\n{SMALL}", 1, "is not a number",
+    ),
+    "value of a stopper that is none of some": (
+        f"stoppers = [{{name = 'median', verdict = 'kill'}}]\n{SMALL}", 1, "'stop' or 'pause'",
+    ),
 }  # fmt: skip
 
 
@@ -397,6 +437,51 @@ def test_features_that_are_not_numbers_or_lack_an_instance(folder):
         with pytest.raises(OctavoError) as error:
             read(folder, text)
         assert part in str(error.value)
+
+
+def test_features_by_short_names_are_of_one_instance_each(folder):
+    (folder / "more").mkdir()
+    (folder / "more" / "a.csv").write_text("")
+    text = TOLD + "[instances]\nfiles = ['data/a.csv', 'more/a.csv', 'data/b.csv']\n"
+    text += "features = 'f.csv'"
+    for content, part in (
+        ("name,x\na.csv,1\nmore/a.csv,2\nb.csv,3\n", "f.csv:2: 'a.csv' is no instance"),
+        ("name,x\nb.csv,1\ndata/b.csv,2\n", "f.csv:3: there is a second line"),
+    ):
+        (folder / "f.csv").write_text(content)
+        with pytest.raises(OctavoError) as error:
+            read(folder, text)
+        assert part in str(error.value)
+    (folder / "f.csv").write_text("\ufeffname,x\ndata/a.csv,1\nmore/a.csv,2\nb.csv,3\n")
+    features = read(folder, text).problem.instance_features
+    assert features == {"data/a.csv": (1,), "more/a.csv": (2,), "data/b.csv": (3,)}
+
+
+def test_a_scenario_without_an_end_waits_for_one(folder):
+    scenario = read(folder, changed("trials = 10", ""))
+    for refused in (
+        lambda: explain_scenario(scenario, "run"),
+        lambda: run_scenario(scenario, storage=folder / "run"),
+    ):
+        with pytest.raises(OctavoError, match=r"s\.toml:9: no limit .* \[limits\] one of trials"):
+            refused()
+    assert not (folder / "run").exists()
+    ended = with_limits(scenario, max_trials=3, wall_s=None)
+    assert explain_scenario(ended, "run")["limits"] == "3 trials"
+
+
+def test_an_optimizer_within_another_may_be_its_name_alone(folder):
+    text = added("[optimizer]\nname = 'repeats'\ninner = 'random-forest'")
+    assert read(folder, text).optimizer == Repeats(inner=RandomForestBO())
+
+
+def test_only_what_an_interpreter_is_given_is_a_script(folder):
+    command = read(folder, changed('"python3", "train.py"', '"echo", "new.py"')).command
+    assert command.line({"rate": 0.5}) == ["echo", "new.py", "0.5"]
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(folder):
+    assert read(folder, f"\ufeff{SMALL}").problem.limits == Limits(max_trials=10)
 
 
 def test_a_file_that_is_not_there_is_named():

@@ -166,6 +166,27 @@ def test_malformed_parameters_name_file_and_line(text, line, part):
     assert part in str(error.value)
 
 
+def test_quoted_values_of_irace_may_hold_commas_and_parentheses():
+    text = """a "-a " c ("x,y", 'f(x)', plain) | b == "2"\nb "-b " o (1, "2")"""
+    space, _ = read_irace(Path("p.txt"), text)
+    assert space.domains[0].choices == ("x,y", "f(x)", "plain")
+    with pytest.raises(SpaceError, match=r"p\.txt:1: .*quote the whole"):
+        read_irace(Path("p.txt"), """a "-a " c ("x"y, z)""")
+
+
+def test_headings_of_pcs_are_written_in_many_ways():
+    text = "a {x,y} [x]\nb {x,y} [x]\nHEADING\nb | a in {x}\nForbidden Combinations:\n{a=y}"
+    for heading in ("Conditionals:", "conditions :", "Conditional:"):
+        space = pcs(text.replace("HEADING", heading))
+        assert space.default() == {"a": "x", "b": "x"}
+        assert "when a == 'x'" in repr(space) and "forbidden: a == 'y'" in repr(space)
+
+
+def test_a_file_of_an_editor_of_windows_is_read(tmp_path):
+    (tmp_path / "X.PCS").write_bytes(b"\xef\xbb\xbfa {x,y} [x]\r\n")
+    assert read_space_file(tmp_path / "X.PCS").space.names == ("a",)
+
+
 def test_a_file_is_read_by_its_suffix(tmp_path):
     from ConfigSpace import ConfigurationSpace, Float
 
