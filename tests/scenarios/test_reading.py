@@ -198,6 +198,24 @@ def test_what_is_never_told_is_warned_of(folder):
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "choices", "n"),
+    [
+        ('"--end", "{end}"', '["", "x"]', 1),
+        ('"--end={end}"', '["", "x"]', 0),
+        ('["--end", "{end}"]', '["", "x"]', 0),
+        ('"--loud", "{end}"', '["", "--fast"]', 0),
+        ('"--end", "{end}"', '["a", "x"]', 0),
+    ],
+)
+def test_a_flag_that_would_take_the_next_argument_is_warned_of(folder, arguments, choices, n):
+    text = changed('"{rate}"]', f'"{{rate}}", {arguments}]')
+    text = text.replace("[space]", f"[space]\nend = {{cat = {choices}}}")
+    warnings = read(folder, text).warnings
+    assert len(warnings) == n
+    assert all("Write '--end={end}'" in one for one in warnings)
+
+
 def test_a_fidelity_that_is_never_told_is_refused(folder):
     text = f'{SMALL}[fidelity]\nname = "epochs"\nlow = 1\nhigh = 9\n'
     says = r"s\.toml:1: .* never told the fidelity 'epochs'.* placeholder \{epochs\}"

@@ -31,6 +31,7 @@ from octavo.scenarios.source import Table, read_source
 from octavo.scenarios.space_table import names_of, read_space
 from octavo.scenarios.stoppers import read_stoppers
 from octavo.scenarios.validation import read_validation
+from octavo.scenarios.warnings import warnings_of
 from octavo.storage import Address, is_address
 from octavo.study.reading import read_seed
 
@@ -130,7 +131,7 @@ def read_scenario(path: str | Path) -> Scenario:
         checkpoint_mb=checkpoint_mb,
         scheduler=_scheduler(scenario),
         validation=validation,
-        warnings=_warnings(scenario, command, problem),
+        warnings=warnings_of(scenario, command, problem),
         places={name: scenario.source.place((name,)) for name in scenario.values},
     )
 
@@ -304,41 +305,3 @@ def _workers(scenario: Table) -> int:
             "workers", f"workers = {workers} must be at least 1: so many trials run at a time."
         )
     return int(workers)
-
-
-def _warnings(scenario: Table, command: Command, problem: Problem) -> tuple[str, ...]:
-    where, found = scenario.source.place(("command",)), []
-    unused = [name for name in command.unused if name != command.fidelity]
-    for name in unused:
-        found.append(
-            f"{where}: the command is never told {name!r}, so it makes no difference. Add the "
-            f"placeholder {{{name}}}, or {{parameters}} for all."
-        )
-    if len(unused) < len(command.unused):
-        scenario.refuse(
-            "command",
-            f"the command is never told the fidelity {command.fidelity!r}, so that its cheap "
-            f"trials would be full ones. Add the placeholder {{{command.fidelity}}}, or leave "
-            "[fidelity] out.",
-        )
-    if unused and len(unused) == len(command.hyperparameters):
-        scenario.refuse(
-            "command",
-            f"the command is told no hyperparameter, so that all trials would be the same. Add "
-            f"{{{command.hyperparameters[0]}}} for each one, or {{parameters}} for all.",
-        )
-    n = len(problem.instances)
-    if n and not command.is_wrapper and "instance" not in command.placeholders:
-        scenario.refuse(
-            "command",
-            f"the command is never told which of the {n} instances to run. Add the placeholder "
-            "{instance}.",
-        )
-    if n and problem.objectives[0].name in ("runtime", "time"):
-        found.append(
-            f"{scenario.source.place(('objectives',))}: "
-            f"{problem.objectives[0].name!r} is what the wrapper says, so that a run that fails "
-            "has no cost, and none is ended early. [objectives.cpu_time] or [objectives.wall_time] "
-            "are measured, penalized (PAR10) and capped."
-        )
-    return tuple(found)
