@@ -115,8 +115,23 @@ def test_a_scenario_is_checked_without_running_anything(home):
     assert "./bowl.sh 0.0 a" in done.stdout
     assert "Nothing was run" in done.stdout
     said = json.loads(octavo_command("tune", "bowl.toml", "--check", "--json", cwd=home).stdout)
-    assert said["limits"] == "15 trials"
+    assert said["limits"] == "15 trials" and said["warnings"] == []
     assert not (home / "was-run").exists() and not (home / "runs").exists()
+
+
+def test_a_check_says_if_the_folder_is_taken_and_takes_limits_from_its_options(
+    home, monkeypatch, capsys
+):
+    monkeypatch.chdir(home)
+    (home / "bowl.toml").write_text(SCENARIO.replace("trials = 15\n", ""))
+    options = ["--check", "--json", "--trials", "7", "--out", "."]
+    with pytest.raises(SystemExit) as end:
+        main(["tune", "bowl.toml", *options])
+    assert not end.value.code
+    said = json.loads(capsys.readouterr().out)
+    assert said["limits"] == "7 trials"
+    [warning] = said["warnings"]
+    assert "is not empty, and nothing is overwritten" in warning
 
 
 def test_a_program_is_tried_once_and_what_does_not_match_is_shown(home):
@@ -144,11 +159,13 @@ def test_a_program_is_tried_once_and_what_does_not_match_is_shown(home):
         (["wrong.toml"], "wrong.toml:1: a scenario has no key 'comand'. Did you mean 'command'?"),
         (["bowl.toml", "--out", "bowl.sh/run"], "cannot be made"),
         (["bowl.toml", "--out", "bowl.sh"], "is a file"),
+        (["endless.toml"], "endless.toml:18: no limit is set"),
         (["bowl.toml", "--time", "soon"], "--time='soon' cannot be read as a time"),
     ],
 )
 def test_bad_input_is_one_sentence(home, options, part, monkeypatch, capsys):
     (home / "wrong.toml").write_text("comand = 1\n")
+    (home / "endless.toml").write_text(SCENARIO.replace("trials = 15\n", ""))
     monkeypatch.chdir(home)
     with pytest.raises(SystemExit) as end:
         main(["tune", *options])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from octavo.cli.console import number, print_json, show_warnings, stderr, stdout
 from octavo.cli.fitting import free_folder, process_start
 from octavo.cli.looking import print_recommended, recommended, tally
-from octavo.errors import StudyError
+from octavo.errors import OctavoError, StudyError
 from octavo.problem import seconds
 
 if TYPE_CHECKING:
@@ -160,8 +160,13 @@ def study_summary(study: Study, run: str) -> dict[str, Any]:
 
 def _explain(scenario: Scenario, storage: str | Path, *, as_json: bool) -> None:
     from octavo.scenarios.explaining import explain_scenario
+    from octavo.scenarios.running import check_storage
 
     said = explain_scenario(scenario, storage)
+    try:
+        check_storage(scenario, storage)
+    except OctavoError as error:  # nothing is wrong with the scenario, but it could not be run now
+        said["warnings"].append(str(error))
     if as_json:
         print_json(said)
         return
