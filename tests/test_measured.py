@@ -153,7 +153,7 @@ def test_a_problem_without_such_names_compares_everything():
 def test_a_misspelt_name_gets_a_hint(name):
     problem = Problem(X, (Objective("loss"), Objective(name)))
     for returned in (0.5, {"loss": 0.5}):
-        with pytest.raises(ObjectiveError, match="Did you mean '.*', which Octavo measures"):
+        with pytest.raises(ObjectiveError, match="which Octavo measures"):
             problem.read(returned)
     plain = Problem(X, (Objective("loss"), Objective("size")))
     with pytest.raises(ObjectiveError) as refused:
