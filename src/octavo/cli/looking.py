@@ -86,7 +86,7 @@ def trials_frame(history: History, *, every: bool) -> pd.DataFrame:
 
 
 def _columns(problem: Problem) -> list[str]:
-    names = [quantity.name for quantity in (*problem.objectives, *problem.constraints)]
+    names = [o.name for o in problem.objectives] + [c.name for c in problem.constraints]
     fidelity = [] if problem.fidelity is None else ["fidelity"]
     measured = ["measured"] if measured_names(problem) else []
     return ["trial", *names, *fidelity, "wall_s", "config", *measured, "status", "cause"]
