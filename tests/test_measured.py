@@ -147,3 +147,15 @@ def test_a_problem_without_such_names_compares_everything():
     plain = [replace(t, costs=t.costs[:1], constraints=()) for t in of_two_methods()]
     history = History(problem, plain)
     assert history.comparable.all() and history.incumbent.index == 3
+
+
+@pytest.mark.parametrize("name", ["cpu_tme", "walltime", "memory_mb", "energy_kwh"])
+def test_a_misspelt_name_gets_a_hint(name):
+    problem = Problem(X, (Objective("loss"), Objective(name)))
+    for returned in (0.5, {"loss": 0.5}):
+        with pytest.raises(ObjectiveError, match="which Octavo measures"):
+            problem.read(returned)
+    plain = Problem(X, (Objective("loss"), Objective("size")))
+    with pytest.raises(ObjectiveError) as refused:
+        plain.read(0.5)
+    assert "Octavo measures" not in str(refused.value)

@@ -168,5 +168,6 @@ def _other(resources: Resources, methods: Methods, names: tuple[str, ...]) -> st
             return (
                 f"{name!r} was measured in another way ({have}) than in this study's earlier "
                 f"trials ({want}), and numbers of different methods do not compare."
+                + (" Return it in every trial, or in none." if RETURNED in (have, want) else "")
             )
     return ""

@@ -343,7 +343,7 @@ class Problem:
                 raise ObjectiveError(
                     f"the objective returned a dict without {name!r} (its keys are "
                     f"{sorted(map(str, result))}). Return a number for each of {expected}."
-                    + closest(name, map(str, result))
+                    + (closest(name, map(str, result)) or _misspelt([name]))
                 )
         costs = tuple(
             o.cost(_finite(given[o.name], o.name) if o.name in result else math.nan)
@@ -395,9 +395,15 @@ def _named(result: object, names: list[str], expected: list[str]) -> Mapping[str
     if len(candidates) > 1:
         raise ObjectiveError(
             f"the objective returned {_shown(result)}, but {len(candidates)} quantities "
-            f"are expected. Return a dict with the keys {candidates}."
+            f"are expected. Return a dict with the keys {candidates}." + _misspelt(candidates)
         )
     return {candidates[0]: result}
+
+
+def _misspelt(names: list[str]) -> str:
+    """A hint for the first name that looks like one that Octavo measures; mostly nothing."""
+    hints = [closest(name, MEASURED) for name in names]
+    return next((f"{hint[:-1]}, which Octavo measures?" for hint in hints if hint), "")
 
 
 def _read_instances(names: object) -> tuple[str, ...]:

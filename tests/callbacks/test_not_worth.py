@@ -1,5 +1,7 @@
 """A study ends when what it may still find is not worth its energy, and says why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -148,3 +150,46 @@ def test_several_objectives_are_refused_before_the_first_trial():
 def test_settings_out_of_range_are_refused(arguments, message):
     with pytest.raises(SettingError, match=message):
         StopWhenNotWorth(**{"gain": 1.0, "price_per_kwh": 1.0, **arguments})
+
+
+def constrained(n, low):
+    """Trials of the bowl that are feasible where x is at least so much."""
+    problem = Problem(SPACE, constraints=(octavo.Constraint("x", low=low),))
+    return problem, [replace(t, constraints=(t.config["x"],)) for t in trials(n)]
+
+
+def test_the_incumbent_and_the_bound_are_those_of_what_is_feasible():
+    problem, some = constrained(60, low=0.8)
+    stop = StopWhenNotWorth(1.0, price_per_kwh=10.0)
+    assert watched(stop, some, Limits(60), problem)[0] is not None
+    last = stop.appraisals[-1]
+    best = min(t.costs[0] for t in some[: last.n_trials] if t.config["x"] >= 0.8)
+    assert last.incumbent == best
+    assert best - 0.25 <= last.regret_bound < 0.2  # 0.25 is the best possible at x >= 0.8
+
+
+def test_before_anything_is_feasible_nobody_can_tell():
+    problem, some = constrained(30, low=1.5)
+    stop = StopWhenNotWorth(1.0, price_per_kwh=1e9)
+    assert watched(stop, some, Limits(40), problem) == (None, "")
+
+
+def test_over_instances_configurations_are_compared_on_what_both_were_run_on():
+    problem = Problem(SPACE, instances=("easy", "hard"))
+    runs = [
+        replace(
+            trial,
+            proposal=replace(trial.proposal, index=2 * i + n, instance=instance),
+            costs=(trial.costs[0] + 100 * n,),
+        )
+        for i, trial in enumerate(trials(20))
+        for n, instance in enumerate(("easy", "hard"))
+        if n == 0 or i % 2 == 0  # every other one was run on the easy instance only
+    ]
+    stop = StopWhenNotWorth(1.0, price_per_kwh=0.1)
+    watched(stop, runs, Limits(60), problem)
+    last = stop.appraisals[-1]
+    history = History(problem)
+    history.extend(runs[: last.n_trials])
+    assert last.incumbent == history.incumbent_cost > 49
+    assert last.regret_bound < 2  # the instances' hundred is no cost of a configuration

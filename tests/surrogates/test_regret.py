@@ -75,3 +75,25 @@ def test_noise_is_no_promise():
     costs = 1.0 + np.random.default_rng(0).normal(0, 1, len(points))
     its = outlook(BOX, points, costs, rng())
     assert its.improvement < 0.2  # although the lowest lies more than two below the mean
+
+
+def test_what_breaks_the_constraints_is_no_gain():
+    points = looked_at(BOX, 80)
+    costs = points.values[:, 0]
+    feasible = costs >= 0.5  # so the best possible is 0.5, not 0
+    its = outlook(BOX, points, costs, rng(), excess=0.5 - costs[:, None])
+    assert its.best == pytest.approx(costs[feasible].min(), abs=0.02)
+    assert its.regret_bound == pytest.approx(costs[feasible].min() - 0.5, abs=0.005)
+    assert its.improvement <= its.regret_bound
+
+
+def test_constraints_that_all_meet_change_nothing():
+    points = looked_at(BOX, 30)
+    one = outlook(BOX, points, bowl(points), rng())
+    assert one == outlook(BOX, points, bowl(points), rng(), excess=np.full((30, 2), -1.0))
+
+
+def test_as_long_as_nothing_is_feasible_everything_is_expected():
+    points = looked_at(BOX, 10)
+    its = outlook(BOX, points, bowl(points), rng(), excess=np.ones((10, 1)))
+    assert its.improvement == its.regret_bound == np.inf

@@ -353,6 +353,7 @@ def test_an_output_folder_holds_the_run(iris, tmp_path):
     with octavo.open_study(tmp_path / "run") as study:
         assert len(study.history) == 2
     page = model.report(tmp_path / "report.html").read_text()
+    assert "Energy of all models" in page and "CPU time x 12 W per busy core" in page
     assert "log_loss" in page and "Linear model" in page
 
 

@@ -14,12 +14,15 @@ from octavo.callbacks.events import Completed, Event, Started
 from octavo.errors import SettingError
 from octavo.history import History
 from octavo.problem import Limits, Problem
+from octavo.spaces.protocol import Points
 from octavo.trial import Status, Trial
 
 __all__ = ["Appraisal", "StopWhenNotWorth"]
 
 _LATEST = 30  # trials whose consumption stands for that of those to come
 _SHARE = 0.05  # so much longer must a history be before it is looked at again
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Appraisal:
     n_trials
         How many had been completed.
     incumbent
-        The best value so far, in the objective's own unit and direction.
+        The best feasible value so far, in the objective's own unit and direction; over several
+        seeds or instances the mean.
     regret_bound
         How far it is from the best possible one at most, by a Gaussian process and two standard
         deviations, see `octavo.surrogates.regret`.
@@ -162,27 +166,26 @@ class StopWhenNotWorth:
     def appraise(self, history: History) -> Appraisal | None:
         """What going on would bring and cost; None as long as nobody can tell.
 
-        Nobody can before two trials have succeeded at the full fidelity, or if no trial says
-        how much energy it took.
+        Nobody can before two configurations have succeeded at the full fidelity, one of which
+        meets the constraints, or if no trial says how much energy it took.
         """
         from octavo.surrogates.regret import outlook  # SciPy takes its time to load
 
-        rows = _rows(history)
+        points, costs, excess = _evidence(history)
         latest = [t for t in history[-_LATEST:] if t.status is not Status.CANCELLED]
         energies = [t.resources.energy_kwh for t in latest if t.resources.energy_kwh is not None]
-        if len(rows) < 2 or not energies:
+        if len(costs) < 2 or not (excess <= 0).all(axis=1).any() or not energies:
             return None
         # The same trials, the same outlook.
         rng = np.random.default_rng(len(history))
-        costs = history.costs[rows, 0]
-        its = outlook(history.problem.space, history.points[rows], costs, rng)
+        its = outlook(history.problem.space, points, costs, rng, excess=excess)
         n_left = self._n_left(history, latest)
         n_ahead = min(n_left, float(len(history)))
         improvement = min(n_ahead * its.improvement, its.regret_bound)
         energy_kwh = n_ahead * float(np.mean(energies))
         return Appraisal(
             n_trials=len(history),
-            incumbent=history.problem.objectives[0].value(float(costs.min())),
+            incumbent=history.problem.objectives[0].value(history.incumbent_cost),
             regret_bound=its.regret_bound,
             n_left=n_left,
             n_ahead=n_ahead,
@@ -221,13 +224,45 @@ class StopWhenNotWorth:
         )
 
 
-def _rows(history: History) -> NDArray[np.int64]:
-    """The trials whose costs compare: successes, measured alike, at the full fidelity."""
+def _evidence(history: History) -> tuple[Points, Floats, Floats]:
+    """What compares: configurations, their costs, and how far beyond each bound they are.
+
+    Successes, measured alike, at the full fidelity.
+    """
+    if history.problem.instances:
+        return _over_instances(history)
     good = history.succeeded & history.comparable
     fidelity = history.problem.fidelity
     if fidelity is not None:
         good &= ~(history.fidelity < fidelity.high)  # NaN: unknown, so full
-    return np.flatnonzero(good)
+    rows = np.flatnonzero(good)
+    excess = _excess(history.problem, history.constraints[rows])
+    return history.points[rows], history.costs[rows, 0], excess
+
+
+def _excess(problem: Problem, values: Floats) -> Floats:
+    columns = [np.empty((len(values), 0))]
+    for constraint, its in zip(problem.constraints, values.T, strict=True):
+        if constraint.low is not None:
+            columns.append(constraint.low - its[:, None])
+        if constraint.high is not None:
+            columns.append(its[:, None] - constraint.high)
+    # What could not be measured did not meet its bound.
+    return np.nan_to_num(np.hstack(columns), nan=1.0)
+
+
+def _over_instances(history: History) -> tuple[Points, Floats, Floats]:
+    """Each configuration once, as far from the incumbent's mean as on what both were run on."""
+    objective = history.problem.objectives[0]
+    configs, costs = [], []
+    for standing in history.standings():
+        cost, other = objective.cost(standing.cost), objective.cost(standing.incumbent_cost)
+        estimate = history.incumbent_cost + (cost - other)
+        if math.isfinite(estimate):
+            configs.append(standing.config)
+            costs.append(estimate)
+    # A run that breaks a constraint counts as failed in a race.
+    return history.problem.space.encode(configs), np.array(costs), np.empty((len(costs), 0))
 
 
 def _is_finite(value: object) -> bool:

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, stderr, stdout, table_of
 from octavo.errors import OctavoError, SettingError
+from octavo.measured import Methods, measured_names, method, methods_of
+from octavo.problem import MEASURED, Problem
 from octavo.standings import outcome
 from octavo.trial import Status, Trial
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from octavo.history import History
     from octavo.study import Study
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "report_command",
     "studies_command",
     "tally",
+    "told_methods",
     "trials_frame",
 ]
 
@@ -40,10 +46,11 @@ def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> No
     folder = Path(run)  # of an address it is nothing that exists
     model = load_model(folder) if (folder / "model" / "model.json").exists() else None
     with open_study(place, write=False) as study:
+        history = study.history
         if is_run(folder):
-            board = leaderboard(study.history, model, all_trials=every).head(top)
+            board = leaderboard(history, model, all_trials=every).head(top)
         else:
-            board = trials_frame(study.history, every=every).head(top)
+            board = trials_frame(history, every=every).head(top)
     if as_json:
         print_json(board.to_dict(orient="records"))
         return
@@ -51,33 +58,59 @@ def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> No
     unseen = ["weight", "fit_s", "predict_s", "size_mb", "test"] if every else ["status", "cause"]
     if console.width < WIDE:
         unseen += ["predict_s", "size_mb"]
-    board = board.drop(columns=unseen, errors="ignore")
+    board = board.drop(columns=[*unseen, "measured"], errors="ignore")
     console.print(table_of(board, console.width, wide=("cause", "config")))
+    console.print(told_methods(methods_of(history.problem, history)), markup=False, end="")
 
 
-def trials_frame(history: Any, *, every: bool) -> Any:
-    """The trials of a history as a data frame, best first."""
+def trials_frame(history: History, *, every: bool) -> pd.DataFrame:
+    """The trials of a history as a data frame, best first.
+
+    Those that cannot be the incumbent come last: infeasible ones, those at a lower fidelity, and,
+    as they do not compare at all only with `every`, those that were measured in another way.
+    """
+    import numpy as np
     import pandas as pd
 
-    names = [objective.name for objective in history.problem.objectives]
+    problem, comparable = history.problem, history.comparable
+    level = np.zeros(len(history))
+    if problem.fidelity is not None:
+        level = np.nan_to_num(history.fidelity, nan=problem.fidelity.high)
+    order = np.lexsort((history.costs[:, 0], -level, ~(history.feasible & comparable)))
     rows = [
-        {
-            "trial": trial.index,
-            **{
-                objective.name: objective.value(cost)
-                for objective, cost in zip(history.problem.objectives, trial.costs, strict=True)
-            },
-            "wall_s": trial.resources.wall_s,
-            "config": ", ".join(f"{name}={value}" for name, value in trial.config.items()),
-            "status": trial.status.value,
-            "cause": trial.cause,
-        }
-        for trial in history
-        if every or trial.succeeded
+        _row(problem, history[int(row)])
+        for row in order
+        if every or (history[int(row)].succeeded and comparable[row])
     ]
-    frame = pd.DataFrame(rows, columns=["trial", *names, "wall_s", "config", "status", "cause"])
-    first = history.problem.objectives[0]
-    return frame.sort_values(first.name, ascending=not first.maximize, kind="stable")
+    return pd.DataFrame(rows, columns=_columns(problem))
+
+
+def _columns(problem: Problem) -> list[str]:
+    names = [o.name for o in problem.objectives] + [c.name for c in problem.constraints]
+    fidelity = [] if problem.fidelity is None else ["fidelity"]
+    measured = ["measured"] if measured_names(problem) else []
+    return ["trial", *names, *fidelity, "wall_s", "config", *measured, "status", "cause"]
+
+
+def _row(problem: Problem, trial: Trial) -> dict[str, Any]:
+    values = [o.value(cost) for o, cost in zip(problem.objectives, trial.costs, strict=True)]
+    how = trial.resources.how
+    return {
+        "trial": trial.index,
+        **dict(zip([o.name for o in problem.objectives], values, strict=True)),
+        **dict(zip([c.name for c in problem.constraints], trial.constraints, strict=True)),
+        "fidelity": trial.proposal.fidelity,
+        "wall_s": trial.resources.wall_s,
+        "config": ", ".join(f"{name}={value}" for name, value in trial.config.items()),
+        "measured": {name: method(how, name) for name in measured_names(problem)},
+        "status": trial.status.value,
+        "cause": trial.cause,
+    }
+
+
+def told_methods(methods: Methods) -> str:
+    """The units of what Octavo measures, and how it was measured, a line for each."""
+    return "".join(f"{name} in {MEASURED[name]}: {how}\n" for name, how in methods.items())
 
 
 def report_command(run: str, *, out: str | None, as_json: bool) -> None:

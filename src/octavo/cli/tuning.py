@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, show_warnings, stderr, stdout
 from octavo.cli.fitting import free_folder, process_start
-from octavo.cli.looking import print_recommended, recommended, tally
+from octavo.cli.looking import print_recommended, recommended, tally, told_methods
 from octavo.errors import OctavoError, StudyError
+from octavo.measured import methods_of
 from octavo.problem import seconds
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def tell_study(study: Study, run: str, *, as_json: bool) -> None:
         f"{summary['config']}",
         markup=False,
     )
+    console.print(told_methods(summary["measured"]), markup=False, end="")
     if len(study.problem.objectives) > 1:
         console.print(f"Pareto front: trials {summary['front']}", markup=False)
     print_recommended(summary)
@@ -138,6 +140,7 @@ def study_summary(study: Study, run: str) -> dict[str, Any]:
         "index": None if incumbent is None else incumbent.index,
         "config": None if incumbent is None else study.best_config,
         "front": [trial.index for trial in study.pareto_front],
+        "measured": dict(methods_of(study.problem, study.history)),
         "stopped_because": study.stopped_because,
         **recommended(study),
     }

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, stdout, table_of
-from octavo.cli.looking import tally, trials_frame
+from octavo.cli.looking import tally, told_methods, trials_frame
 from octavo.cli.tuning import told_validation
+from octavo.measured import methods_of
 from octavo.problem import seconds
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def _state(place: str | Path) -> dict[str, Any]:
             "is_running": is_running,
             "stopped_because": study.stopped_because,
             "validation": validation_of(study),
+            "measured": dict(methods_of(study.problem, history)),
             "board": trials_frame(history, every=False).head(N_LEADERS),
         }
 
@@ -128,9 +130,9 @@ def _drawn(state: dict[str, Any], width: int) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    board = state["board"].drop(columns=["status", "cause"], errors="ignore")
+    board = state["board"].drop(columns=["measured", "status", "cause"], errors="ignore")
     return Group(
         Text(state["study"], style="bold"),
         table_of(board, width, wide=("config",)),
-        Text(_line(state)),
+        Text(told_methods(state["measured"]) + _line(state)),
     )

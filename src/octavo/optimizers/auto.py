@@ -57,6 +57,8 @@ class Auto:
         recipe, why = _choose(problem)
         if isinstance(recipe, _MODELS) and _has_room(problem.fidelity):
             recipe, why = _scheduled(recipe, why, problem.fidelity)
+        elif problem.fidelity is not None:
+            why += _in_full(recipe, problem.fidelity)
         if problem.repeats == 1:
             return recipe, why
         return Repeats(inner=recipe), (
@@ -76,7 +78,7 @@ def _choose(problem: Problem) -> tuple[Recipe, str]:
         size = _size_up_to(problem, most)
         if size <= most:
             return Grid(resolution=complete_resolution(space)), (
-                f"Grid search, because the space has only {size} configurations"
+                f"Grid search, because the space has only {size} configuration{'s' * (size != 1)}"
                 + (", so all of them can be tried." if budget is None else
                    f" and {budget} trials are allowed: all of them can be tried.")
             )  # fmt: skip
@@ -120,8 +122,16 @@ def _scheduled(recipe: Recipe, why: str, fidelity: Fidelity) -> tuple[Recipe, st
         f"Hyperband over {fidelity.name} from {fidelity.low:g} to {fidelity.high:g}, because most "
         f"configurations can be told to be bad for a fraction of the full budget: the best third "
         f"of a rung goes on, nobody waits, and later brackets start on higher rungs, so that cheap "
-        f"ones cannot mislead for long. Configurations come from: {why[0].lower()}{why[1:]}"
+        f"ones cannot mislead for long. Configurations come from this: {why}"
     )
+
+
+def _in_full(recipe: Recipe, fidelity: Fidelity) -> str:
+    """Why nothing is run for less, though it could be."""
+    because = "a schedule pays only where many configurations compete"
+    if isinstance(recipe, _MODELS):
+        because = f"{fidelity.low:g} is more than a third of that, so no rung is much cheaper"
+    return f" All trials run at the full {fidelity.high:g} {fidelity.name}, as {because}."
 
 
 def _over_instances(problem: Problem) -> tuple[Recipe, str]:
@@ -140,6 +150,14 @@ def _over_instances(problem: Problem) -> tuple[Recipe, str]:
     return recipe, (
         f"{why} Configurations are raced over {n} instance{'s' if n > 1 else ''}: each is run on "
         "more of them as long as it keeps up with the incumbent."
+        + ("" if problem.fidelity is None else _raced_in_full(problem.fidelity))
+    )
+
+
+def _raced_in_full(fidelity: Fidelity) -> str:
+    return (
+        f" All runs are at the full {fidelity.high:g} {fidelity.name}: fewer instances are what "
+        "makes the first runs of a configuration cheap."
     )
 
 
@@ -147,8 +165,9 @@ def _also(problem: Problem, front: str) -> str:
     wishes = []
     if problem.n_objectives > 1:
         wishes.append(f"{problem.n_objectives} objectives by {front}")
-    if problem.constraints:
-        wishes.append(f"{len(problem.constraints)} constraint(s) by learned feasibility")
+    n = len(problem.constraints)
+    if n:
+        wishes.append(f"{n} constraint{'s' if n > 1 else ''} by learned feasibility")
     return f" It handles {' and '.join(wishes)}." if wishes else ""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from octavo.ensemble.importance import permutation_importance
+from octavo.measured import FIELDS, method
 from octavo.problem import Objective
 from octavo.report import (
     Feature,
@@ -24,7 +26,7 @@ from octavo.tabular.evidence import validation_interval, validation_score
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.models import CATALOG
 from octavo.tabular.search import SearchResult
-from octavo.trial import Status, Trial
+from octavo.trial import Resources, Status, Trial
 
 __all__ = ["report_data", "write_report"]
 
@@ -195,7 +197,24 @@ def _resources(result: SearchResult) -> dict[str, str]:
     }
     if peaks:
         found["Peak memory of one model"] = f"{max(peaks):.0f} MiB"
+    for word, name, unit in (("Energy", "energy", "Wh"), ("CO2", "co2", "g")):
+        totals = _totals(resources, name)
+        if totals:
+            found[f"{word} of all models"] = ", ".join(
+                f"{1000 * total:.3g} {unit} ({how})" for how, total in totals.items()
+            )
     return found
+
+
+def _totals(resources: Sequence[Resources], name: str) -> dict[str, float]:
+    """The sum of one of the quantities of `octavo.measured`, for each way it was measured."""
+    totals: dict[str, float] = {}
+    for one in resources:
+        value: float | None = getattr(one, FIELDS[name])
+        if value is not None:
+            how = method(one.how, name)
+            totals[how] = totals.get(how, 0.0) + value
+    return totals
 
 
 def _members(result: SearchResult) -> list[Trial]:
