@@ -242,6 +242,24 @@ def test_a_challenger_gets_what_is_left_of_the_incumbents_time():
     assert all(letters[t.config["c"]][-1] is t for t in late)  # never run again
 
 
+def test_who_has_lost_stays_out_when_further_runs_of_it_come_back_later():
+    problem = Problem(space(x=Float(0, 1)), objectives=TIME, instances=NAMES)
+
+    def seconds(config, instance, seed):
+        rng = np.random.default_rng([int(1e6 * config["x"]), NAMES.index(instance)])
+        return 0.5 + float(rng.exponential())
+
+    n_late = 0
+    for seed in range(3):
+        recipe = Racing(RandomSearch(), cutoff_s=20.0)
+        _, moments = raced(recipe, problem, seconds, seed=seed, workers=4)
+        for moment in moments:
+            killed = {t.config["x"] for t in moment.told if t.status is Status.TIMEOUT}
+            n_late += sum(trial.config["x"] in killed for trial in moment.pending)
+            assert moment.proposal is None or moment.proposal.config["x"] not in killed
+    assert n_late > 0  # there were such runs
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_capping_saves_most_of_the_time_and_finds_the_same(seed):
     problem = Problem(space(x=Float(0, 1)), objectives=TIME, instances=NAMES)

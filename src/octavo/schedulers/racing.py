@@ -188,8 +188,10 @@ class _Racing:
     def _judge(self, key: bytes) -> None:
         """Whether a configuration goes on, after one of its runs."""
         challenger, runs = self._challengers[key], self._standings.runs[key]
-        if key == self._standings.champion or challenger.is_out:
+        if key == self._standings.champion:
             challenger.is_out = False
+            return
+        if challenger.is_out:
             return
         if runs.capped:
             challenger.is_out = True

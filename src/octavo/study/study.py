@@ -121,7 +121,7 @@ class Study:
             constraints=read_constraints(constraints),
             fidelity=fidelity,
             instances=instances,  # type: ignore[arg-type]  # made a tuple there
-            instance_features=instance_features or {},  # type: ignore[arg-type]
+            instance_features={} if instance_features is None else instance_features,  # type: ignore[arg-type]
             repeats=repeats,
             limits=Limits() if limits is None else limits,
         )

@@ -46,8 +46,9 @@ def validate_study(
 ) -> Study:
     """See `Study.validate`."""
     many = study.problem.repeats if repeats is None else repeats
+    names = tuple(instances) if isinstance(instances, list) else instances
     # Raises what is wrong with them before anything is made.
-    problem = replace(study.problem, instances=instances, instance_features={}, repeats=many)  # type: ignore[arg-type]
+    problem = replace(study.problem, instances=names, instance_features={}, repeats=many)  # type: ignore[arg-type]
     if not problem.instances:
         raise ProblemError(
             "instances is empty, so there is nothing to validate on. Name the held-out instances, "
