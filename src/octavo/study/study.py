@@ -260,12 +260,12 @@ class Study:
     @property
     def why(self) -> str:
         """In a sentence: which optimizer works on this problem and why."""
-        recipe: Any = self.recipe
-        while hasattr(recipe, "inner"):  # wrappers speak through what they hold
-            recipe = recipe.inner
-        if hasattr(recipe, "choose"):
-            return str(recipe.choose(self.problem)[1])
-        return f"{recipe!r} was asked for."
+        chosen: Any = self.recipe
+        while hasattr(chosen, "inner"):  # what chooses may be wrapped
+            chosen = chosen.inner
+        if hasattr(chosen, "choose"):
+            return str(chosen.choose(self.problem)[1])
+        return f"{self.recipe!r} was asked for."
 
     @property
     def best(self) -> Trial:
@@ -752,7 +752,7 @@ class Study:
         configs
             Further ones to compare with, such as the default one.
         repeats
-            Seeds for each instance; by default as many as in the search.
+            Seeds for each instance; by default as many as in the search, and others.
         workers, executor, trial_limits, data, progress
             As in `minimize`; workers, limits and data of the last run by default.
         storage
