@@ -204,6 +204,15 @@ def test_draws_prefer_the_best_elite_and_keep_what_it_chose():
     assert abs(kept - (0.8 + 0.2 / 4)) < 0.04
 
 
+def test_who_goes_on_beyond_the_plan_gets_races_of_some_size():
+    problem = Problem(SPACE, instances=NAMES, limits=Limits(max_trials=120))
+    trials, _ = raced(IteratedRacing(), problem, 300)
+    groups = races([trial for trial in trials if trial.index >= 120])
+    new = [{str(t.config) for t in group} for group in list(groups.values())[1:-1]]
+    known = {str(trial.config) for trial in trials[:120]}
+    assert new and np.mean([len(configs - known) for configs in new]) > 5  # by 120 trials, 3
+
+
 def test_meters_count_in_the_unit_of_the_limit():
     def trial(index, **more):
         return Trial(Proposal(index, {}), Status.SUCCESS, (1.0,), **more)
@@ -220,6 +229,9 @@ def test_meters_count_in_the_unit_of_the_limit():
     assert (by_number.used, by_cpu.used, by_wall.used) == (4, 12.0, 25.0)
     assert (by_number.left, by_cpu.left, by_wall.left) == (6, 48.0, 75.0)
     assert by_wall.per_run == 6.25 and math.isinf(endless.left)
+    for index in range(4, 10):
+        by_number.add(trial(index))
+    assert by_number.used == 10 and math.isinf(by_number.left)
 
 
 def test_settings_that_make_no_sense():
