@@ -63,8 +63,9 @@ class Racing:
     par
         A run that failed counts as so many times the cutoff: 10 for PAR10.
     failure_cost
-        What a failed run counts instead, minimized. By default `par` times the cutoff where the
-        first objective is a time, and worse than anything elsewhere.
+        What a failed run counts instead: a value of the first objective, such as an accuracy of
+        0. By default `par` times the cutoff where that is a time, and worse than anything
+        elsewhere.
     capping
         Whether runs of challengers that have lost are killed, where the first objective is
         "cpu_time" or "wall_time".
