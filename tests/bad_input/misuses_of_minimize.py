@@ -151,6 +151,15 @@ ARGUMENTS = [
         ProblemError, "instances is empty", "pattern of files, that matched none", "leave it out",
     ),
     Misuse(
+        "a schedule over fidelities in a race",
+        lambda: minimize(
+            lambda config, *, instance, fidelity: 0.0, instances=["easy", "hard"],
+            fidelity=Fidelity("epochs", 1, 81), optimizer="hyperband",
+        ),
+        ProblemError, "Hyperband spends less than the full 'epochs' of 81", "over instances",
+        "Leave out the fidelity or the instances",
+    ),
+    Misuse(
         "features without the names of their instances",
         lambda: minimize(
             lambda config, *, instance: 0.0, instances=["easy", "hard"], instance_features=np.eye(2)

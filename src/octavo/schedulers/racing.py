@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from octavo.errors import ProblemError
 from octavo.optimizers.proposing import ask_in_turn
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
@@ -109,15 +110,32 @@ class Racing:
         return Rules(self.cutoff_s, self.par, self.failure_cost)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
-        """A fresh optimizer."""
+        """A fresh optimizer. Raises `ProblemError` if `inner` is a schedule over fidelities."""
         inner: Any = self.inner
         if hasattr(inner, "choose"):  # `Auto` chooses by the problem as it is
             inner = inner.choose(replace(problem, repeats=1, fidelity=None))[0]
         if problem.repeats == 1 and not problem.instances:
             started: Optimizer = inner.start(problem, seed)
             return started
-        inner.start(single(problem), seed)  # who cannot work here says so now
+        _check_inner(inner, problem, seed)
         return _Racing(problem, seed, replace(self, inner=inner))
+
+
+def _check_inner(inner: Recipe, problem: Problem, seed: int) -> None:
+    """Refuse what cannot propose here, and what is about cheap trials, of which a race has none."""
+    inner.start(single(problem), seed)  # who cannot work here says so now
+    full = problem.fidelity
+    if full is None:
+        return
+    while isinstance(inner, Warmed):  # whose first proposals are given ones
+        inner = inner.inner
+    opening = inner.start(single(problem), seed).ask(1)
+    if any((proposal.fidelity or full.high) < full.high for proposal in opening):
+        raise ProblemError(
+            f"{type(inner).__name__} spends less than the full {full.name!r} of {full.high:g} on "
+            "most trials, and a race over instances runs all at the full one. Leave out the "
+            "fidelity or the instances, or use an optimizer without a schedule, such as 'auto'."
+        )
 
 
 @dataclass(slots=True)
