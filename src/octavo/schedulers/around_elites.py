@@ -15,6 +15,8 @@ sections 3.2 and 3.3.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
@@ -49,7 +51,7 @@ def narrowed(width: float, n_new: int, d: int) -> float:
     >>> narrowed(0.5, n_new=16, d=4)
     0.25
     """
-    share = max(n_new, 2) ** (1.0 / d)
+    share = math.pow(max(n_new, 2), 1.0 / d)
     if width / share >= _LEAST_WIDTH:
         return width / share
     return min(width * share**2, FIRST_WIDTH)
@@ -72,7 +74,7 @@ def more_kept(kept: float, progress: float, d: int) -> float:
     >>> more_kept(0.5, progress=0.5, d=8)
     0.75
     """
-    return float(min(1.0 - (1.0 - kept) * (1.0 - min(progress, 1.0)), _CLONES ** (1.0 / d)))
+    return min(1.0 - (1.0 - kept) * (1.0 - min(progress, 1.0)), math.pow(_CLONES, 1.0 / d))
 
 
 def truncated_normal(mean: Floats, width: float, u: Floats) -> Floats:
