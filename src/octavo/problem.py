@@ -412,6 +412,11 @@ def _read_instances(names: object) -> tuple[str, ...]:
             f"instances={names!r} is of type {type(names).__name__}, but is a list of names. "
             "Write instances=['easy.cnf', 'hard.cnf'], also for a single one."
         )
+    if isinstance(names, list) and not names:  # the default is a tuple
+        raise ProblemError(
+            "instances is empty, so there is nothing to run on. If it comes from a pattern of "
+            "files, that matched none; for a problem without instances, leave it out."
+        )
     seen: set[str] = set()
     for name in names:
         if not isinstance(name, str) or not name:

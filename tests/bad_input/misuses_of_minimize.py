@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from misuse import Misuse
 
 import octavo
@@ -143,6 +144,27 @@ ARGUMENTS = [
         "instances that the objective never hears of",
         lambda: minimize(instances=["easy", "hard"]),
         SettingError, "2 instances", "takes no argument 'instance'", "def solve(config, *, inst",
+    ),
+    Misuse(
+        "a pattern of files that matched none",
+        lambda: minimize(lambda config, *, instance: 0.0, instances=[]),
+        ProblemError, "instances is empty", "pattern of files, that matched none", "leave it out",
+    ),
+    Misuse(
+        "a schedule over fidelities in a race",
+        lambda: minimize(
+            lambda config, *, instance, fidelity: 0.0, instances=["easy", "hard"],
+            fidelity=Fidelity("epochs", 1, 81), optimizer="hyperband",
+        ),
+        ProblemError, "Hyperband spends less than the full 'epochs' of 81", "over instances",
+        "Leave out the fidelity or the instances",
+    ),
+    Misuse(
+        "features without the names of their instances",
+        lambda: minimize(
+            lambda config, *, instance: 0.0, instances=["easy", "hard"], instance_features=np.eye(2)
+        ),
+        ProblemError, "instance_features=array(", "maps each instance", "Write {'easy.cnf': (12,",
     ),
     Misuse(
         "a fidelity in words",

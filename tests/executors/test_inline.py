@@ -1,5 +1,7 @@
 """Inline trials: the same answers as in processes, without a process."""
 
+import resource
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,22 @@ def test_time_is_measured(inline: Any, run: Any) -> None:
     assert resources.memory_mb is None
     assert "not measured" in resources.how["memory_mb"]
     assert set(resources.how) == {"wall_s", "cpu_s", "memory_mb"}
+
+
+def test_children_that_take_milliseconds_count(inline: Any, run: Any) -> None:
+    def objective(config: Any) -> dict[str, float]:
+        def spent() -> float:
+            children = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return time.process_time() + children.ru_utime + children.ru_stime
+
+        before = spent()
+        subprocess.run(["true"], check=True)
+        return {"cost": 0.0, "spent": spent() - before}
+
+    executor = inline(objective)
+    for _ in range(5):
+        trial = run(executor, {})
+        assert trial.resources.cpu_s >= trial.extra["spent"]
 
 
 def test_exceptions_are_crashed_trials(inline: Any, run: Any) -> None:

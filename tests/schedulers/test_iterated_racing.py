@@ -162,6 +162,27 @@ def test_all_failures_of_a_broken_configuration_lose():
     assert History(problem, last.told).incumbent.config["c"] != "c"
 
 
+def test_races_beyond_the_planned_ones_still_find_something_new():
+    # One instance: races are short, and there are dozens of them.
+    problem = Problem(space(x=Float(0, 1)), instances=("only",))
+
+    def answers(problem, proposal):
+        return Trial(proposal, Status.SUCCESS, (abs(proposal.config["x"] - 0.3),))
+
+    *_, last = live(IteratedRacing().start(problem, 0), problem, n=300, respond=answers)
+    groups = races(last.told)
+    assert len(groups) > 30  # widths would be 1e-19 and less by then
+    assert np.mean([len(groups[number]) for number in range(20, 30)]) > 2
+    # Choices vary too, though a single race was planned.
+    problem = Problem(SPACE, instances=NAMES)
+    trials, _ = raced(IteratedRacing(n_iterations=1), problem, 300)
+    late = [trial for number, group in races(trials).items() if number > 2 for trial in group]
+    by_index = {trial.index: trial.config["c"] for trial in trials}
+    new = {str(t.config): t for t in late if t.proposal.origin.parents}.values()
+    changed = [t.config["c"] != by_index[t.proposal.origin.parents[0]] for t in new]
+    assert 0.05 < np.mean(changed) < 0.6  # (1 - 0.2 ** (1 / 3)) * 3 / 4 is 0.31
+
+
 @given(mean=st.floats(0, 1), width=st.floats(0.01, 2), u=st.floats(0, 0.999, exclude_max=True))
 def test_truncated_normals_are_scipys(mean, width, u):
     found = truncated_normal(np.array([mean]), width, np.array([u]))[0]
@@ -183,6 +204,15 @@ def test_draws_prefer_the_best_elite_and_keep_what_it_chose():
     assert abs(kept - (0.8 + 0.2 / 4)) < 0.04
 
 
+def test_who_goes_on_beyond_the_plan_gets_races_of_some_size():
+    problem = Problem(SPACE, instances=NAMES, limits=Limits(max_trials=120))
+    trials, _ = raced(IteratedRacing(), problem, 300)
+    groups = races([trial for trial in trials if trial.index >= 120])
+    new = [{str(t.config) for t in group} for group in list(groups.values())[1:-1]]
+    known = {str(trial.config) for trial in trials[:120]}
+    assert new and np.mean([len(configs - known) for configs in new]) > 5  # by 120 trials, 3
+
+
 def test_meters_count_in_the_unit_of_the_limit():
     def trial(index, **more):
         return Trial(Proposal(index, {}), Status.SUCCESS, (1.0,), **more)
@@ -199,6 +229,9 @@ def test_meters_count_in_the_unit_of_the_limit():
     assert (by_number.used, by_cpu.used, by_wall.used) == (4, 12.0, 25.0)
     assert (by_number.left, by_cpu.left, by_wall.left) == (6, 48.0, 75.0)
     assert by_wall.per_run == 6.25 and math.isinf(endless.left)
+    for index in range(4, 10):
+        by_number.add(trial(index))
+    assert by_number.used == 10 and math.isinf(by_number.left)
 
 
 def test_settings_that_make_no_sense():

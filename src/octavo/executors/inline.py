@@ -7,7 +7,7 @@ study with it and no limit can be enforced; `ProcessExecutor` is for everything 
 from __future__ import annotations
 
 import logging
-import os
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +24,9 @@ from octavo.executors.protocol import Event, Finished, Reported, Work
 from octavo.executors.reporting import Reporter
 from octavo.problem import TrialLimits
 from octavo.trial import Proposal, Report, Resources, Status, Trial
+
+if sys.platform != "win32":
+    import resource
 
 __all__ = ["InlineExecutor"]
 
@@ -243,6 +246,8 @@ class InlineExecutor:
 
 
 def _cpu_s() -> float:
-    """CPU seconds of this process, finer than `os.times`, and of children waited for."""
-    times = os.times()
-    return time.process_time() + times.children_user + times.children_system
+    """CPU seconds of this process and of children waited for, finer than those of `os.times`."""
+    if sys.platform == "win32":  # which does not tell of children
+        return time.process_time()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime

@@ -3,12 +3,19 @@
 Numbers come from a normal distribution cut off at the bounds, whose width shrinks from one
 iteration to the next; unordered choices stay their parent's more and more often.
 
+Where irace passes on a distribution from parent to child, all children here have the same width,
+and a choice that is not the parent's is uniform. Races may go on long after the planned ones:
+widths that have become too small to tell configurations apart grow by two iterations' worth
+(irace's "soft restart"), and choices never become certain.
+
 López-Ibáñez, Dubois-Lacoste, Pérez Cáceres, Birattari & Stützle (2016), The irace package:
 Iterated racing for automatic algorithm configuration, Operations Research Perspectives 3,
 sections 3.2 and 3.3.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +24,57 @@ from scipy.special import ndtr, ndtri
 from octavo.optimizers.unit_cube import Cube
 from octavo.spaces.protocol import Points, Space
 
-__all__ = ["AroundElites", "truncated_normal"]
+__all__ = ["FIRST_WIDTH", "AroundElites", "more_kept", "narrowed", "truncated_normal"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FIRST_WIDTH = 0.5  # half of the range
+_LEAST_WIDTH = 1e-4  # of the range; irace's threshold of soft restarts
+_CLONES = 0.2  # at most: the chance that all of a child's choices are its parent's, as in irace
+
+
+def narrowed(width: float, n_new: int, d: int) -> float:
+    """The width of the next iteration: n configurations share what one had.
+
+    Parameters
+    ----------
+    width
+        Of the iteration before.
+    n_new
+        How many configurations are drawn.
+    d
+        Number of hyperparameters, at least 1.
+
+    Examples
+    --------
+    >>> narrowed(0.5, n_new=16, d=4)
+    0.25
+    """
+    share = math.pow(max(n_new, 2), 1.0 / d)
+    if width / share >= _LEAST_WIDTH:
+        return width / share
+    return min(width * share**2, FIRST_WIDTH)
+
+
+def more_kept(kept: float, progress: float, d: int) -> float:
+    """How often choices stay their parent's in the next iteration.
+
+    Parameters
+    ----------
+    kept
+        In the iteration before.
+    progress
+        The share of the planned iterations that is over.
+    d
+        Number of hyperparameters, at least 1.
+
+    Examples
+    --------
+    >>> more_kept(0.5, progress=0.5, d=8)
+    0.75
+    """
+    return min(1.0 - (1.0 - kept) * (1.0 - min(progress, 1.0)), math.pow(_CLONES, 1.0 / d))
 
 
 def truncated_normal(mean: Floats, width: float, u: Floats) -> Floats:

@@ -58,8 +58,9 @@ class Meter:
 
     @property
     def left(self) -> float:
-        """What is left, never negative."""
-        return max(self.total - self.used, 0.0)
+        """What is left; inf once all is spent, for whoever goes on has more than was planned."""
+        rest = self.total - self.used
+        return rest if rest > 0 else math.inf
 
     @property
     def per_run(self) -> float:

@@ -32,7 +32,7 @@ from octavo.optimizers.settings import check_at_least, check_share
 from octavo.optimizers.told import Seen, Told, encode_inside
 from octavo.optimizers.unseen import Unseen
 from octavo.problem import Problem
-from octavo.schedulers.around_elites import FIRST_WIDTH, AroundElites
+from octavo.schedulers.around_elites import FIRST_WIDTH, AroundElites, more_kept, narrowed
 from octavo.schedulers.budget import Meter
 from octavo.schedulers.elimination import Elimination, Race, is_done
 from octavo.schedulers.race import Rules, all_pairs, run_of
@@ -212,8 +212,8 @@ class _IteratedRacing:
         wanted = max(self._size(number, budget, guarded) - len(state.elites), 1)
         if number > 1:
             d = max(len(self._problem.space.columns), 1)
-            state.width *= (1.0 / max(wanted, 2)) ** (1.0 / d)
-        state.kept = 1.0 - (1.0 - state.kept) * (1.0 - min((number - 1) / self._n_races, 1.0))
+            state.width = narrowed(state.width, wanted, d)
+            state.kept = more_kept(state.kept, (number - 1) / self._n_races, d)
         parents: dict[bytes, bytes] = {}
         new = self._draw(wanted, rng, parents)
         if not new and all(is_done(key, pair, runs) for key in state.elites for pair in pairs):

@@ -34,8 +34,9 @@ class Rules:
     par
         A run that failed counts as so many times the cutoff: 10 for PAR10.
     failure_cost
-        What a failed run counts instead, minimized. None: `par` times the cutoff, where the
-        first objective is a time and there is a cutoff; infinitely much elsewhere.
+        What a failed run counts instead, a value of the first objective in the user's direction.
+        None: `par` times the cutoff, where the first objective is a time and there is a cutoff;
+        infinitely much elsewhere.
 
     Raises
     ------
@@ -67,7 +68,7 @@ class Rules:
     def penalty(self, problem: Problem) -> float:
         """What a run that failed counts, minimized; inf if nothing is said."""
         if self.failure_cost is not None:
-            return self.failure_cost
+            return problem.objectives[0].cost(self.failure_cost)
         if self.cutoff_s is not None and is_timed(problem):
             return self.par * self.cutoff_s
         return math.inf

@@ -41,12 +41,16 @@ def raced(recipe: Recipe, first: Sequence[Mapping[str, Any]]) -> Recipe:
     >>> raced(RandomSearch(), []) == Racing(inner=RandomSearch())
     True
     """
+    if not is_race(recipe):
+        recipe = Racing(inner=recipe)
+    if not first:
+        return recipe
+    if isinstance(recipe, Racing):
+        return replace(recipe, inner=Warmed(first=tuple(first), inner=recipe.inner))
     if isinstance(recipe, IteratedRacing):
-        return replace(recipe, first=(*first, *recipe.first)) if first else recipe
-    race = recipe if isinstance(recipe, Racing | RunAll) else Racing(inner=recipe)
-    if first and isinstance(race, Racing):
-        return replace(race, inner=Warmed(first=tuple(first), inner=race.inner))
-    return race
+        return replace(recipe, first=(*first, *recipe.first))
+    assert isinstance(recipe, RunAll)
+    return replace(recipe, configs=(*first, *recipe.configs))
 
 
 def with_cutoff(recipe: Recipe, problem: Problem, trial_limits: Mapping[str, Any]) -> Recipe:

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from octavo.errors import ProblemError
 from octavo.optimizers.proposing import ask_in_turn
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
@@ -63,8 +64,9 @@ class Racing:
     par
         A run that failed counts as so many times the cutoff: 10 for PAR10.
     failure_cost
-        What a failed run counts instead, minimized. By default `par` times the cutoff where the
-        first objective is a time, and worse than anything elsewhere.
+        What a failed run counts instead: a value of the first objective, such as an accuracy of
+        0. By default `par` times the cutoff where that is a time, and worse than anything
+        elsewhere.
     capping
         Whether runs of challengers that have lost are killed, where the first objective is
         "cpu_time" or "wall_time".
@@ -108,15 +110,32 @@ class Racing:
         return Rules(self.cutoff_s, self.par, self.failure_cost)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
-        """A fresh optimizer."""
+        """A fresh optimizer. Raises `ProblemError` if `inner` is a schedule over fidelities."""
         inner: Any = self.inner
         if hasattr(inner, "choose"):  # `Auto` chooses by the problem as it is
             inner = inner.choose(replace(problem, repeats=1, fidelity=None))[0]
         if problem.repeats == 1 and not problem.instances:
             started: Optimizer = inner.start(problem, seed)
             return started
-        inner.start(single(problem), seed)  # who cannot work here says so now
+        _check_inner(inner, problem, seed)
         return _Racing(problem, seed, replace(self, inner=inner))
+
+
+def _check_inner(inner: Recipe, problem: Problem, seed: int) -> None:
+    """Refuse what cannot propose here, and what is about cheap trials, of which a race has none."""
+    inner.start(single(problem), seed)  # who cannot work here says so now
+    full = problem.fidelity
+    if full is None:
+        return
+    while isinstance(inner, Warmed):  # whose first proposals are given ones
+        inner = inner.inner
+    opening = inner.start(single(problem), seed).ask(1)
+    if any((proposal.fidelity or full.high) < full.high for proposal in opening):
+        raise ProblemError(
+            f"{type(inner).__name__} spends less than the full {full.name!r} of {full.high:g} on "
+            "most trials, and a race over instances runs all at the full one. Leave out the "
+            "fidelity or the instances, or use an optimizer without a schedule, such as 'auto'."
+        )
 
 
 @dataclass(slots=True)
@@ -188,8 +207,10 @@ class _Racing:
     def _judge(self, key: bytes) -> None:
         """Whether a configuration goes on, after one of its runs."""
         challenger, runs = self._challengers[key], self._standings.runs[key]
-        if key == self._standings.champion or challenger.is_out:
+        if key == self._standings.champion:
             challenger.is_out = False
+            return
+        if challenger.is_out:
             return
         if runs.capped:
             challenger.is_out = True

@@ -121,7 +121,7 @@ class Study:
             constraints=read_constraints(constraints),
             fidelity=fidelity,
             instances=instances,  # type: ignore[arg-type]  # made a tuple there
-            instance_features=instance_features or {},  # type: ignore[arg-type]
+            instance_features={} if instance_features is None else instance_features,  # type: ignore[arg-type]
             repeats=repeats,
             limits=Limits() if limits is None else limits,
         )
@@ -260,6 +260,7 @@ class Study:
     @property
     def why(self) -> str:
         """In a sentence: which optimizer works on this problem and why."""
+<<<<<<< HEAD
         from octavo.optimizers.repeats import Repeats
         from octavo.optimizers.warmed import Warmed
 
@@ -272,6 +273,14 @@ class Study:
         if hasattr(recipe, "choose"):
             return str(recipe.choose(self.problem)[1])
         return f"{asked!r} was asked for."
+=======
+        chosen: Any = self.recipe
+        while hasattr(chosen, "inner"):  # what chooses may be wrapped
+            chosen = chosen.inner
+        if hasattr(chosen, "choose"):
+            return str(chosen.choose(self.problem)[1])
+        return f"{self.recipe!r} was asked for."
+>>>>>>> r2
 
     @property
     def best(self) -> Trial:
@@ -758,7 +767,7 @@ class Study:
         configs
             Further ones to compare with, such as the default one.
         repeats
-            Seeds for each instance; by default as many as in the search.
+            Seeds for each instance; by default as many as in the search, and others.
         workers, executor, trial_limits, data, progress
             As in `minimize`; workers, limits and data of the last run by default.
         storage

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.errors import ProblemError, StudyError
+from octavo.optimizers.protocol import trial_seed
 from octavo.problem import Limits, Problem, TrialLimits, is_whole
 from octavo.schedulers.raced import rules_of, with_cutoff
 from octavo.schedulers.run_all import RunAll
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["validate_study"]
 
 logger = logging.getLogger(__name__)
+
+_SEEDS = 0x7E57  # a search fits its seeds too: validations have others
 
 
 def validate_study(
@@ -46,8 +49,9 @@ def validate_study(
 ) -> Study:
     """See `Study.validate`."""
     many = study.problem.repeats if repeats is None else repeats
+    names = tuple(instances) if isinstance(instances, list) else instances
     # Raises what is wrong with them before anything is made.
-    problem = replace(study.problem, instances=instances, instance_features={}, repeats=many)  # type: ignore[arg-type]
+    problem = replace(study.problem, instances=names, instance_features={}, repeats=many)  # type: ignore[arg-type]
     if not problem.instances:
         raise ProblemError(
             "instances is empty, so there is nothing to validate on. Name the held-out instances, "
@@ -159,7 +163,7 @@ def _begin(study: Study, run_all: RunAll, problem: Problem, place: str | Path | 
         instances=problem.instances,
         repeats=problem.repeats,
         optimizer=run_all,
-        seed=study.seed,
+        seed=trial_seed(study.seed, _SEEDS),
         storage=place,
         name=f"validation of {study.name}",
     )
