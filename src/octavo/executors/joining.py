@@ -1,0 +1,79 @@
+"""Whether a Dask cluster is there, and whether trials can run on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from octavo.errors import MissingExtra, SettingError, StudyError
+from octavo.executors import site
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["check_workers", "connected"]
+
+
+def connected(client: Client | str) -> tuple[Client, bool]:
+    """A client, and whether it is ours to close.
+
+    Raises
+    ------
+    MissingExtra
+        If Dask is not installed.
+    SettingError
+        If it is no client, asynchronous or closed, or its scheduler cannot be reached.
+    """
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise MissingExtra("running trials on a Dask cluster", "cluster") from error
+    if isinstance(client, str):
+        try:
+            return Client(client, timeout=5, set_as_default=False), True
+        except (OSError, TimeoutError, ValueError) as error:
+            raise SettingError(
+                f"the Dask scheduler {client!r} cannot be reached ({error}). Check its address, "
+                "such as 'tcp://host:8786', and that it runs."
+            ) from error
+    if not isinstance(client, Client):
+        raise SettingError(
+            f"DaskExecutor got {client!r:.200} of type {type(client).__name__}. Pass a "
+            "dask.distributed.Client, or the address of a scheduler such as 'tcp://host:8786'."
+        )
+    if client.asynchronous:
+        raise SettingError(
+            "DaskExecutor got an asynchronous client, and a study is not asynchronous. Make it "
+            "with Client(..., asynchronous=False)."
+        )
+    if client.status != "running":
+        raise SettingError(
+            f"DaskExecutor got a client that is {client.status}. Make a new Client of the cluster."
+        )
+    return client, False
+
+
+def check_workers(client: Client, *, timeout_s: float) -> None:
+    """Wait for a first worker, and see that all there are have our Octavo.
+
+    Raises
+    ------
+    StudyError
+        If no worker comes in so many seconds.
+    SettingError
+        If a worker has no Octavo, or another version of it.
+    """
+    try:
+        client.wait_for_workers(1, timeout=timeout_s)
+    except TimeoutError as error:
+        raise StudyError(
+            f"no worker joined the Dask cluster {client.scheduler_info()['address']} within "
+            f"{timeout_s:g} s. Start workers, or scale the cluster up."
+        ) from error
+    ours = site.version()
+    for address, found in client.run(site.version, on_error="return").items():
+        if found != ours:
+            has = f"Octavo {found}" if isinstance(found, str) else f"no Octavo ({found})"
+            raise SettingError(
+                f"the Dask worker {address} has {has}, and the study has {ours}. Install the "
+                'same there: pip install "octavo[cluster]"'
+            )
