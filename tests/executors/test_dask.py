@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dask import config
 from distributed import Client, LocalCluster
 
 import octavo
@@ -278,6 +279,28 @@ def test_a_trial_whose_dask_worker_is_killed_runs_again(deaths, status, dask, tm
         continue
 
 
+def test_retries_are_ours_to_count_not_dasks(dask, tmp_path):
+    """Dask itself gives a task up that has lost so many workers."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    with (
+        config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=True, **QUIET) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        executor = dask(fragile, on=client, retries=1)
+        executor.submit(Proposal(0, {"marks": str(marks), "deaths": 1}))
+        os.kill(dask_worker_of(next_report(executor).report.values["cost"]), signal.SIGKILL)
+        trial = next(
+            event.trial
+            for _ in range(100)
+            for event in executor.wait(1.0)
+            if isinstance(event, Finished)
+        )
+        executor.close()
+    assert trial.status is Status.SUCCESS, trial.cause
+
+
 def test_slots_follow_the_size_of_the_cluster(dask):
     with (
         LocalCluster(n_workers=1, threads_per_worker=3, processes=False, **QUIET) as cluster,
@@ -301,8 +324,10 @@ def slow(config):
 
 CLUSTER = """
 import sys, time
+from dask import config
 from distributed import LocalCluster
 if __name__ == "__main__":
+    # hindrance
     cluster = LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, silence_logs=50, dashboard_address=":0"
     )
@@ -311,11 +336,16 @@ if __name__ == "__main__":
 """
 
 
+WITHOUT = "import sys; sys.modules['octavo'] = None"
+
+
 @pytest.fixture
-def mortal_cluster(tmp_path):
+def mortal_cluster(tmp_path, request):
     """The process of a scheduler that may be killed, and its address."""
     script = tmp_path / "cluster.py"
-    script.write_text(CLUSTER)
+    script.write_text(CLUSTER.replace("# hindrance", getattr(request, "param", "")))
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(WITHOUT)
     process = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -445,11 +475,34 @@ def meeting(config, *, report, seed):
         (lambda client: DaskExecutor("tcp://127.0.0.1:9"), "'tcp://127.0.0.1:9' cannot be reached"),
         (lambda client: DaskExecutor(client, retries=-1), "retries=-1"),
         (lambda client: DaskExecutor(client, patience_s=0), "patience_s=0"),
+        (lambda client: DaskExecutor(client, threads=0), "threads=0"),
+        (lambda client: DaskExecutor(client, carry_mb="64"), "carry_mb='64' must be a number"),
     ],
 )
 def test_what_cannot_work_is_refused_with_a_word(make, words, client):
     with pytest.raises(SettingError, match=words):
         make(client)
+
+
+@pytest.mark.parametrize(
+    ("mortal_cluster", "who"),
+    [
+        (WITHOUT, "scheduler"),
+        (
+            "config.set({'distributed.nanny.pre-spawn-environ.PYTHONPATH': "
+            "__file__.rpartition('/')[0] + '/without'})",
+            "worker",
+        ),
+    ],
+    indirect=["mortal_cluster"],
+    ids=["scheduler", "worker"],
+)
+def test_a_cluster_without_octavo_is_told(mortal_cluster, who, problem, tmp_path):
+    with (
+        DaskExecutor(mortal_cluster[1]) as executor,
+        pytest.raises(SettingError, match=rf"the Dask {who} tcp://.* has no Octavo .*Install"),
+    ):
+        executor.start(Work(slow, problem, tmp_path))
 
 
 def test_limits_in_threads_are_refused(client, dask):

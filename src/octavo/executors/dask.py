@@ -67,8 +67,8 @@ class DaskExecutor:
     Parameters
     ----------
     client
-        A `dask.distributed.Client` of any cluster, or the address of a scheduler. Its workers
-        need Octavo and what the objective imports.
+        A `dask.distributed.Client` of any cluster, or the address of a scheduler. Scheduler and
+        workers need the same Octavo, and the workers what the objective imports.
     processes
         Whether each trial runs in a process of its own, as with `ProcessExecutor`. False calls the
         objective in a thread of the Dask worker: quicker, but nothing limits or ends a trial.
@@ -158,7 +158,7 @@ class DaskExecutor:
         ------
         SettingError
             If the objective or the data cannot be sent, if trials have limits that nothing
-            could keep, or if a worker has no Octavo or another one.
+            could keep, or if a worker or the scheduler has no Octavo or another one.
         StorageError
             If the study's folder cannot be written to.
         StudyError

@@ -53,14 +53,16 @@ def connected(client: Client | str) -> tuple[Client, bool]:
 
 
 def check_workers(client: Client, *, timeout_s: float) -> None:
-    """Wait for a first worker, and see that all there are have our Octavo.
+    """Wait for a first worker, and see that all there are and the scheduler have our Octavo.
+
+    The scheduler, too, reads what is sent to workers.
 
     Raises
     ------
     StudyError
         If no worker comes in so many seconds.
     SettingError
-        If a worker has no Octavo, or another version of it.
+        If a worker or the scheduler has no Octavo, or another version of it.
     """
     try:
         client.wait_for_workers(1, timeout=timeout_s)
@@ -69,11 +71,20 @@ def check_workers(client: Client, *, timeout_s: float) -> None:
             f"no worker joined the Dask cluster {client.scheduler_info()['address']} within "
             f"{timeout_s:g} s. Start workers, or scale the cluster up."
         ) from error
-    ours = site.version()
+    try:
+        found: object = client.run_on_scheduler(site.version)
+    except Exception as error:  # whatever comes of a function that cannot be found there
+        found = error
+    _check_version(f"scheduler {client.scheduler_info()['address']}", found)
     for address, found in client.run(site.version, on_error="return").items():
-        if found != ours:
-            has = f"Octavo {found}" if isinstance(found, str) else f"no Octavo ({found})"
-            raise SettingError(
-                f"the Dask worker {address} has {has}, and the study has {ours}. Install the "
-                'same there: pip install "octavo[cluster]"'
-            )
+        _check_version(f"worker {address}", found)
+
+
+def _check_version(who: str, found: object) -> None:
+    ours = site.version()
+    if found != ours:
+        has = f"Octavo {found}" if isinstance(found, str) else f"no Octavo ({found})"
+        raise SettingError(
+            f"the Dask {who} has {has}, and the study has {ours}. Install the same there: "
+            'pip install "octavo[cluster]"'
+        )

@@ -266,14 +266,15 @@ class Store:
         ours = {"ours": index}
 
         def work(connection: Connection) -> None:
-            if self.sharing is not None and token is not None:
-                self.sharing.check_tokens(connection, {index: token})
-            if connection.execute(sql.IS_PENDING, ours).first() is None:
-                raise StudyError(
-                    f"proposal {index} is not running: it is unknown, or its trial is completed. "
-                    "Reports can only be added before."
-                )
-            n = connection.execute(sql.N_REPORTS_OF, ours).scalar_one()
+            if self.sharing is not None and token is not None:  # what is leased is pending
+                _, n = self.sharing.check_tokens(connection, {index: token})[index]
+            else:
+                if connection.execute(sql.IS_PENDING, ours).first() is None:
+                    raise StudyError(
+                        f"proposal {index} is not running: it is unknown, or its trial is "
+                        "completed. Reports can only be added before."
+                    )
+                n = connection.execute(sql.N_REPORTS_OF, ours).scalar_one()
             rows = [report_to_row(index, n + i, report) for i, report in enumerate(reports)]
             connection.execute(sql.ADD_REPORTS, rows)
 
@@ -321,10 +322,10 @@ class Store:
                 revision = fitting_revision(trial, asked_under[trial.index], problems)
                 n_reports = _replace_reports(connection, trial, n_stored.get(trial.index))
                 trial_rows.append(trial_to_row(trial, revision, n_reports))
-            connection.execute(sql.ADD_TRIALS, trial_rows)
             if self.sharing is not None:
-                self.sharing.end(connection, indices)
+                self.sharing.complete(connection, trial_rows)
                 return
+            connection.execute(sql.ADD_TRIALS, trial_rows)
             ended = [{"ours": index} for index in asked_under]
             connection.execute(sql.END_PENDING, ended)
             connection.execute(sql.END_LEASES, ended)
