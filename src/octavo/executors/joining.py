@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from octavo.errors import MissingExtra, SettingError, StudyError
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 __all__ = ["check_workers", "connected"]
+
+_TIMEOUT_S = 5.0
 
 
 def connected(client: Client | str) -> tuple[Client, bool]:
@@ -29,7 +33,8 @@ def connected(client: Client | str) -> tuple[Client, bool]:
         raise MissingExtra("running trials on a Dask cluster", "cluster") from error
     if isinstance(client, str):
         try:
-            return Client(client, timeout=5, set_as_default=False), True
+            _knock(client)
+            return Client(client, timeout=_TIMEOUT_S, set_as_default=False), True
         except (OSError, TimeoutError, ValueError) as error:
             raise SettingError(
                 f"the Dask scheduler {client!r} cannot be reached ({error}). Check its address, "
@@ -50,6 +55,18 @@ def connected(client: Client | str) -> tuple[Client, bool]:
             f"DaskExecutor got a client that is {client.status}. Make a new Client of the cluster."
         )
     return client, False
+
+
+def _knock(address: str) -> None:
+    """Raise if nobody answers there: a client that never connected hangs when it is deleted."""
+    from distributed.comm import connect
+
+    async def knock() -> None:
+        comm = await connect(address, timeout=_TIMEOUT_S)
+        await comm.close()
+
+    with ThreadPoolExecutor(1) as pool:  # this thread may have a loop that runs, as in a notebook
+        pool.submit(asyncio.run, knock()).result()
 
 
 def check_workers(client: Client, *, timeout_s: float) -> None:

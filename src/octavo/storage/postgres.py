@@ -55,6 +55,7 @@ _SESSION = (
     "SET search_path TO {schema}"
 )
 _LOCK_TIMEOUT = "55P03"
+_NO_RIGHTS = "42501"
 _PASSING = (
     "08",  # connection
     "57P01", "57P02", "57P03", "57P05",  # the server is shut down, or not yet up
@@ -293,7 +294,14 @@ class PostgreSQL:
     def _explained(self, error: DBAPIError, patience: float) -> str:
         cause = _cause(error)
         if not _may_pass(error):
-            return f"the study {self.place} could not be read or written: {cause}."
+            advice = ""
+            if getattr(error.orig, "sqlstate", None) == _NO_RIGHTS:
+                database, schema = self.address.url.database, self.address.schema
+                advice = (
+                    f" Whoever begins a study needs GRANT CREATE ON DATABASE {database}; who takes "
+                    f'part in it, rights on the schema "{schema}" and all that is in it.'
+                )
+            return f"the study {self.place} could not be read or written: {cause}.{advice}"
         waited = f" for {patience:.0f} s" if patience else ""
         return (
             f"the study {self.place} cannot be reached{waited}: {cause}. Check that the server "
