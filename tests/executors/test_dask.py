@@ -288,7 +288,8 @@ def test_retries_are_ours_to_count_not_dasks(dask, tmp_path):
         LocalCluster(n_workers=1, threads_per_worker=1, processes=True, **QUIET) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        executor = dask(fragile, on=client, retries=1)
+        # More than one: the cluster may end a worker that took long to come back.
+        executor = dask(fragile, on=client, retries=4)
         executor.submit(Proposal(0, {"marks": str(marks), "deaths": 1}))
         os.kill(dask_worker_of(next_report(executor).report.values["cost"]), signal.SIGKILL)
         trial = next(
@@ -384,6 +385,21 @@ def test_a_study_whose_scheduler_dies_ends_and_keeps_what_was_completed(mortal_c
     assert len(study.pending) in (1, 2)
     study.run(lambda config: config["x"], max_trials=len(completed) + 2, progress=False)
     assert sorted(study.history.indices) == list(range(len(completed) + 2))
+
+
+def test_a_scheduler_that_takes_long_to_answer_holds_up_no_study(mortal_cluster, dask):
+    process, address = mortal_cluster
+    executor = dask(slow, on=address)
+    assert executor.slots == 2
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        time.sleep(1.1)  # as long as the number of slots is believed
+        began = time.monotonic()
+        assert executor.slots == 2
+        assert time.monotonic() - began < 5
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    executor.close()
 
 
 def test_a_cut_connection_to_the_scheduler_costs_nothing_but_time(client, dask, proxy_to, tmp_path):

@@ -146,9 +146,11 @@ class DaskExecutor:
         """How many trials run at the same time: the threads of all workers there are now."""
         now = time.monotonic()
         if now - self._looked > _LOOK_S and self._client.status == "running":
-            self._looked = now
-            with contextlib.suppress(OSError, TimeoutError):  # what was known stands
-                self._size = sum(self._client.nthreads().values())
+            is_first, self._looked = self._looked == float("-inf"), now
+            if is_first:
+                self._count()
+            else:  # a busy scheduler may take long to answer
+                self._errands.do(self._count)
         return self._size
 
     def start(self, work: Work) -> None:
@@ -297,6 +299,10 @@ class DaskExecutor:
         self.close()
 
     # Inside --------------------------------------------------------------------------
+
+    def _count(self) -> None:
+        with contextlib.suppress(OSError, TimeoutError):  # what was known stands
+            self._size = sum(self._client.nthreads().values())
 
     def _sent(self, job: Job, attempts: int = 0) -> _Running:
         assert self._contract is not None

@@ -59,7 +59,7 @@ def connected(client: Client | str) -> tuple[Client, bool]:
 
 def _knock(address: str) -> None:
     """Raise if nobody answers there: a client that never connected hangs when it is deleted."""
-    from distributed.comm import connect
+    from distributed.comm.core import connect
 
     async def knock() -> None:
         comm = await connect(address, timeout=_TIMEOUT_S)

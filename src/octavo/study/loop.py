@@ -41,7 +41,7 @@ from octavo.storage import Command, Inbox
 from octavo.study.arguments import check_ends, check_measured, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
 from octavo.study.keeping import Keeping
-from octavo.study.leases import Leases
+from octavo.study.leases import LEASE_S, Leases
 from octavo.study.objective import load_objective, refer_to
 from octavo.study.stopping import (
     Stopping,
@@ -440,17 +440,19 @@ def _next(run: _Run) -> Proposal | None:
             return proposal
     if run.exhausted:
         return None
-    proposals = study.propose(1, worker=run.leases.worker, most=wanted if study.is_shared else None)
+    proposals = study.propose(
+        1,
+        worker=run.leases.worker,
+        lease_s=LEASE_S,
+        most=wanted if study.is_shared else None,
+    )
     if not proposals:
         # With trials still running it may think again when it learns of them; and others may
         # have reached the limit just now.
         is_full = wanted is not None and study.n_run >= wanted
         run.exhausted = not (is_full or (study.pending if study.is_shared else run.running))
         return None
-    if study.is_shared:
-        run.leases.hold(proposals[0].index)
-    else:
-        run.leases.take(proposals[0].index)
+    run.leases.hold(proposals[0].index)
     return proposals[0]
 
 
