@@ -20,6 +20,7 @@ from dask import config
 from distributed import Client, LocalCluster
 
 import octavo
+from octavo.callbacks import Submitted
 from octavo.errors import SettingError, StudyError
 from octavo.executors import DaskExecutor, Finished, Reported, Work, carrying
 from octavo.problem import TrialLimits
@@ -457,6 +458,25 @@ def test_the_trials_of_a_study_that_is_killed_end(client, tmp_path):
     study.kill()
     study.wait()
     assert gone(*pids)
+
+
+def test_after_ctrl_c_nobody_waits_for_workers_that_are_gone(tmp_path):
+    """In a terminal it reaches the workers of a cluster on this machine, too."""
+
+    def interrupt(event):
+        if isinstance(event, Submitted):
+            cluster.scale(0)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **QUIET) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        octavo.Study(octavo.space(x=octavo.Float(0, 1)), storage=tmp_path / "s") as study,
+    ):
+        executor = DaskExecutor(client, processes=False)
+        study.run(slow, max_trials=9, executor=executor, callbacks=[interrupt], progress=False)
+        assert study.stopped_because == "interrupted by Ctrl-C"
+        assert len(study.pending) == 1
 
 
 # In threads -------------------------------------------------------------------------------

@@ -597,7 +597,9 @@ def _is_proven(study: Study) -> bool:
 def _must_hurry(run: _Run) -> bool:
     """Whether running trials are to be ended rather than waited for."""
     out_of_time = run.limits.wall_s is not None and _left_s(run) <= 0
-    return out_of_time or (run.interrupt.requested and run.hasty)
+    # In a terminal Ctrl-C also reaches the workers of a cluster that was started there.
+    are_workers_gone = not run.executor.slots
+    return out_of_time or (run.interrupt.requested and (run.hasty or are_workers_gone))
 
 
 # Everything around --------------------------------------------------------------------
