@@ -147,7 +147,7 @@ class _BareLoop:
     def __init__(self, connection: Any, address: Any) -> None:
         import os
 
-        from octavo.storage import postgres, reading, sharing, statements as sql
+        from octavo.storage import postgres, sharing
         from octavo.storage.rows import proposal_to_row, trial_to_row
         from octavo.trial import Proposal, Resources, Status, Trial
 
@@ -162,18 +162,16 @@ class _BareLoop:
         statements = {
             "look": sharing._LOOK,
             "proposals": sharing._NEW_PROPOSALS,
-            "rows": reading._ROWS,
+            "rows": sharing._TRIALS,
             "take_turn": postgres._TAKE_TURN,
             "end_turn": postgres._END_TURN,
             "begin": postgres._BEGIN,
             "propose": sharing._PROPOSE,
-            "tokens": sharing._TOKENS.params(ours=[0]),
-            "add_trial": sql.ADD_TRIALS,
-            "end": sharing._END,
+            "tokens": sharing._TOKENS,
+            "complete": sharing._COMPLETE,
             "flush": postgres._FLUSH,
         }
-        columns = list(self.trial)
-        self.text = {name: _text(statement, columns) for name, statement in statements.items()}
+        self.text = {name: statement.text for name, statement in statements.items()}
 
     def look(self) -> None:
         """See what others did."""
@@ -216,25 +214,12 @@ class _BareLoop:
         self.run(text["end_turn"])
         self.next_index = index + 1
         me = self.begin()
-        self.run(text["tokens"], {"ours_1": index}).fetchall()
-        self.run(text["add_trial"], {**self.trial, **at})
-        self.run(text["end"], {"ours": index})
+        self.run(text["tokens"], {"ours": [index]}).fetchall()
+        self.run(text["complete"], {**self.trial, **at})
         self.run("COMMIT")
         self.run(text["flush"], me)
         self.learn(2**31 - 1)
         return True
-
-
-def _text(statement: Any, columns: list[str]) -> str:
-    """A statement of ours as psycopg takes it; an insertion is one into these columns."""
-    from sqlalchemy.dialects import postgresql
-
-    compiled = statement.compile(
-        dialect=postgresql.psycopg.dialect(),
-        column_keys=columns if statement.is_insert else None,
-        compile_kwargs={"render_postcompile": True},
-    )
-    return str(compiled)
 
 
 def together(role: str, url: str, n_processes: int, n_trials: int) -> tuple[float, float]:

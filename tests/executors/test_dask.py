@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dask import config
 from distributed import Client, LocalCluster
 
 import octavo
+from octavo.callbacks import Submitted
 from octavo.errors import SettingError, StudyError
 from octavo.executors import DaskExecutor, Finished, Reported, Work, carrying
 from octavo.problem import TrialLimits
@@ -27,8 +29,15 @@ from octavo.trial import Proposal, Status
 QUIET = {"silence_logs": 50, "dashboard_address": ":0"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patience():
+    """A cluster strikes off a worker that takes long to come back, as it may on a busy machine."""
+    with config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"}):
+        yield
+
+
 @pytest.fixture(scope="module")
-def client():
+def client(patience):
     """Two Dask workers with one thread each, processes of their own, restarted when killed."""
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **QUIET) as cluster,
@@ -278,6 +287,28 @@ def test_a_trial_whose_dask_worker_is_killed_runs_again(deaths, status, dask, tm
         continue
 
 
+def test_retries_are_ours_to_count_not_dasks(dask, tmp_path):
+    """Dask itself gives a task up that has lost so many workers."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    with (
+        config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=True, **QUIET) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        executor = dask(fragile, on=client, retries=1)
+        executor.submit(Proposal(0, {"marks": str(marks), "deaths": 1}))
+        os.kill(dask_worker_of(next_report(executor).report.values["cost"]), signal.SIGKILL)
+        trial = next(
+            event.trial
+            for _ in range(100)
+            for event in executor.wait(1.0)
+            if isinstance(event, Finished)
+        )
+        executor.close()
+    assert trial.status is Status.SUCCESS, trial.cause
+
+
 def test_slots_follow_the_size_of_the_cluster(dask):
     with (
         LocalCluster(n_workers=1, threads_per_worker=3, processes=False, **QUIET) as cluster,
@@ -303,6 +334,7 @@ CLUSTER = """
 import sys, time
 from distributed import LocalCluster
 if __name__ == "__main__":
+    # hindrance
     cluster = LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, silence_logs=50, dashboard_address=":0"
     )
@@ -311,11 +343,16 @@ if __name__ == "__main__":
 """
 
 
+WITHOUT = "import sys; sys.modules['octavo'] = None"
+
+
 @pytest.fixture
-def mortal_cluster(tmp_path):
+def mortal_cluster(tmp_path, request):
     """The process of a scheduler that may be killed, and its address."""
     script = tmp_path / "cluster.py"
-    script.write_text(CLUSTER)
+    script.write_text(CLUSTER.replace("# hindrance", getattr(request, "param", "")))
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(WITHOUT)
     process = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -354,6 +391,21 @@ def test_a_study_whose_scheduler_dies_ends_and_keeps_what_was_completed(mortal_c
     assert len(study.pending) in (1, 2)
     study.run(lambda config: config["x"], max_trials=len(completed) + 2, progress=False)
     assert sorted(study.history.indices) == list(range(len(completed) + 2))
+
+
+def test_a_scheduler_that_takes_long_to_answer_holds_up_no_study(mortal_cluster, dask):
+    process, address = mortal_cluster
+    executor = dask(slow, on=address)
+    assert executor.slots == 2
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        time.sleep(1.1)  # as long as the number of slots is believed
+        began = time.monotonic()
+        assert executor.slots == 2
+        assert time.monotonic() - began < 5
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    executor.close()
 
 
 def test_a_cut_connection_to_the_scheduler_costs_nothing_but_time(client, dask, proxy_to, tmp_path):
@@ -408,6 +460,25 @@ def test_the_trials_of_a_study_that_is_killed_end(client, tmp_path):
     assert gone(*pids)
 
 
+def test_after_ctrl_c_nobody_waits_for_workers_that_are_gone(tmp_path):
+    """In a terminal it reaches the workers of a cluster on this machine, too."""
+
+    def interrupt(event):
+        if isinstance(event, Submitted):
+            cluster.scale(0)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **QUIET) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        octavo.Study(octavo.space(x=octavo.Float(0, 1)), storage=tmp_path / "s") as study,
+    ):
+        executor = DaskExecutor(client, processes=False)
+        study.run(slow, max_trials=9, executor=executor, callbacks=[interrupt], progress=False)
+        assert study.stopped_because == "interrupted by Ctrl-C"
+        assert len(study.pending) == 1
+
+
 # In threads -------------------------------------------------------------------------------
 
 
@@ -445,11 +516,33 @@ def meeting(config, *, report, seed):
         (lambda client: DaskExecutor("tcp://127.0.0.1:9"), "'tcp://127.0.0.1:9' cannot be reached"),
         (lambda client: DaskExecutor(client, retries=-1), "retries=-1"),
         (lambda client: DaskExecutor(client, patience_s=0), "patience_s=0"),
+        (lambda client: DaskExecutor(client, threads=0), "threads=0"),
+        (lambda client: DaskExecutor(client, carry_mb="64"), "carry_mb='64' must be a number"),
     ],
 )
 def test_what_cannot_work_is_refused_with_a_word(make, words, client):
     with pytest.raises(SettingError, match=words):
         make(client)
+
+
+@pytest.mark.parametrize(
+    ("mortal_cluster", "who"),
+    [
+        (WITHOUT, "scheduler"),
+        (
+            "import os; os.environ['PYTHONPATH'] = os.path.dirname(__file__) + '/without'",
+            "worker",
+        ),
+    ],
+    indirect=["mortal_cluster"],
+    ids=["scheduler", "worker"],
+)
+def test_a_cluster_without_octavo_is_told(mortal_cluster, who, problem, tmp_path):
+    with (
+        DaskExecutor(mortal_cluster[1]) as executor,
+        pytest.raises(SettingError, match=rf"the Dask {who} tcp://.* has no Octavo .*Install"),
+    ):
+        executor.start(Work(slow, problem, tmp_path))
 
 
 def test_limits_in_threads_are_refused(client, dask):

@@ -281,6 +281,7 @@ def test_a_server_that_does_not_come_back_is_told_after_the_patience(proxy, post
         ("postgresql://u@h/d?study=a&patience=-1", "patience='-1'"),
         ("mysql://u:secret@h/d?study=a", "of a 'mysql'"),
         ("postgresql://u@h:port/d?study=a", "cannot be read as a URL"),
+        ("postgresql://u:x@secret@h/d?study=a", "write %40 for it"),
     ],
 )
 def test_a_wrong_address_is_refused_before_anything_is_tried(url, words):
@@ -296,3 +297,20 @@ def test_a_server_that_is_not_there_is_told_at_once():
     ):
         open_store("postgresql://u@127.0.0.1:9/d?study=a")
     assert time.monotonic() - began < 20
+
+
+def test_who_has_no_rights_is_told_which_ones(store, shared_url, postgres, problem):
+    name = f"anna{time.monotonic_ns()}"
+    postgres.query(f"CREATE USER {name}")
+    hers = shared_url.replace("octavo@", f"{name}@")
+    with pytest.raises(StorageError, match=r"somebody else's.*GRANT USAGE ON SCHEMA"):
+        open_store(hers)
+    with pytest.raises(StorageError, match=r"permission denied.*GRANT CREATE ON DATABASE postgres"):
+        create_store(hers.replace("study=", "study=new-"))
+    schema = f'"{Address.of(shared_url).schema}"'
+    postgres.query(f"GRANT ALL ON SCHEMA {schema} TO {name}")
+    for what in ("TABLES", "SEQUENCES"):
+        postgres.query(f"GRANT ALL ON ALL {what} IN SCHEMA {schema} TO {name}")
+    with open_store(hers) as both:
+        both.add_problem(problem, since=1)
+    assert len(store.problems()) == 2

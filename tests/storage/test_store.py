@@ -151,6 +151,22 @@ def test_leases_come_and_go(store, proposal):
         store.take_lease(9, "a", expires_s=1)
 
 
+def test_leases_come_with_proposals_and_are_renewed_by_who_holds_them(store, proposal):
+    store.add_proposals([proposal(0), proposal(1)], revision=0, worker="me", expires_s=10)
+    store.add_proposals([proposal(2)], revision=0)
+    first, second = store.leases()
+    assert (first.worker, second.worker) == ("me", "me")
+    assert first.expires - first.taken == pytest.approx(10)
+    store.add_reports(0, [Report(1, {"loss": 1.0})])
+    store.renew_leases([0, 1], "other", expires_s=60)
+    assert store.leases() == [first, second]
+    store.renew_leases([0], "me", expires_s=60)
+    assert [lease.expires > first.expires + 40 for lease in store.leases()] == [True, False]
+    with pytest.raises(StudyError):
+        store.add_proposals([proposal(2), proposal(3)], revision=0, worker="me", expires_s=10)
+    assert store.leases()[2:] == []
+
+
 def test_reports_of_a_running_trial_are_read_back_with_it(store, proposal, trial):
     curve = [Report(1, {"loss": 0.5}, 0.1), Report(2, {"loss": math.inf}, 0.2)]
     store.add_proposals([proposal(0), proposal(1)], revision=0)

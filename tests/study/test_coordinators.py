@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import octavo
-from octavo.callbacks import Completed
+from octavo.callbacks import Completed, Reported
 from octavo.problem import Constraint, Objective
 from octavo.storage import Command, send
 from octavo.study import open_study
@@ -261,6 +261,28 @@ def test_a_process_that_sleeps_beyond_its_lease_records_nothing_when_it_wakes(ur
         words = said(sleeper)
         assert f"trial {held.index} " in words and "all 10 trials are done 10" in words
         check(url, 10)
+
+
+def test_a_worker_whose_trial_was_taken_over_gets_another_once_it_is_free(url, postgres):
+    schema = f"octavo_{url.partition('study=')[2].partition('&')[0]}"
+    stolen = []
+
+    def steal(event):
+        if isinstance(event, Reported) and not stolen:
+            stolen.append(event.index)
+            postgres.query(f'UPDATE "{schema}".pending SET token = token + 1')
+            postgres.query(f"""UPDATE "{schema}".leases SET token = token + 1, worker = 'thief'""")
+
+    def cost(config, *, report):
+        for step in range(3):
+            report(step, config["x"])
+            time.sleep(0.1)
+        return config["x"]
+
+    with open_study(url) as study:
+        study.run(cost, max_trials=4, workers=1, callbacks=[steal], progress=False)
+        assert stolen == [0] and sorted(study.history.indices) == [0, 1, 2, 3]
+        assert all(len(trial.reports) == 3 for trial in study.history)
 
 
 def test_a_process_that_sleeps_amid_a_write_keeps_nobody_waiting_for_long(url, start, postgres):

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import pickle
 import queue
-import threading
 import time
 import uuid
 import weakref
@@ -23,8 +22,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from octavo.errors import MissingExtra, OctavoError, SettingError, StudyError
+from octavo.errors import OctavoError, SettingError, StudyError
 from octavo.executors import carrying, site
+from octavo.executors.errands import Errands
+from octavo.executors.joining import check_workers, connected
 from octavo.executors.packing import pack
 from octavo.executors.placement import PLACE
 from octavo.executors.protocol import Event, Finished, Reported, Work
@@ -66,8 +67,8 @@ class DaskExecutor:
     Parameters
     ----------
     client
-        A `dask.distributed.Client` of any cluster, or the address of a scheduler. Its workers
-        need Octavo and what the objective imports.
+        A `dask.distributed.Client` of any cluster, or the address of a scheduler. Scheduler and
+        workers need the same Octavo, and the workers what the objective imports.
     processes
         Whether each trial runs in a process of its own, as with `ProcessExecutor`. False calls the
         objective in a thread of the Dask worker: quicker, but nothing limits or ends a trial.
@@ -88,7 +89,8 @@ class DaskExecutor:
     Raises
     ------
     SettingError
-        If the client is not one, is asynchronous, or its scheduler cannot be reached.
+        If the client is not one, is asynchronous or closed, if its scheduler cannot be reached, or
+        if a number is out of range.
     MissingExtra
         If Dask is not installed.
     """
@@ -105,19 +107,19 @@ class DaskExecutor:
         shared_folder: bool | None = None,
         carry_mb: float = 64.0,
     ) -> None:
-        self._client, self._is_own = _connected(client)
-        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-            raise SettingError(
-                f"retries={retries!r} must be a whole number of at least 0. Give how often a trial "
-                "is run again when its worker is lost."
-            )
+        for name, number, least in (("retries", retries, 0), ("threads", threads, 1)):
+            if number is None and name == "threads":
+                continue
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise SettingError(f"{name}={number!r} must be a whole number of at least {least}.")
         for name, value in (
             ("start_timeout_s", start_timeout_s),
             ("patience_s", patience_s),
             ("carry_mb", carry_mb),
         ):
-            if not value > 0:
-                raise SettingError(f"{name}={value!r} must be more than 0.")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise SettingError(f"{name}={value!r} must be a number of more than 0.")
+        self._client, self._is_own = connected(client)
         self.processes, self.threads, self.retries = processes, threads, retries
         self.start_timeout_s, self.patience_s = start_timeout_s, patience_s
         self.shared_folder, self.carry_mb = shared_folder, carry_mb
@@ -125,7 +127,7 @@ class DaskExecutor:
         self._running: dict[int, _Running] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._events: deque[Event] = deque()
-        self._errands, self._courier = _Errands(), _Errands()
+        self._errands, self._courier = Errands(), Errands()
         self._gatherers = ThreadPoolExecutor(4, thread_name_prefix="octavo-gather")
         self._work: Work | None = None
         self._contract: Contract | None = None
@@ -144,9 +146,11 @@ class DaskExecutor:
         """How many trials run at the same time: the threads of all workers there are now."""
         now = time.monotonic()
         if now - self._looked > _LOOK_S and self._client.status == "running":
-            self._looked = now
-            with contextlib.suppress(OSError, TimeoutError):  # what was known stands
-                self._size = sum(self._client.nthreads().values())
+            is_first, self._looked = self._looked == float("-inf"), now
+            if is_first:
+                self._count()
+            else:  # a busy scheduler may take long to answer
+                self._errands.do(self._count)
         return self._size
 
     def start(self, work: Work) -> None:
@@ -156,7 +160,7 @@ class DaskExecutor:
         ------
         SettingError
             If the objective or the data cannot be sent, if trials have limits that nothing
-            could keep, or if a worker has no Octavo or another one.
+            could keep, or if a worker or the scheduler has no Octavo or another one.
         StorageError
             If the study's folder cannot be written to.
         StudyError
@@ -188,7 +192,7 @@ class DaskExecutor:
             start_timeout_s=self.start_timeout_s,
             carry_mb=self.carry_mb,
         )
-        self._check_workers()
+        check_workers(self._client, timeout_s=self.start_timeout_s)
         self._work = work
         self._listen()
 
@@ -296,22 +300,9 @@ class DaskExecutor:
 
     # Inside --------------------------------------------------------------------------
 
-    def _check_workers(self) -> None:
-        try:
-            self._client.wait_for_workers(1, timeout=self.start_timeout_s)
-        except TimeoutError as error:
-            raise StudyError(
-                f"no worker joined the Dask cluster {self._client.scheduler_info()['address']} "
-                f"within {self.start_timeout_s:g} s. Start workers, or scale the cluster up."
-            ) from error
-        ours = site.version()
-        for address, found in self._client.run(site.version, on_error="return").items():
-            if found != ours:
-                has = f"Octavo {found}" if isinstance(found, str) else f"no Octavo ({found})"
-                raise SettingError(
-                    f"the Dask worker {address} has {has}, and the study has {ours}. Install the "
-                    'same there: pip install "octavo[cluster]"'
-                )
+    def _count(self) -> None:
+        with contextlib.suppress(OSError, TimeoutError):  # what was known stands
+            self._size = sum(self._client.nthreads().values())
 
     def _sent(self, job: Job, attempts: int = 0) -> _Running:
         assert self._contract is not None
@@ -377,7 +368,7 @@ class DaskExecutor:
             running.stopped = (Status.CRASHED, _lost(running.attempts - 1, running.worker))
             self._give_up(running)
             return
-        if running.attempts > 1:
+        if running.worker:
             logger.warning(
                 "trial %d runs again on %s: the worker %s was lost",
                 running.proposal.index,
@@ -399,8 +390,9 @@ class DaskExecutor:
         elif type(outcome).__name__ in ("CancelledError", "FutureCancelledError"):
             self._send_again(running)  # nobody cancelled it: the scheduler was lost
         elif type(outcome).__name__ == "KilledWorker":
-            running.stopped = (Status.CRASHED, _lost(running.attempts, running.worker))
-            self._give_up(running)
+            # Dask has its own opinion of how many workers a task may lose; ours is `retries`.
+            running.attempts += not running.worker
+            self._send_again(running)
         else:
             cause = f"it could not be run on {running.worker or 'the cluster'}: {outcome!r}"
             running.stopped = (Status.CRASHED, cause)
@@ -451,6 +443,7 @@ class DaskExecutor:
             running.stopped = (Status.CRASHED, _lost(running.attempts, running.worker))
             self._give_up(running)
             return
+        logger.warning("trial %d is sent to the cluster again", running.proposal.index)
         # The scheduler may not have noticed that its client was gone for a moment.
         future = running.future
         self._errands.do(lambda: self._client.cancel([future], force=True))
@@ -503,62 +496,6 @@ class DaskExecutor:
                 offset += len(chunk)
                 if is_last:
                     return
-
-
-class _Errands:
-    """A thread that does what may take long, one thing after the other."""
-
-    def __init__(self) -> None:
-        self._todo: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="octavo-dask", daemon=True)
-        self._thread.start()
-
-    def do(self, errand: Callable[[], object]) -> None:
-        """Have something done soon."""
-        self._todo.put(errand)
-
-    def close(self, timeout_s: float) -> None:
-        """Do what is left, for so long at most."""
-        self._todo.put(None)
-        self._thread.join(timeout_s)
-
-    def _work(self) -> None:
-        while (errand := self._todo.get()) is not None:
-            try:
-                errand()
-            except Exception as error:  # a worker or the scheduler is gone: others notice
-                logger.info("an errand to the cluster failed: %r", error)
-
-
-def _connected(client: Client | str) -> tuple[Client, bool]:
-    """A client, and whether it is ours to close."""
-    try:
-        from distributed import Client
-    except ModuleNotFoundError as error:
-        raise MissingExtra("running trials on a Dask cluster", "cluster") from error
-    if isinstance(client, str):
-        try:
-            return Client(client, timeout=5, set_as_default=False), True
-        except (OSError, TimeoutError, ValueError) as error:
-            raise SettingError(
-                f"the Dask scheduler {client!r} cannot be reached ({error}). Check its address, "
-                "such as 'tcp://host:8786', and that it runs."
-            ) from error
-    if not isinstance(client, Client):
-        raise SettingError(
-            f"DaskExecutor got {client!r:.200} of type {type(client).__name__}. Pass a "
-            "dask.distributed.Client, or the address of a scheduler such as 'tcp://host:8786'."
-        )
-    if client.asynchronous:
-        raise SettingError(
-            "DaskExecutor got an asynchronous client, and a study is not asynchronous. Make it "
-            "with Client(..., asynchronous=False)."
-        )
-    if client.status != "running":
-        raise SettingError(
-            f"DaskExecutor got a client that is {client.status}. Make a new Client of the cluster."
-        )
-    return client, False
 
 
 def _call(method: weakref.WeakMethod[Any], *arguments: Any) -> None:

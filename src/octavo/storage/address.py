@@ -72,6 +72,11 @@ class Address:
                 f"storage={url.render_as_string()!r} is a URL of a {url.drivername!r}, but several "
                 f"machines share a study on PostgreSQL. {_EXAMPLE}"
             )
+        if "@" in (url.host or ""):
+            raise SettingError(
+                "storage= has more than one @ before the host. In a password write %40 for it, or "
+                f"keep the password in ~/.pgpass. {_EXAMPLE}"
+            )
         given = {name: url.query[name] for name in _OURS if name in url.query}
         for name, value in given.items():
             if not isinstance(value, str):

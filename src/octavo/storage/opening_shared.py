@@ -81,6 +81,12 @@ def open_shared(address: Address, *, write: bool) -> Store:
     """
     database = PostgreSQL(address, write=write)
     found = database.read(lambda connection: migrate.found_version(connection, database.place))
+    if found is None and database.glance(database.has_tables):
+        raise StorageError(
+            f"the study {address} is somebody else's, who has to let you in: GRANT USAGE ON SCHEMA "
+            f'"{address.schema}" and SELECT on its tables to look at it, ALL on it, its tables and '
+            "its sequences to take part."
+        )
     if found is None:
         raise StorageError(
             f"there is no study {address}. Check the name; a study is begun by octavo.Study or "

@@ -30,6 +30,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from octavo.errors import MissingExtra, StorageError, StudyError
 from octavo.storage.address import Address
+from octavo.storage.direct import Direct, each_for_itself
 
 __all__ = ["PostgreSQL"]
 
@@ -54,6 +55,7 @@ _SESSION = (
     "SET search_path TO {schema}"
 )
 _LOCK_TIMEOUT = "55P03"
+_NO_RIGHTS = "42501"
 _PASSING = (
     "08",  # connection
     "57P01", "57P02", "57P03", "57P05",  # the server is shut down, or not yet up
@@ -67,19 +69,21 @@ _LONGEST_PAUSE_S = 2.0
 # The lock is held until the commit: so the commit does not wait for the disk, `_FLUSH` does.
 _LOCK = "SELECT pg_advisory_xact_lock(:key), set_config('synchronous_commit', 'off', true)"
 _BEGIN_CHANGE = text(_LOCK)
-_BEGIN = text(  # nothing comes back where the number was noted before
-    f"WITH locked AS MATERIALIZED ({_LOCK}) "
-    "INSERT INTO writes (writer, number) SELECT :writer, :number FROM locked "
-    "ON CONFLICT (writer) DO UPDATE SET number = :number WHERE writes.number < :number "
-    "RETURNING number"
-).bindparams(
-    bindparam("key", type_=BigInteger()),
-    bindparam("writer", type_=Text()),
-    bindparam("number", type_=BigInteger()),
+_BEGIN = Direct(  # nothing comes back where the number was noted before
+    text(
+        f"WITH locked AS MATERIALIZED ({_LOCK}) "
+        "INSERT INTO writes (writer, number) SELECT :writer, :number FROM locked "
+        "ON CONFLICT (writer) DO UPDATE SET number = :number WHERE writes.number < :number "
+        "RETURNING number"
+    ).bindparams(
+        bindparam("key", type_=BigInteger()),
+        bindparam("writer", type_=Text()),
+        bindparam("number", type_=BigInteger()),
+    )
 )
-_FLUSH = text("UPDATE writes SET number = :number WHERE writer = :writer")
-_TAKE_TURN = text("SELECT pg_advisory_lock(:key)")
-_END_TURN = text("SELECT pg_advisory_unlock_all()")
+_FLUSH = Direct(text("UPDATE writes SET number = :number WHERE writer = :writer"))
+_TAKE_TURN = Direct(text("SELECT pg_advisory_lock(:key)"))
+_END_TURN = Direct(text("SELECT pg_advisory_unlock_all()"))
 
 _SCHEMA = text("SELECT 1 FROM pg_namespace WHERE nspname = :name")
 
@@ -152,8 +156,7 @@ class PostgreSQL:
         """Do single queries, each for itself: half the messages of `read`."""
 
         def attempt() -> T:
-            with self._engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT")
+            with self._connected() as connection, each_for_itself(connection):
                 return work(connection)
 
         return self._persist(attempt)
@@ -180,15 +183,14 @@ class PostgreSQL:
         found: list[T] = []
 
         def attempt() -> T:
-            with self._engine.connect() as connection:
-                if connection.execute(_BEGIN, me).first() is not None:
-                    found[:] = [work(connection)]
-                    connection.commit()
-                # Otherwise an earlier attempt was committed, and only its answer was lost.
-            if durable:
-                with self._engine.connect() as connection:
-                    connection.execution_options(isolation_level="AUTOCOMMIT")
-                    connection.execute(_FLUSH, me)
+            with self._connected() as connection:
+                with connection.begin():
+                    if _BEGIN(connection, me).fetchone() is not None:
+                        found[:] = [work(connection)]
+                    # Otherwise an earlier attempt was committed, and only its answer was lost.
+                if durable:
+                    with each_for_itself(connection):
+                        _FLUSH(connection, me)
             return found[0]
 
         return self._persist(attempt)
@@ -221,22 +223,37 @@ class PostgreSQL:
         connection = None
         if time.monotonic() >= self._skip_turns_until:
             try:
-                connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                connection.execute(_TAKE_TURN, {"key": self._turn_key})
+                connection = self._engine.connect()
+                with each_for_itself(connection):
+                    _TAKE_TURN(connection, {"key": self._turn_key})
             except DBAPIError as error:
                 logger.info("going on out of turn: %s", error.orig)
                 if getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT:
                     self._skip_turns_until = time.monotonic() + 60.0
+        self._mine.connection = connection
         try:
             yield
         finally:
+            self._mine.connection = None
             if connection is not None:
                 try:
-                    connection.execute(_END_TURN)
-                    connection.close()
-                except SQLAlchemyError:  # with the connection went the turn
+                    if not connection.invalidated:
+                        with each_for_itself(connection):
+                            _END_TURN(connection)
+                except SQLAlchemyError:  # with the connection goes the turn
                     connection.invalidate()
+                finally:
                     connection.close()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection: that of this thread's turn, if it has one and it is not lost."""
+        held: Connection | None = getattr(self._mine, "connection", None)
+        if held is not None and not held.invalidated:
+            yield held
+            return
+        with self._engine.connect() as connection:
+            yield connection
 
     def has_tables(self, connection: Connection) -> bool:
         """Whether the study's schema was made."""
@@ -277,7 +294,14 @@ class PostgreSQL:
     def _explained(self, error: DBAPIError, patience: float) -> str:
         cause = _cause(error)
         if not _may_pass(error):
-            return f"the study {self.place} could not be read or written: {cause}."
+            advice = ""
+            if getattr(error.orig, "sqlstate", None) == _NO_RIGHTS:
+                database, schema = self.address.url.database, self.address.schema
+                advice = (
+                    f" Whoever begins a study needs GRANT CREATE ON DATABASE {database}; who takes "
+                    f'part in it, rights on the schema "{schema}" and all that is in it.'
+                )
+            return f"the study {self.place} could not be read or written: {cause}.{advice}"
         waited = f" for {patience:.0f} s" if patience else ""
         return (
             f"the study {self.place} cannot be reached{waited}: {cause}. Check that the server "

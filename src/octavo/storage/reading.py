@@ -117,7 +117,7 @@ class _Trials:
 
 
 _BETWEEN = schema.trials.c.id.between(bindparam("first"), bindparam("last"))
-_ROWS = (
+ROWS = (
     select(
         *[schema.proposals.c[name] for name in PROPOSAL_COLUMNS],
         *[schema.trials.c[name] for name in TRIAL_COLUMNS],
@@ -156,12 +156,17 @@ def rows_between(
 
     Each row is one for `trial_from_rows`, and then the id.
     """
-    within = {"first": first, "last": last}
-    found = connection.execute(_ROWS, within).all()
-    if not any(row[_N_REPORTS] for row in found):
-        return found, {}
+    found = connection.execute(ROWS, {"first": first, "last": last}).all()
+    return found, reports_of(connection, found)
+
+
+def reports_of(connection: Connection, rows: Sequence[Any]) -> dict[int, Sequence[Report]]:
+    """The reports, by index of their trial, of rows that `ROWS` found."""
+    if not any(row[_N_REPORTS] for row in rows):
+        return {}
+    within = {"first": rows[0][-1], "last": rows[-1][-1]}
     reported = connection.execute(_REPORTS, within).all()
-    return found, {
+    return {
         index: [report_from_row(row[1:]) for row in group]
         for index, group in groupby(reported, key=itemgetter(0))
     }

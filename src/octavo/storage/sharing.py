@@ -13,15 +13,17 @@ everybody, having lost the connection, looks at everything again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BindParameter,
     Connection,
     Double,
+    Integer,
     bindparam,
     cast,
     delete,
@@ -37,8 +39,9 @@ from sqlalchemy import (
 from octavo.errors import LeaseLostError
 from octavo.storage import statements as sql
 from octavo.storage.address import Address
+from octavo.storage.direct import Direct
 from octavo.storage.postgres import PostgreSQL
-from octavo.storage.reading import rows_between
+from octavo.storage.reading import ROWS, reports_of
 from octavo.storage.records import News, Seen
 from octavo.storage.rows import (
     PROPOSAL_COLUMNS,
@@ -72,12 +75,13 @@ _FREE = (
     .join_from(pending, leases, pending.c.proposal_index == leases.c.proposal_index, isouter=True)
     .where(or_(leases.c.proposal_index.is_(None), _IS_OVER))
 )
-_LOOK = _STATE.add_columns(_FREE.scalar_subquery())
-_NEW_PROPOSALS = (
+_LOOK = Direct(_STATE.add_columns(_FREE.scalar_subquery()))
+_NEW_PROPOSALS = Direct(
     select(*[proposals.c[name] for name in PROPOSAL_COLUMNS])
     .where(proposals.c.proposal_index.between(bindparam("first"), bindparam("last")))
     .order_by(proposals.c.proposal_index)
 )
+_TRIALS = Direct(ROWS)
 
 _RAISE_TOKEN = (
     update_(pending)
@@ -93,28 +97,36 @@ _ALL = 2**31 - 1  # the highest id that there can be
 
 # One statement, because each takes a message to the server and back.
 _columns = (*PROPOSAL_COLUMNS, "revision")
-_PROPOSE = text(
-    "WITH fits AS (SELECT 1 WHERE :revision = (SELECT max(revision) FROM revisions) AND "
-    ":proposal_index > (SELECT coalesce(max(proposal_index), -1) FROM proposals)), "
-    f"added AS (INSERT INTO proposals ({', '.join(_columns)}) "
-    f"SELECT {', '.join(f':{name}' for name in _columns)} FROM fits RETURNING proposal_index), "
-    "waiting AS (INSERT INTO pending (proposal_index, token) "
-    "SELECT proposal_index, :token FROM added), "
-    "leased AS (INSERT INTO leases (proposal_index, worker, taken, expires, token) "
-    "SELECT proposal_index, :worker, extract(epoch from clock_timestamp()), "
-    "extract(epoch from clock_timestamp()) + :lease_s, :token FROM added WHERE :token > 0) "
-    "SELECT count(*) > 0 FROM added"
-).bindparams(
-    *[bindparam(name, type_=proposals.c[name].type) for name in _columns],
-    bindparam("worker", type_=leases.c.worker.type),
-    bindparam("token", type_=leases.c.token.type),
-    _lease_s,
+_PROPOSE = Direct(
+    text(
+        "WITH fits AS (SELECT 1 WHERE :revision = (SELECT max(revision) FROM revisions) AND "
+        ":proposal_index > (SELECT coalesce(max(proposal_index), -1) FROM proposals)), "
+        f"added AS (INSERT INTO proposals ({', '.join(_columns)}) "
+        f"SELECT {', '.join(f':{name}' for name in _columns)} FROM fits RETURNING proposal_index), "
+        "waiting AS (INSERT INTO pending (proposal_index, token) "
+        "SELECT proposal_index, :token FROM added), "
+        "leased AS (INSERT INTO leases (proposal_index, worker, taken, expires, token) "
+        "SELECT proposal_index, :worker, extract(epoch from clock_timestamp()), "
+        "extract(epoch from clock_timestamp()) + :lease_s, :token FROM added WHERE :token > 0) "
+        "SELECT count(*) > 0 FROM added"
+    ).bindparams(
+        *[bindparam(name, type_=proposals.c[name].type) for name in _columns],
+        bindparam("worker", type_=leases.c.worker.type),
+        bindparam("token", type_=leases.c.token.type),
+        _lease_s,
+    )
 )
 _ADD_LEASE = insert(leases).values(taken=_NOW, expires=_NOW + _lease_s)
 _held = (leases.c.proposal_index == _ours) & (leases.c.token == bindparam("mine"))
-_RENEW = update_(leases).where(_held).values(expires=_NOW + _lease_s)
+_RENEW = Direct(
+    text(
+        "UPDATE leases SET expires = extract(epoch from clock_timestamp()) + :lease_s "
+        "FROM unnest(CAST(:indices AS integer[]), CAST(:tokens AS integer[])) AS ours (i, t) "
+        "WHERE proposal_index = i AND token = t RETURNING proposal_index"
+    ).bindparams(_lease_s)
+)
 _RELEASE = delete(leases).where(_held)
-_TOKENS = (
+_TOKENS = Direct(
     select(
         proposals.c.proposal_index,
         proposals.c.revision,
@@ -128,11 +140,16 @@ _TOKENS = (
     .join_from(
         proposals, leases, proposals.c.proposal_index == leases.c.proposal_index, isouter=True
     )
-    .where(proposals.c.proposal_index.in_(bindparam("ours", expanding=True)))
+    .where(proposals.c.proposal_index == func.any(bindparam("ours", type_=ARRAY(Integer()))))
 )
-_END = text(
-    "WITH ended AS (DELETE FROM leases WHERE proposal_index = :ours) "
-    "DELETE FROM pending WHERE proposal_index = :ours"
+_trial_columns = ("proposal_index", *TRIAL_COLUMNS)
+_COMPLETE = Direct(
+    text(
+        f"WITH added AS (INSERT INTO trials ({', '.join(_trial_columns)}) "
+        f"VALUES ({', '.join(f':{name}' for name in _trial_columns)})), "
+        "ended AS (DELETE FROM leases WHERE proposal_index = :proposal_index) "
+        "DELETE FROM pending WHERE proposal_index = :proposal_index"
+    ).bindparams(*[bindparam(name, type_=trials.c[name].type) for name in _trial_columns])
 )
 
 
@@ -189,7 +206,7 @@ class Sharing:
         """
 
         def work(connection: Connection) -> News:
-            found = connection.execute(_LOOK, {"lease_s": self.lease_s}).one()
+            found = _LOOK(connection, {"lease_s": self.lease_s}).fetchone()
             revision, top, last_id, free = found
             top, last_id = -1 if top is None else top, last_id or 0
             # What the first look has found bounds the others: together they are one state.
@@ -197,7 +214,7 @@ class Sharing:
             trials: tuple[Trial, ...] = ()
             if top >= seen.next_index:
                 within = {"first": seen.next_index, "last": top}
-                added = connection.execute(_NEW_PROPOSALS, within).all()
+                added = _NEW_PROPOSALS(connection, within).fetchall()
             if last_id > seen.last_id:
                 trials = _trials(connection, seen.last_id + 1, last_id, arrange)[1]
             return News(
@@ -251,7 +268,7 @@ class Sharing:
 
         def work(connection: Connection) -> bool:
             # The first one is refused if others were quicker; the others follow it.
-            return all(connection.execute(_PROPOSE, row).scalar() for row in rows)
+            return all(_PROPOSE(connection, row).fetchone()[0] for row in rows)
 
         return self._database.write(work, durable=False)
 
@@ -283,12 +300,10 @@ class Sharing:
         """Move the expiry of leases on; returns the indices of those that were lost."""
 
         def work(connection: Connection) -> list[int]:
-            lost = []
-            for index, token in tokens.items():
-                ours = {"ours": index, "mine": token, "lease_s": self.lease_s}
-                if not connection.execute(_RENEW, ours).rowcount:
-                    lost.append(index)
-            return lost
+            indices = sorted(tokens)
+            ours = {"indices": indices, "tokens": [tokens[index] for index in indices]}
+            found = _RENEW(connection, {**ours, "lease_s": self.lease_s}).fetchall()
+            return sorted(set(indices) - {index for (index,) in found})
 
         return self._database.write(work, durable=False) if tokens else []
 
@@ -298,9 +313,10 @@ class Sharing:
         if rows:
             self._database.write(lambda c: c.execute(_RELEASE, rows), durable=False)
 
-    def end(self, connection: Connection, indices: Sequence[int]) -> None:
-        """Take proposals, and leases of them, from what waits: they are completed."""
-        connection.execute(_END, [{"ours": index} for index in indices])
+    def complete(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Store completed trials, as rows; then nothing waits for them, and nobody holds them."""
+        for row in rows:
+            _COMPLETE(connection, row)
 
     def check_tokens(
         self, connection: Connection, tokens: Mapping[int, int]
@@ -316,7 +332,7 @@ class Sharing:
         LeaseLostError
             If any token is out of date.
         """
-        rows = connection.execute(_TOKENS, {"ours": list(tokens)}).all()
+        rows = _TOKENS(connection, {"ours": list(tokens)}).fetchall()
         found = {index: others for index, *others in rows}
         for index, token in tokens.items():
             _, held, worker, _ = found.get(index, (0, None, "", 0))
@@ -337,9 +353,10 @@ def _trials(
     connection: Connection, first: int, last: int, arrange: Arrange
 ) -> tuple[int, tuple[Trial, ...]]:
     """The trials with ids from first to last, and the last id; 0 without any."""
-    rows, reported = rows_between(connection, first, last)
+    rows = _TRIALS(connection, {"first": first, "last": last}).fetchall()
     if not rows:
         return 0, ()
+    reported = reports_of(connection, rows)
     arrangement = arrange(connection, {row[_REVISION] for row in rows})
     return rows[-1][-1], tuple(
         trial_from_rows(row[:-1], reported.get(row[0], ()), arrangement) for row in rows

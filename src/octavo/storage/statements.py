@@ -5,7 +5,7 @@ Built once, because building a statement costs more than running it.
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, bindparam, delete, func, insert, select
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, update
 
 from octavo.storage.rows import PROPOSAL_COLUMNS
 from octavo.storage.schema import (
@@ -63,6 +63,11 @@ LEASE_OF = select(leases.c.worker, leases.c.expires).where(leases.c.proposal_ind
 LEASES = select(
     leases.c.proposal_index, leases.c.worker, leases.c.taken, leases.c.expires, leases.c.token
 ).order_by(leases.c.proposal_index)
+RENEW_LEASE = (
+    update(leases)
+    .where(leases.c.proposal_index == _ours, leases.c.worker == bindparam("by"))
+    .values(expires=bindparam("until"))
+)
 END_LEASES = delete(leases).where(leases.c.proposal_index == _ours)
 
 ADD_REPORTS = insert(reports)

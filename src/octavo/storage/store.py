@@ -155,8 +155,26 @@ class Store:
 
     # Proposals -----------------------------------------------------------------------
 
-    def add_proposals(self, proposals: Sequence[Proposal], *, revision: int) -> None:
+    def add_proposals(
+        self,
+        proposals: Sequence[Proposal],
+        *,
+        revision: int,
+        worker: str | None = None,
+        expires_s: float = 0.0,
+    ) -> None:
         """Store what was asked, in one commit.
+
+        Parameters
+        ----------
+        proposals
+            What was asked.
+        revision
+            Of the problem for which it was asked.
+        worker
+            Who is going to run it at once, as in `take_lease`; None: nobody yet.
+        expires_s
+            For how many seconds to believe that.
 
         Raises
         ------
@@ -171,6 +189,10 @@ class Store:
         def work(connection: Connection) -> None:
             connection.execute(sql.ADD_PROPOSALS, rows)
             connection.execute(sql.ADD_PENDING, waiting)
+            if worker is not None:
+                now = time.time()
+                lease = {"worker": worker, "taken": now, "expires": now + expires_s}
+                connection.execute(sql.ADD_LEASE, [{**one, **lease} for one in waiting])
 
         try:
             self._database.write(work)
@@ -198,7 +220,7 @@ class Store:
         """Note that a worker runs a proposal; an earlier lease of it ends.
 
         Reports of an attempt that was broken off are dropped, unless the same worker still
-        held the lease and only renews it.
+        held the lease.
 
         Parameters
         ----------
@@ -228,6 +250,13 @@ class Store:
                 f"proposal {index} is not stored, so nobody can run it. "
                 "Store it first with add_proposals."
             ) from error
+
+    def renew_leases(self, indices: Sequence[int], worker: str, *, expires_s: float) -> None:
+        """Note, in one commit, that a worker still runs proposals."""
+        until = time.time() + expires_s
+        rows = [{"ours": index, "by": worker, "until": until} for index in indices]
+        if rows:
+            self._database.write(lambda connection: connection.execute(sql.RENEW_LEASE, rows))
 
     def leases(self) -> list[Lease]:
         """Who runs what at the moment, by index; expired leases included."""
@@ -266,14 +295,15 @@ class Store:
         ours = {"ours": index}
 
         def work(connection: Connection) -> None:
-            if self.sharing is not None and token is not None:
-                self.sharing.check_tokens(connection, {index: token})
-            if connection.execute(sql.IS_PENDING, ours).first() is None:
-                raise StudyError(
-                    f"proposal {index} is not running: it is unknown, or its trial is completed. "
-                    "Reports can only be added before."
-                )
-            n = connection.execute(sql.N_REPORTS_OF, ours).scalar_one()
+            if self.sharing is not None and token is not None:  # what is leased is pending
+                _, n = self.sharing.check_tokens(connection, {index: token})[index]
+            else:
+                if connection.execute(sql.IS_PENDING, ours).first() is None:
+                    raise StudyError(
+                        f"proposal {index} is not running: it is unknown, or its trial is "
+                        "completed. Reports can only be added before."
+                    )
+                n = connection.execute(sql.N_REPORTS_OF, ours).scalar_one()
             rows = [report_to_row(index, n + i, report) for i, report in enumerate(reports)]
             connection.execute(sql.ADD_REPORTS, rows)
 
@@ -321,10 +351,10 @@ class Store:
                 revision = fitting_revision(trial, asked_under[trial.index], problems)
                 n_reports = _replace_reports(connection, trial, n_stored.get(trial.index))
                 trial_rows.append(trial_to_row(trial, revision, n_reports))
-            connection.execute(sql.ADD_TRIALS, trial_rows)
             if self.sharing is not None:
-                self.sharing.end(connection, indices)
+                self.sharing.complete(connection, trial_rows)
                 return
+            connection.execute(sql.ADD_TRIALS, trial_rows)
             ended = [{"ours": index} for index in asked_under]
             connection.execute(sql.END_PENDING, ended)
             connection.execute(sql.END_LEASES, ended)

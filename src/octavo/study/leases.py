@@ -16,11 +16,12 @@ import time
 from octavo.errors import StorageError
 from octavo.storage import Store
 
-__all__ = ["Leases"]
+__all__ = ["LEASE_S", "Leases"]
 
 logger = logging.getLogger(__name__)
 
-LEASE_S = 60.0  # with one writer; a shared study's address says its own
+LEASE_S = 60.0
+"""How long a lease is believed with one writer; a shared study's address says its own."""
 
 
 class Leases:
@@ -107,8 +108,7 @@ class Leases:
         if now - self._renewed < LEASE_S / 3:
             return
         self._renewed = now
-        for index in self._tokens:
-            self._store.take_lease(index, self.worker, expires_s=LEASE_S)
+        self._store.renew_leases(sorted(self._tokens), self.worker, expires_s=LEASE_S)
 
     def _keep(self) -> None:
         sharing = self._store.sharing

@@ -41,7 +41,7 @@ from octavo.storage import Command, Inbox
 from octavo.study.arguments import check_ends, check_measured, check_run, make_executor
 from octavo.study.interrupt import Interrupt, catch_interrupts
 from octavo.study.keeping import Keeping
-from octavo.study.leases import Leases
+from octavo.study.leases import LEASE_S, Leases
 from octavo.study.objective import load_objective, refer_to
 from octavo.study.stopping import (
     Stopping,
@@ -87,6 +87,7 @@ class _Run:
     stopping: Stopping
     keeping: Keeping | None
     running: dict[int, Proposal] = field(default_factory=dict)
+    ending: set[int] = field(default_factory=set)  # not ours any more, but not yet off their slots
     polled: float = float("-inf")
     cpu_s: float = 0.0
     began_at: float = field(default_factory=time.time)
@@ -362,7 +363,7 @@ def _loop(run: _Run) -> None:
         if run.reason and (not run.running or _must_hurry(run)):
             break
         _fill(run)
-        if not run.running:
+        if not run.running and not run.ending:
             if run.reason or run.exhausted:
                 run.reason = run.reason or (
                     f"the optimizer has nothing left to try after {len(study.history)} trials"
@@ -407,7 +408,11 @@ def _listen(run: _Run, event: Reported) -> None:
 
 def _fill(run: _Run) -> None:
     """Give work to every idle worker."""
-    while len(run.running) < run.executor.slots and not run.reason and not run.paused:
+    while (
+        len(run.running) + len(run.ending) < run.executor.slots
+        and not run.reason
+        and not run.paused
+    ):
         proposal = _next(run)
         if proposal is None:
             return
@@ -426,6 +431,10 @@ def _fill(run: _Run) -> None:
         run.executor.submit(proposal, wall_s=wall_s)
 
 
+def _has_room(run: _Run) -> bool:
+    return len(run.running) + len(run.ending) < run.executor.slots
+
+
 def _next(run: _Run) -> Proposal | None:
     """What to run now, leased to us; None if there is nothing."""
     study, wanted = run.study, run.limits.max_trials
@@ -436,21 +445,24 @@ def _next(run: _Run) -> Proposal | None:
             return run.queue.popleft()
         run.queue.popleft()
     for proposal in study.waiting if study.is_shared else ():  # returned by those that ended
-        if proposal.index not in run.running and run.leases.take(proposal.index):
+        is_here = proposal.index in run.running or proposal.index in run.ending
+        if not is_here and run.leases.take(proposal.index):
             return proposal
     if run.exhausted:
         return None
-    proposals = study.propose(1, worker=run.leases.worker, most=wanted if study.is_shared else None)
+    proposals = study.propose(
+        1,
+        worker=run.leases.worker,
+        lease_s=LEASE_S,
+        most=wanted if study.is_shared else None,
+    )
     if not proposals:
         # With trials still running it may think again when it learns of them; and others may
         # have reached the limit just now.
         is_full = wanted is not None and study.n_run >= wanted
         run.exhausted = not (is_full or (study.pending if study.is_shared else run.running))
         return None
-    if study.is_shared:
-        run.leases.hold(proposals[0].index)
-    else:
-        run.leases.take(proposals[0].index)
+    run.leases.hold(proposals[0].index)
     return proposals[0]
 
 
@@ -493,6 +505,7 @@ def _complete(run: _Run, trial: Trial) -> None:
     if trial.status is Status.TIMEOUT and _left_s(run) <= 0 and not _is_over_its_own(run, trial):
         return  # the study's time was over, not the trial's: it stays pending
     if run.running.pop(trial.index, None) is None:
+        run.ending.discard(trial.index)
         return  # taken over by another process, which records it
     trial = filled(run.study.problem, run.meter.read(trial), run.methods)
     run.methods = run.methods or methods_of(run.study.problem, (trial,))
@@ -541,6 +554,7 @@ def _drop(run: _Run, index: int, why: str) -> None:
     run.stopping.end(index)
     if run.running.pop(index, None) is not None:
         logger.warning("%s", why)
+        run.ending.add(index)
         run.executor.stop(index, Status.CANCELLED, why)
 
 
@@ -583,7 +597,9 @@ def _is_proven(study: Study) -> bool:
 def _must_hurry(run: _Run) -> bool:
     """Whether running trials are to be ended rather than waited for."""
     out_of_time = run.limits.wall_s is not None and _left_s(run) <= 0
-    return out_of_time or (run.interrupt.requested and run.hasty)
+    # In a terminal Ctrl-C also reaches the workers of a cluster that was started there.
+    are_workers_gone = not run.executor.slots
+    return out_of_time or (run.interrupt.requested and (run.hasty or are_workers_gone))
 
 
 # Everything around --------------------------------------------------------------------

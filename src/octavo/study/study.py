@@ -524,8 +524,10 @@ class Study:
 
         return self._store_proposals(make, worker=None)[0]
 
-    def propose(self, n: int, *, worker: str, most: int | None = None) -> list[Proposal]:
-        """As `ask`; in a shared study the proposals are leased to a worker in the same commit.
+    def propose(
+        self, n: int, *, worker: str, lease_s: float | None = None, most: int | None = None
+    ) -> list[Proposal]:
+        """As `ask`, leased to a worker in the same commit.
 
         Parameters
         ----------
@@ -533,6 +535,9 @@ class Study:
             How many.
         worker
             Who is going to run them.
+        lease_s
+            For how many seconds, where one process writes; None: nobody runs them yet. A shared
+            study's address says it.
         most
             So many trials there may be in all, pending ones included; None: any number.
         """
@@ -541,7 +546,7 @@ class Study:
             room = n if most is None else min(n, most - self._n_run - len(self._pending))
             return self._asked(room) if room > 0 else []
 
-        return self._store_proposals(make, worker=worker)
+        return self._store_proposals(make, worker=worker, lease_s=lease_s)
 
     def complete(self, trial: Trial, *, token: int | None = None) -> None:
         """Store a completed trial, then let the optimizer learn of it.
@@ -585,13 +590,22 @@ class Study:
         return None if self._optimizer is None else kept_by(self._optimizer)
 
     def _store_proposals(
-        self, make: Callable[[], list[Proposal]], *, worker: str | None
+        self,
+        make: Callable[[], list[Proposal]],
+        *,
+        worker: str | None,
+        lease_s: float | None = None,
     ) -> list[Proposal]:
         """Store what is made, once it was made in view of all that others proposed."""
         sharing = self._store.sharing
         if sharing is None:
             proposals = make()
-            self._store.add_proposals(proposals, revision=self._revision)
+            self._store.add_proposals(
+                proposals,
+                revision=self._revision,
+                worker=None if lease_s is None else worker,
+                expires_s=lease_s or 0.0,
+            )
         else:
             with sharing.turn():
                 while True:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ __all__ = ["LocalPostgres"]
 
 class LocalPostgres:
     """A server on a free port of the loopback interface, gone with its folder at `close`.
+
+    Whoever forgets to close it has it closed at the end of the process.
 
     PostgreSQL refuses to run as root: then it is run as the user `postgres`, or `nobody`.
 
@@ -40,6 +44,7 @@ class LocalPostgres:
         self._programs = _programs()
         self._user = _other_user() if os.geteuid() == 0 else None
         self._folder = Path(tempfile.mkdtemp(prefix="octavo-postgres-"))
+        self._finalizer = weakref.finalize(self, _remove, self._folder, os.getpid())
         if self._user is not None:
             os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
@@ -97,7 +102,7 @@ class LocalPostgres:
         """Stop it and remove its folder."""
         if self._process is not None and self._process.poll() is None:
             self._end(signal.SIGQUIT)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._finalizer()
 
     def __enter__(self) -> LocalPostgres:
         return self
@@ -160,7 +165,19 @@ def _other_user() -> pwd.struct_passwd:
     )
 
 
+def _remove(folder: Path, owner: int) -> None:
+    """Remove a server's folder, and end the server if it runs."""
+    if os.getpid() != owner:  # a process that was forked from the one that started it
+        return
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int((folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that stays free while the server is down: the system gives connections higher ones."""
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
