@@ -24,7 +24,7 @@ from octavo.numerics.acquisition import expected_improvement
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
-from octavo.optimizers.settings import check_at_least, check_share
+from octavo.optimizers.settings import check_at_least, check_recipe, check_share
 from octavo.optimizers.told import Told
 from octavo.problem import Fidelity, Problem
 from octavo.schedulers.curve_model import CurveModel
@@ -80,6 +80,7 @@ class FreezeThaw:
     most_frozen: int = 20
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         check_at_least(self, 2, "slices", hint="With one slice nothing is ever frozen.")
         check_at_least(self, 1, "most_frozen", hint="Something must be left to be thawed.")
         check_share(self, "new_share", meaning="the share of proposals that begin anew")

@@ -13,6 +13,7 @@ from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
 from octavo.optimizers.tpe import TPE
+from octavo.optimizers.settings import check_recipe
 from octavo.problem import Problem
 from octavo.schedulers.brackets import hyperband_brackets, start_brackets
 from octavo.schedulers.ladder import check_eta
@@ -50,6 +51,7 @@ class Hyperband:
     eta: float = 3
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         check_eta(self.eta)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
