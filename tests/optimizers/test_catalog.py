@@ -159,6 +159,11 @@ def test_a_known_configuration_outside_the_space_is_refused_at_the_start() -> No
         (Problem(LINE, constraints=(Constraint("t", high=1),)), "Portfolio", "constraint"),
         (Problem(Grammar({"e": [["add", "e", "e"], ["x"]]}, "e")), "RandomForestBO", "trees"),
         (Problem(LINE, fidelity=EPOCHS), "Hyperband", "Hyperband over epochs from 1 to 27"),
+        (
+            Problem(LINE, fidelity=Fidelity("epochs", 1, 81), limits=Limits(max_trials=60)),
+            "Hyperband",
+            "from 3 to 81 (60 trials are too few",
+        ),
         (Problem(LINE, fidelity=Fidelity("folds", 5, 10)), "Portfolio", "Gaussian process"),
         (Problem(LINE, fidelity=EPOCHS, limits=Limits(max_trials=8)), "Sobol", "too few"),
         (Problem(LINE, fidelity=EPOCHS, repeats=3), "Repeats", "Hyperband over epochs"),

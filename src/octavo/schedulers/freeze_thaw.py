@@ -291,11 +291,18 @@ class _FreezeThaw:
         return replace(proposal, seed=parent.seed, fidelity=fidelity, resume_from=parent.index)
 
     def _reached(self, trial: Trial) -> float:
-        """The fidelity that a trial was given; 0 for a problem without."""
+        """The fidelity that a trial came to; 0 for a problem without.
+
+        One that was ended in the midst of a slice is taken to be at its beginning: else the rest
+        of the last slice would be free, and what was paused there thawed again and again.
+        """
         if not self._levels:
             return 0.0
         given = trial.proposal.fidelity
-        return self._levels[-1] if given is None else float(given)
+        reached = self._levels[-1] if given is None else float(given)
+        if trial.status is Status.STOPPED:
+            return max((level for level in self._levels if level < reached), default=0.0)
+        return reached
 
 
 def _levels(fidelity: Fidelity | None, slices: int) -> tuple[float, ...]:
