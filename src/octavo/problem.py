@@ -137,7 +137,19 @@ class Fidelity:
     log
         Whether equal steps are equal ratios.
     integer
-        Whether only whole numbers make sense; by default, whether both bounds are whole.
+        Whether only whole numbers make sense; by default, whether both bounds are whole. From 0
+        to 1 is a share, of which parts make sense.
+
+    Raises
+    ------
+    ProblemError
+        Unless 0 <= low < high are finite (0 < low on a log scale), and whole where only whole
+        numbers make sense.
+
+    Examples
+    --------
+    >>> Fidelity("epochs", 1, 81).integer, Fidelity("share", 0, 1, log=False).integer
+    (True, False)
     """
 
     name: str
@@ -147,6 +159,11 @@ class Fidelity:
     integer: bool | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ProblemError(
+                f"a fidelity is named {self.name!r}, but its name says what it counts. Give name, "
+                "low and high, in this order: octavo.Fidelity('epochs', 1, 81)."
+            )
         for word, bound in (("low", self.low), ("high", self.high)):
             if not _is_number(bound) or math.isinf(bound):
                 raise ProblemError(
@@ -156,16 +173,35 @@ class Fidelity:
         if not self.low < self.high:
             raise ProblemError(
                 f"fidelity {self.name!r} needs low < high, got low={self.low}, high={self.high}. "
-                "low is the cheapest budget that still tells something, high the full one."
+                "low is the cheapest budget that still tells something, high the full one"
+                + (": swap them." if self.low > self.high else ".")
             )
-        if self.log and self.low <= 0:
+        if self.low < 0:
+            raise ProblemError(
+                f"fidelity {self.name!r} has low={self.low}, but nothing costs less than nothing. "
+                "Count from 0 (with log=False) or more."
+            )
+        for word, flag in (("log", self.log), ("integer", self.integer)):
+            if not isinstance(flag, bool) and (word, flag) != ("integer", None):
+                raise ProblemError(
+                    f"fidelity {self.name!r} has {word}={flag!r} of type {type(flag).__name__}. "
+                    "Say True or False, or leave it out."
+                )
+        if self.log and self.low == 0:
+            positive = 1 if self.high > 1 else self.high / 27
             raise ProblemError(
                 f"fidelity {self.name!r} has log=True but low={self.low}. A log scale needs "
-                "low > 0; try low=1, or log=False."
+                f"low > 0; try low={positive:.2g}, or log=False."
+            )
+        is_whole_range = float(self.low).is_integer() and float(self.high).is_integer()
+        if self.integer and not is_whole_range:
+            raise ProblemError(
+                f"fidelity {self.name!r} has integer=True, but goes from {self.low} to "
+                f"{self.high}. Give whole bounds, or leave integer out."
             )
         if self.integer is None:
-            whole = float(self.low).is_integer() and float(self.high).is_integer()
-            object.__setattr__(self, "integer", whole)
+            is_share = (self.low, self.high) == (0, 1)
+            object.__setattr__(self, "integer", is_whole_range and not is_share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from octavo.errors import (
 )
 from octavo.executors import InlineExecutor, ProcessExecutor
 from octavo.problem import Limits, TrialLimits
+from octavo.schedulers import CurveStopper, MedianRule
 
 SPACE = octavo.space(x=Float(-5, 5), shape=Categorical(["bowl", "cliff"]))
 
@@ -174,7 +175,52 @@ ARGUMENTS = [
     Misuse(
         "a fidelity upside down",
         lambda: Fidelity("epochs", 81, 1),
-        ProblemError, "low=81, high=1", "needs low < high", "low is the cheapest budget",
+        ProblemError, "low=81, high=1", "needs low < high", "the full one: swap them",
+    ),
+    Misuse(
+        "a fidelity below zero",
+        lambda: Fidelity("epochs", -3, 81, log=False),
+        ProblemError, "low=-3", "spends less than nothing", "Count from 0",
+    ),
+    Misuse(
+        "a whole fidelity with broken bounds",
+        lambda: Fidelity("epochs", 0.5, 2.5, integer=True),
+        ProblemError, "integer=True", "from 0.5 to 2.5", "Give whole bounds",
+    ),
+    Misuse(
+        "a fidelity's scale in words",
+        lambda: Fidelity("epochs", 1, 81, log="no"),
+        ProblemError, "log='no'", "of type str", "Say True or False",
+    ),
+    Misuse(
+        "a fidelity without a name",
+        lambda: Fidelity(1, 81, 3),
+        ProblemError, "named 1", "says what it counts", "Give name, low and high",
+    ),
+    Misuse(
+        "a schedule around a name",
+        lambda: octavo.optimizers.recipe("hyperband").__class__(inner="tpe"),
+        SettingError, "inner='tpe'", "of type str, but is a recipe", "recipe('tpe')",
+    ),
+    Misuse(
+        "a schedule around a class",
+        lambda: octavo.optimizers.Repeats(inner=octavo.optimizers.TPE),
+        SettingError, "inner=TPE", "is a class", "by calling it: inner=TPE()",
+    ),
+    Misuse(
+        "a setting of an optimizer in words",
+        lambda: MedianRule(first_step="3"),
+        SettingError, "first_step='3'", "of type str", "is a number",
+    ),
+    Misuse(
+        "a broken number of trials",
+        lambda: MedianRule(n_trials=2.5),
+        SettingError, "n_trials=2.5", "of type float", "is a whole number",
+    ),
+    Misuse(
+        "a last step before the first",
+        lambda: CurveStopper(first_step=10, last_step=5),
+        SettingError, "last_step=5", "must be at least 10", "of a full trial's last report",
     ),
     Misuse(
         "a fidelity from zero on a log scale",

@@ -169,6 +169,11 @@ def test_a_known_configuration_outside_the_space_is_refused_at_the_start() -> No
             "Sobol",
             "the full 27 epochs",
         ),
+        (
+            Problem(LINE, fidelity=Fidelity("epochs", 1, 81), limits=Limits(max_trials=60)),
+            "Hyperband",
+            "from 3 to 81 (60 trials are too few",
+        ),
         (Problem(LINE, fidelity=EPOCHS, repeats=3), "Repeats", "Hyperband over epochs"),
         (Problem(LINE, fidelity=EPOCHS), "Hyperband", "come from this: Bayesian"),
         (Problem(LINE, instances=("a", "b")), "RandomForestBO", "raced over 2 instances: each"),

@@ -121,3 +121,19 @@ def test_slices_follow_the_scale_of_the_fidelity() -> None:
 def test_settings_out_of_range_are_refused(settings) -> None:
     with pytest.raises(SettingError, match=next(iter(settings))):
         FreezeThaw(**settings)
+
+
+def test_what_was_paused_in_its_last_slice_has_not_had_it() -> None:
+    problem = Problem(octavo.space(x=octavo.Float(0, 1)), fidelity=Fidelity("epochs", 1, 64))
+    optimizer = FreezeThaw(inner=RandomSearch(), slices=2, new_share=0).start(problem, 0)
+    reports = tuple(Report(step, {"cost": 1 / step}) for step in range(1, 11))
+    paused = Trial(
+        Proposal(0, {"x": 0.5}, fidelity=64),
+        Status.STOPPED,
+        (0.1,),
+        reports=reports,
+        extra={"paused": True},
+    )
+    optimizer.tell([paused])
+    (arm,) = optimizer._arms(frozenset())
+    assert arm.fidelity == 1 and optimizer._price(arm) == 63 / 64

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from octavo.optimizers.random_search import RandomSearch
 from octavo.optimizers.tpe import TPE
-from octavo.problem import Fidelity, Problem
+from octavo.problem import Fidelity, Limits, Problem
 from octavo.schedulers.brackets import hyperband_brackets
 from octavo.schedulers.hyperband import BOHB, Hyperband
 from octavo.schedulers.successive_halving import SuccessiveHalving
@@ -165,3 +165,16 @@ def test_the_model_of_bohb_learns_and_beats_random_draws():
     random = np.mean([best(Hyperband(RandomSearch()), seed) for seed in range(n)])
     learned = np.mean([best(BOHB(TPE(n_initial=10)), seed) for seed in range(n)])
     assert learned < random
+
+
+@pytest.mark.parametrize("n", [12, 20, 60, 150])
+def test_a_schedule_that_fits_comes_to_the_full_budget(n):
+    problem = Problem(SQUARE, fidelity=PROBLEM.fidelity, limits=Limits(max_trials=n))
+    made = Hyperband().fitting(problem)
+    optimizer, trials = made.start(problem, seed=0), []
+    for _ in range(n):
+        trials += [answer(problem, proposal) for proposal in optimizer.ask(1)]
+        optimizer.tell(trials[-1:])
+    fidelities = {trial.proposal.fidelity for trial in trials}
+    assert max(fidelities) == 81 and min(fidelities) == made.lowest(problem)
+    assert Hyperband().fitting(PROBLEM) == Hyperband()

@@ -63,3 +63,9 @@ def test_a_fidelity_without_room_for_a_second_rung_is_refused():
 def test_an_eta_that_narrows_nothing_is_refused(eta):
     with pytest.raises(SettingError, match="eta="):
         Hyperband(eta=eta)
+
+
+def test_a_fidelity_from_zero_to_one_is_a_share():
+    assert Fidelity("share", 0, 1, log=False).integer is False
+    assert Fidelity("share", 0, 1, log=False, integer=True).integer is True
+    assert Fidelity("folds", 0, 10, log=False).integer is True

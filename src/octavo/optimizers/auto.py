@@ -56,7 +56,7 @@ class Auto:
             return _over_instances(problem)
         recipe, why = _choose(problem)
         if isinstance(recipe, _MODELS) and _has_room(problem.fidelity):
-            recipe, why = _scheduled(recipe, why, problem.fidelity)
+            recipe, why = _scheduled(recipe, why, problem, problem.fidelity)
         elif problem.fidelity is not None:
             why += _in_full(recipe, problem.fidelity)
         if problem.repeats == 1:
@@ -111,15 +111,22 @@ def _has_room(fidelity: Fidelity | None) -> TypeGuard[Fidelity]:
     return fidelity is not None and (fidelity.low <= 0 or fidelity.high >= _ETA * fidelity.low)
 
 
-def _scheduled(recipe: Recipe, why: str, fidelity: Fidelity) -> tuple[Recipe, str]:
+def _scheduled(
+    recipe: Recipe, why: str, problem: Problem, fidelity: Fidelity
+) -> tuple[Recipe, str]:
     """The same recipe under a schedule that spends less of the fidelity on most trials."""
     # By its name, as schedulers stand on the optimizers and not the other way round.
     schedule: Any = CATALOG["hyperband"]
     if isinstance(recipe, Portfolio):
         # On many cheap trials, that one model stopped improving is seen too late.
         recipe = Portfolio(patience=0)
-    return schedule(inner=recipe, eta=_ETA), (
-        f"Hyperband over {fidelity.name} from {fidelity.low:g} to {fidelity.high:g}, because most "
+    chosen = schedule(inner=recipe, eta=_ETA).fitting(problem)
+    low, few = fidelity.low, ""
+    if chosen.most_rungs is not None:
+        low = chosen.lowest(problem)
+        few = f" ({problem.limits.max_trials} trials are too few to begin with less)"
+    return chosen, (
+        f"Hyperband over {fidelity.name} from {low:g} to {fidelity.high:g}{few}, because most "
         f"configurations can be told to be bad for a fraction of the full budget: the best third "
         f"of a rung goes on, nobody waits, and later brackets start on higher rungs, so that cheap "
         f"ones cannot mislead for long. Configurations come from this: {why}"

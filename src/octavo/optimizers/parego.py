@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.scalarized import Scalarized
+from octavo.optimizers.settings import check_recipe
 from octavo.problem import Problem
 
 __all__ = ["ParEGO"]
@@ -43,6 +44,9 @@ class ParEGO:
     """
 
     inner: Recipe = field(default_factory=RandomForestBO)
+
+    def __post_init__(self) -> None:
+        check_recipe(self)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""

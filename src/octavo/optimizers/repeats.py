@@ -20,6 +20,7 @@ from typing import Any
 from octavo.optimizers.proposing import ask_in_turn, new_proposal
 from octavo.optimizers.protocol import Optimizer, Recipe, kept_by, trial_seed
 from octavo.optimizers.random_forest import RandomForestBO
+from octavo.optimizers.settings import check_recipe
 from octavo.optimizers.told import Told
 from octavo.problem import Problem
 from octavo.trial import Proposal, Status, Trial
@@ -54,6 +55,9 @@ class Repeats:
     """
 
     inner: Recipe = field(default_factory=RandomForestBO)
+
+    def __post_init__(self) -> None:
+        check_recipe(self)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer."""

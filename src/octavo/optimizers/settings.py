@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from numbers import Integral, Real
 from typing import Any
 
 from octavo.errors import SettingError
+from octavo.optimizers.protocol import Recipe
 
-__all__ = ["IGNORE_BELIEFS", "check_at_least", "check_share"]
+__all__ = ["IGNORE_BELIEFS", "check_at_least", "check_recipe", "check_share"]
 
 IGNORE_BELIEFS = "Use 0 to ignore beliefs, or leave it out for a tenth of max_trials."
 
 
 def check_at_least(recipe: Any, lowest: float, *names: str, hint: str = "") -> None:
-    """Refuse a setting below `lowest`; None stands for a default and passes.
+    """Refuse a setting below `lowest`, or that is no number, whole where it is declared as int.
+
+    None stands for a default and passes.
 
     Parameters
     ----------
@@ -32,7 +37,10 @@ def check_at_least(recipe: Any, lowest: float, *names: str, hint: str = "") -> N
     """
     for name in names:
         value = getattr(recipe, name)
-        if value is not None and not value >= lowest:
+        if value is None:
+            continue
+        _check_number(recipe, name, value)
+        if not value >= lowest:
             raise SettingError(
                 f"{name}={value!r} must be at least {lowest}. "
                 + (hint or "Leave it out for the default.")
@@ -49,5 +57,45 @@ def check_share(recipe: Any, *names: str, meaning: str) -> None:
     """
     for name in names:
         value = getattr(recipe, name)
+        _check_number(recipe, name, value)
         if not 0 <= value <= 1:
             raise SettingError(f"{name}={value!r} must lie between 0 and 1: {meaning}.")
+
+
+def check_recipe(wrapper: Any, name: str = "inner") -> None:
+    """Refuse what a wrapper could not start.
+
+    Parameters
+    ----------
+    wrapper
+        The frozen dataclass.
+    name
+        The field that holds a recipe.
+
+    Raises
+    ------
+    SettingError
+        Naming the setting and its value.
+    """
+    value = getattr(wrapper, name)
+    if isinstance(value, type):
+        raise SettingError(
+            f"{name}={value.__name__} is a class. Make a recipe of it by calling it: "
+            f"{name}={value.__name__}()."
+        )
+    if not isinstance(value, Recipe):
+        called = f"octavo.optimizers.recipe({value!r})" if isinstance(value, str) else "TPE()"
+        raise SettingError(
+            f"{name}={value!r:.100} is of type {type(value).__name__}, but is a recipe, which "
+            f"has a method start(problem, seed). Write such as {name}={called}."
+        )
+
+
+def _check_number(recipe: Any, name: str, value: object) -> None:
+    declared = next(str(field.type) for field in fields(recipe) if field.name == name)
+    is_int = declared.removeprefix("<class '").startswith("int")
+    if isinstance(value, bool) or not isinstance(value, Integral if is_int else Real):
+        raise SettingError(
+            f"{name}={value!r:.100} is of type {type(value).__name__}, but is a "
+            f"{'whole ' if is_int else ''}number."
+        )

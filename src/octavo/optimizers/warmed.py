@@ -9,6 +9,7 @@ from typing import Any
 from octavo.optimizers.proposing import ask_in_turn, new_proposal
 from octavo.optimizers.protocol import Optimizer, Recipe, kept_by
 from octavo.optimizers.random_forest import RandomForestBO
+from octavo.optimizers.settings import check_recipe
 from octavo.optimizers.told import Told
 from octavo.problem import Problem
 from octavo.trial import Proposal, Trial
@@ -44,6 +45,7 @@ class Warmed:
     inner: Recipe = field(default_factory=RandomForestBO)
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         object.__setattr__(self, "first", tuple(dict(config) for config in self.first))
 
     def start(self, problem: Problem, seed: int) -> Optimizer:

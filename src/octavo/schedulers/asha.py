@@ -19,6 +19,7 @@ import numpy as np
 from octavo.optimizers.proposing import ask_in_turn
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_search import RandomSearch
+from octavo.optimizers.settings import check_recipe
 from octavo.problem import Problem
 from octavo.schedulers.ladder import Board, check_eta
 from octavo.trial import Proposal, Trial
@@ -62,6 +63,7 @@ class ASHA:
     hedge: bool = False
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         check_eta(self.eta)
 
     def start(self, problem: Problem, seed: int) -> Optimizer:

@@ -59,6 +59,7 @@ class ASHAStopper:
     verdict: Verdict = "stop"
 
     def __post_init__(self) -> None:
+        check_at_least(self, 0, "first_step")
         if not self.first_step > 0:
             raise SettingError(
                 f"first_step={self.first_step!r} must be more than 0: rungs lie at its multiples. "

@@ -63,6 +63,10 @@ class CurveStopper:
     def __post_init__(self) -> None:
         check_share(self, "probability", meaning="a trial with less of a chance is stopped")
         check_at_least(self, 1, "n_trials", hint="One trial must set the mark.")
+        check_at_least(self, 0, "first_step", hint="With 0 judging begins at the first report.")
+        check_at_least(
+            self, self.first_step, "last_step", hint="It is the step of a full trial's last report."
+        )
         check_verdict(self.verdict)
         object.__setattr__(self, "_reader", Reader())
         object.__setattr__(self, "_model", CurveModel())

@@ -24,7 +24,7 @@ from octavo.numerics.acquisition import expected_improvement
 from octavo.optimizers.proposing import ask_in_turn, new_proposal, proposal_rng
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
-from octavo.optimizers.settings import check_at_least, check_share
+from octavo.optimizers.settings import check_at_least, check_recipe, check_share
 from octavo.optimizers.told import Told
 from octavo.problem import Fidelity, Problem
 from octavo.schedulers.curve_model import CurveModel
@@ -80,6 +80,7 @@ class FreezeThaw:
     most_frozen: int = 20
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         check_at_least(self, 2, "slices", hint="With one slice nothing is ever frozen.")
         check_at_least(self, 1, "most_frozen", hint="Something must be left to be thawed.")
         check_share(self, "new_share", meaning="the share of proposals that begin anew")
@@ -290,11 +291,18 @@ class _FreezeThaw:
         return replace(proposal, seed=parent.seed, fidelity=fidelity, resume_from=parent.index)
 
     def _reached(self, trial: Trial) -> float:
-        """The fidelity that a trial was given; 0 for a problem without."""
+        """The fidelity that a trial came to; 0 for a problem without.
+
+        One that was ended in the midst of a slice is taken to be at its beginning: else the rest
+        of the last slice would be free, and what was paused there thawed again and again.
+        """
         if not self._levels:
             return 0.0
         given = trial.proposal.fidelity
-        return self._levels[-1] if given is None else float(given)
+        reached = self._levels[-1] if given is None else float(given)
+        if trial.status is Status.STOPPED:
+            return max((level for level in self._levels if level < reached), default=0.0)
+        return reached
 
 
 def _levels(fidelity: Fidelity | None, slices: int) -> tuple[float, ...]:

@@ -7,17 +7,21 @@ is BOHB (Falkner, Klein & Hutter 2018, ICML) or SMAC's multi-fidelity search (Li
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
+from octavo.optimizers.settings import check_at_least, check_recipe
 from octavo.optimizers.tpe import TPE
 from octavo.problem import Problem
-from octavo.schedulers.brackets import hyperband_brackets, start_brackets
-from octavo.schedulers.ladder import check_eta
+from octavo.schedulers.brackets import Bracket, hyperband_brackets, start_brackets
+from octavo.schedulers.ladder import check_eta, levels
 
 __all__ = ["BOHB", "Hyperband", "SMACMultiFidelity"]
+
+_FIRST = 2 / 3  # of the trials allowed; the rest is for what idle workers begin meanwhile
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,13 @@ class Hyperband:
         What proposes configurations. It is told every trial with its fidelity.
     eta
         One in `eta` goes on to the next rung, with `eta` times the budget.
+    most_rungs
+        Only the highest so many rungs are used; by default all.
 
     Raises
     ------
     SettingError
-        If `eta` is below 1.5.
+        If `eta` is below 1.5, or `most_rungs` below 1.
 
     Examples
     --------
@@ -48,16 +54,43 @@ class Hyperband:
 
     inner: Recipe = field(default_factory=RandomSearch)
     eta: float = 3
+    most_rungs: int | None = None
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         check_eta(self.eta)
+        check_at_least(self, 1, "most_rungs")
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer. Raises `ProblemError` for a problem without a fidelity."""
         return start_brackets(
-            problem, seed, name="hyperband", eta=self.eta, shapes=hyperband_brackets,
+            problem, seed, name="hyperband", eta=self.eta, shapes=self._shapes,
             inner=self.inner.start(problem, seed),
         )  # fmt: skip
+
+    def fitting(self, problem: Problem) -> Hyperband:
+        """The same, begun so high that the first bracket is done long before `max_trials`.
+
+        A bracket from 1 to 81 epochs has 121 trials, the first 81 of them of one epoch: with 60
+        trials none would ever have had a second one.
+        """
+        n_trials, n_rungs = problem.limits.max_trials, len(levels(problem.fidelity, self.eta))
+        if n_trials is None:
+            return self
+        most = n_rungs if self.most_rungs is None else min(self.most_rungs, n_rungs)
+        while most > 2 and sum(hyperband_brackets(most, self.eta)[0].sizes) > _FIRST * n_trials:
+            most -= 1
+        return self if most == n_rungs else replace(self, most_rungs=most)
+
+    def lowest(self, problem: Problem) -> float:
+        """The fidelity of the lowest rung."""
+        rungs = levels(problem.fidelity, self.eta)
+        return rungs[0] if self.most_rungs is None else rungs[-self.most_rungs :][0]
+
+    def _shapes(self, n_rungs: int, eta: float) -> Sequence[Bracket]:
+        used = n_rungs if self.most_rungs is None else min(self.most_rungs, n_rungs)
+        shapes = hyperband_brackets(used, eta)
+        return tuple(replace(shape, first=shape.first + n_rungs - used) for shape in shapes)
 
 
 @dataclass(frozen=True)
@@ -66,11 +99,12 @@ class BOHB(Hyperband):
 
     The paper takes the good trials from the highest fidelity at which there are a few more than
     hyperparameters, and knows nothing of the others. Here they are the better part of each
-    fidelity, from the highest on, as in the benchmark that is no worse, and needs no number.
+    fidelity, from the highest on, as in the benchmark that is no worse, and needs no number. Nor
+    is a third of the configurations drawn at random, as in the paper.
 
     Parameters
     ----------
-    inner, eta
+    inner, eta, most_rungs
         See `Hyperband`.
     """
 
@@ -83,7 +117,7 @@ class SMACMultiFidelity(Hyperband):
 
     Parameters
     ----------
-    inner, eta
+    inner, eta, most_rungs
         See `Hyperband`.
     """
 

@@ -53,6 +53,7 @@ class MedianRule:
 
     def __post_init__(self) -> None:
         check_at_least(self, 1, "n_trials", hint="A median needs something to be the middle of.")
+        check_at_least(self, 0, "first_step", hint="With 0 judging begins at the first report.")
         check_verdict(self.verdict)
         object.__setattr__(self, "_reader", Reader())
 

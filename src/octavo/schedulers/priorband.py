@@ -5,7 +5,9 @@ Hyperparameter Optimization in the Age of Deep Learning, NeurIPS. A new configur
 uniformly, from the belief, or near the incumbent. On the lowest rung half of them are uniform; on
 each higher one the odds are `eta` times lower, as dear evaluations should not be spent blindly.
 The rest is shared by belief and incumbent according to how probable each makes the best
-configurations so far, so that a wrong belief is soon left alone.
+configurations so far, so that a wrong belief is soon left alone. In the paper the incumbent is
+drawn near only once the budget of one whole bracket is spent; here, as soon as there are `eta`
+configurations to compare.
 """
 
 from __future__ import annotations

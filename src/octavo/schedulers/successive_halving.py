@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_search import RandomSearch
-from octavo.optimizers.settings import check_at_least
+from octavo.optimizers.settings import check_at_least, check_recipe
 from octavo.problem import Problem
 from octavo.schedulers.brackets import Bracket, hyperband_brackets, start_brackets
 from octavo.schedulers.ladder import check_eta
@@ -52,6 +52,7 @@ class SuccessiveHalving:
     width: int | None = None
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         check_eta(self.eta)
         check_at_least(self, 1, "width")
 

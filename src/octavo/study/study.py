@@ -260,7 +260,6 @@ class Study:
     @property
     def why(self) -> str:
         """In a sentence: which optimizer works on this problem and why."""
-<<<<<<< HEAD
         from octavo.optimizers.repeats import Repeats
         from octavo.optimizers.warmed import Warmed
 
@@ -273,14 +272,6 @@ class Study:
         if hasattr(recipe, "choose"):
             return str(recipe.choose(self.problem)[1])
         return f"{asked!r} was asked for."
-=======
-        chosen: Any = self.recipe
-        while hasattr(chosen, "inner"):  # what chooses may be wrapped
-            chosen = chosen.inner
-        if hasattr(chosen, "choose"):
-            return str(chosen.choose(self.problem)[1])
-        return f"{self.recipe!r} was asked for."
->>>>>>> r2
 
     @property
     def best(self) -> Trial:
