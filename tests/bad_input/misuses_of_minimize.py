@@ -180,7 +180,7 @@ ARGUMENTS = [
     Misuse(
         "a fidelity below zero",
         lambda: Fidelity("epochs", -3, 81, log=False),
-        ProblemError, "low=-3", "spends less than nothing", "Count from 0",
+        ProblemError, "low=-3", "costs less than nothing", "Count from 0",
     ),
     Misuse(
         "a whole fidelity with broken bounds",

@@ -17,7 +17,7 @@ from octavo.scenarios.scenario import Scenario
 from octavo.scenarios.validation import ASKED
 from octavo.storage import has_study, is_address
 from octavo.study import Study
-from octavo.study.loop import run_study
+from octavo.study.running import RunSettings, run_study
 
 if TYPE_CHECKING:
     from octavo.executors import DaskExecutor
@@ -125,15 +125,17 @@ def run_scenario(
         run_study(
             study,
             scenario.command,
-            limits=scenario.problem.limits,
-            workers=scenario.workers,
-            executor=executor,
-            trial_limits=scenario.trial_limits,
-            callbacks=(*callbacks, *watchers()),
-            stoppers=scenario.stoppers,
-            checkpoint_mb=scenario.checkpoint_mb,
-            progress=progress,
-            began=began,
+            RunSettings(
+                limits=scenario.problem.limits,
+                workers=scenario.workers,
+                executor=executor,
+                trial_limits=scenario.trial_limits,
+                callbacks=(*callbacks, *watchers()),
+                stoppers=scenario.stoppers,
+                checkpoint_mb=scenario.checkpoint_mb,
+                progress=progress,
+                began=began,
+            ),
         )
     except BaseException:
         study.close()

@@ -12,8 +12,8 @@ from octavo.errors import SettingError
 from octavo.problem import Constraint, Fidelity, Objective, TrialLimits, megabytes, seconds
 from octavo.spaces import as_space
 from octavo.study.arguments import check_ends, check_run, make_executor
-from octavo.study.loop import run_study
 from octavo.study.reading import read_constraints, read_limits, read_objectives
+from octavo.study.running import RunSettings, run_study
 from octavo.study.study import Study
 
 if TYPE_CHECKING:
@@ -202,17 +202,19 @@ def minimize(
         run_study(
             study,
             objective,
-            limits=limits,
-            workers=workers,
-            executor=executor,
-            trial_limits=trial_limits,
-            data=data,
-            energy=energy,
-            callbacks=callbacks,
-            stoppers=stoppers,
-            checkpoint_mb=checkpoint_mb,
-            progress=progress,
-            began=began,
+            RunSettings(
+                limits=limits,
+                workers=workers,
+                executor=executor,
+                trial_limits=trial_limits,
+                data=data,
+                energy=energy,
+                callbacks=callbacks,
+                stoppers=stoppers,
+                checkpoint_mb=checkpoint_mb,
+                progress=progress,
+                began=began,
+            ),
         )
     except BaseException:
         study.close()  # nobody else holds it; what was committed can be opened again

@@ -664,21 +664,23 @@ class Study:
         other limits count from this call. Proposals left pending by an earlier run are
         evaluated first, with the same seeds.
         """
-        from octavo.study.loop import run_study
+        from octavo.study.running import RunSettings, run_study
 
         run_study(
             self,
             objective,
-            limits=read_limits(max_trials, time_limit, cpu_limit, target),
-            workers=workers,
-            executor=executor,
-            trial_limits=trial_limits,
-            data=data,
-            energy=energy,
-            callbacks=callbacks,
-            stoppers=stoppers,
-            checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),
-            progress=progress,
+            RunSettings(
+                limits=read_limits(max_trials, time_limit, cpu_limit, target),
+                workers=workers,
+                executor=executor,
+                trial_limits=trial_limits,
+                data=data,
+                energy=energy,
+                callbacks=callbacks,
+                stoppers=stoppers,
+                checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),
+                progress=progress,
+            ),
         )
         return self
 
@@ -721,21 +723,23 @@ class Study:
         SettingError
             If the stoppers of the last run could not be stored: pass them again.
         """
-        from octavo.study.loop import resume_study
+        from octavo.study.running import RunSettings, resume_study
 
         resume_study(
             self,
             objective,
-            limits=read_limits(max_trials, time_limit, cpu_limit, target),
-            workers=workers,
-            executor=executor,
-            trial_limits=trial_limits,
-            data=data,
-            energy=energy,
-            callbacks=callbacks,
-            stoppers=stoppers,
-            checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),
-            progress=progress,
+            RunSettings(
+                limits=read_limits(max_trials, time_limit, cpu_limit, target),
+                workers=workers,
+                executor=executor,
+                trial_limits=trial_limits,
+                data=data,
+                energy=energy,
+                callbacks=callbacks,
+                stoppers=stoppers,
+                checkpoint_mb=megabytes(checkpoint_limit, "checkpoint_limit"),
+                progress=progress,
+            ),
         )
         return self
 

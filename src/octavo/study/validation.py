@@ -17,9 +17,9 @@ from octavo.problem import Limits, Problem, TrialLimits, is_whole
 from octavo.schedulers.raced import rules_of, with_cutoff
 from octavo.schedulers.run_all import RunAll
 from octavo.storage import has_study
-from octavo.study.loop import run_study, stored_data
 from octavo.study.objective import load_objective
 from octavo.study.reading import read_storage
+from octavo.study.running import RunSettings, run_study, stored_data
 from octavo.study.study import Study, open_study
 
 if TYPE_CHECKING:
@@ -82,12 +82,14 @@ def validate_study(
         run_study(
             validation,
             objective,
-            limits=Limits(max_trials=len(run_all.configs) * len(problem.instances) * many),
-            workers=last.get("workers") if workers is None else workers,
-            executor=executor,
-            trial_limits=limits,
-            data=data,
-            progress=progress,
+            RunSettings(
+                limits=Limits(max_trials=len(run_all.configs) * len(problem.instances) * many),
+                workers=last.get("workers") if workers is None else workers,
+                executor=executor,
+                trial_limits=limits,
+                data=data,
+                progress=progress,
+            ),
         )
     except BaseException:
         validation.close()

@@ -28,7 +28,7 @@ from octavo.executors.protocol import Executor
 from octavo.history import History
 from octavo.optimizers import Warmed, recipe as as_recipe
 from octavo.problem import Limits, Objective, TrialLimits
-from octavo.study.loop import run_study
+from octavo.study.running import RunSettings, run_study
 from octavo.study.study import Study, open_study
 from octavo.tabular.cash import family_of
 from octavo.tabular.collect import Collector, EnsembleStep
@@ -267,20 +267,22 @@ def _explore(
     run_study(
         study,
         evaluate,
-        limits=Limits(
-            max_trials=settings.max_trials,
-            wall_s=None if limit_s is None else max(limit_s - reserve_s(limit_s), 0.1),
+        RunSettings(
+            limits=Limits(
+                max_trials=settings.max_trials,
+                wall_s=None if limit_s is None else max(limit_s - reserve_s(limit_s), 0.1),
+            ),
+            executor=_executor(settings, n_jobs, n_threads),
+            trial_limits=TrialLimits(
+                wall_s=settings.trial_time_s, memory_mb=_memory_mb(settings, n_jobs)
+            ),
+            data=data,
+            callbacks=(collector, StopWhenHopeless(HOPELESS), *settings.callbacks),
+            progress=settings.progress,
+            accept=None if limit_s is None else _affordable(costs, prepared),
+            hasty=True,
+            began=began,
         ),
-        executor=_executor(settings, n_jobs, n_threads),
-        trial_limits=TrialLimits(
-            wall_s=settings.trial_time_s, memory_mb=_memory_mb(settings, n_jobs)
-        ),
-        data=data,
-        callbacks=(collector, StopWhenHopeless(HOPELESS), *settings.callbacks),
-        progress=settings.progress,
-        accept=None if limit_s is None else _affordable(costs, prepared),
-        hasty=True,
-        began=began,
     )
     collector.sweep({trial.index for trial in study.history})
     left_s = None if limit_s is None else limit_s - (time.monotonic() - began)
