@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, show_warnings, stderr, stdout, table_of
+from octavo.cli.starting import free_folder, process_start, refuse_taken
 from octavo.errors import DataError, SettingError, closest
 from octavo.problem import megabytes, seconds
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from octavo.tabular.search import SearchResult
 
-__all__ = ["fit_command", "free_folder", "process_start", "resume_command"]
+__all__ = ["fit_command", "resume_command"]
 
 KINDS = ("number", "category", "text", "date", "boolean", "drop")
 
@@ -53,7 +53,7 @@ def fit_command(
     limit_s = seconds(time_limit, "--time")
     memory_mb = megabytes(memory, "--memory")
     folder = Path(out) if out is not None else free_folder(Path("runs") / _stem(train))
-    _refuse_taken(folder)
+    refuse_taken(folder)
     given_kinds = _kinds(kinds)
 
     from octavo.tabular.reading import read_table
@@ -167,14 +167,6 @@ def _resume_study(
 # Parts ----------------------------------------------------------------------------------
 
 
-def process_start() -> float:
-    """When this process was started, on the clock of `time.monotonic()`."""
-    import psutil
-
-    age_s: float = time.time() - psutil.Process().create_time()
-    return time.monotonic() - max(age_s, 0.0)
-
-
 def _report_s(limit_s: float) -> float:
     """Seconds of the limit that are kept for the report."""
     return min(0.5 + 0.04 * limit_s, 0.2 * limit_s, 15.0)
@@ -246,30 +238,6 @@ def _kinds(given: Sequence[str]) -> dict[str, str]:
 def _stem(path: str) -> str:
     name = Path(path).name
     return name.split(".")[0] or "run"
-
-
-def free_folder(wanted: Path) -> Path:
-    """The folder, or the first of `folder-2`, `folder-3`, ... that is not there yet."""
-    folder, n = wanted, 1
-    while folder.exists():
-        n += 1
-        folder = wanted.with_name(f"{wanted.name}-{n}")
-    return folder
-
-
-def _refuse_taken(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise SettingError(f"--out {folder} is a file. Give a folder that does not exist yet.")
-    if folder.exists() and any(folder.iterdir()):
-        raise SettingError(
-            f"--out {folder} is not empty, and nothing is overwritten. Give a new folder, or go "
-            f"on with the run that is there: octavo resume {folder}"
-        )
-    parent = next(one for one in (folder, *folder.parents) if one.exists())
-    if not os.access(parent, os.W_OK):
-        raise SettingError(
-            f"--out {folder} cannot be made: {parent} is not writable. Give another folder."
-        )
 
 
 def _finish(
