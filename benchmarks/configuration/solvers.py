@@ -31,18 +31,23 @@ class Solver:
         What can be chosen; its default configuration is the solver's own.
     arguments
         From a configuration to arguments.
+    seed_argument
+        How the program is told its seed.
     """
 
     name: str
     space: Any
     arguments: Callable[[Config], list[str]]
+    seed_argument: str
 
-    def command(self, config: Config, path: str) -> list[str]:
-        """The command line that solves a file."""
+    def command(self, config: Config, path: str, seed: int | None = None) -> list[str]:
+        """The command line that solves a file; without a seed, with the program's own."""
         program = shutil.which(self.name)
         if program is None:
             raise SystemExit(f"{self.name} is not installed. Run: apt-get install {self.name}")
-        return [program, *self.arguments(config), path]
+        # One that every solver takes: minisat refuses 0, cadical what is above 2e9.
+        seeded = () if seed is None else (f"{self.seed_argument}={1 + seed % 1_000_000_007}",)
+        return [program, *self.arguments(config), *seeded, path]
 
 
 def _switch(default: str) -> Categorical:
@@ -155,7 +160,7 @@ def _cadical(config: Config) -> list[str]:
 
 
 SOLVERS: Mapping[str, Solver] = {
-    "minisat": Solver("minisat", MINISAT, _minisat),
-    "clasp": Solver("clasp", CLASP, _clasp),
-    "cadical": Solver("cadical", CADICAL, _cadical),
+    "minisat": Solver("minisat", MINISAT, _minisat, "-rnd-seed"),
+    "clasp": Solver("clasp", CLASP, _clasp, "--seed"),
+    "cadical": Solver("cadical", CADICAL, _cadical, "--seed"),
 }

@@ -2,6 +2,9 @@
 
 All pay with the same money: the CPU seconds of the solver's own runs, measured alike. What a
 configurator thinks in between costs it nothing; it is reported beside.
+
+The solvers are randomized: a configuration that is quick on an instance may time out there with
+another seed. So racers are told that they have `SEEDS` seeds for each instance.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +29,12 @@ from octavo.schedulers.racing import Racing
 from octavo.standings import RACE
 from octavo.trial import Status
 
-__all__ = ["CUTOFF_S", "PAR", "SYSTEMS", "Found", "Task", "penalized"]
+__all__ = ["CUTOFF_S", "PAR", "SEEDS", "SYSTEMS", "Found", "Task", "penalized"]
 
 CUTOFF_S = 5.0
 PAR = 10.0
-_REPEATED = 60  # capped runs that are run again, to see what capping saved
+SEEDS = 3
+_REPEATED = 40  # capped runs that are run again, to see what capping saved
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,8 @@ class Found:
     cpu_s
         Of all runs.
     saved_s
-        What the runs that were capped would have taken besides, up to the cutoff, as a sample of
-        them says; NaN if not measured.
+        What the same decisions would have cost besides without capping, as a sample of the capped
+        runs says; NaN if not measured.
     """
 
     config: Mapping[str, Any]
@@ -85,11 +90,11 @@ class Found:
 
 
 def penalized(
-    task: Task, config: Mapping[str, Any], instance: str, cutoff_s: float = CUTOFF_S
+    task: Task, config: Mapping[str, Any], instance: str, seed: int, cutoff_s: float = CUTOFF_S
 ) -> tuple[float, float]:
     """PAR10 of a run, and the CPU seconds that it took."""
     solver = SOLVERS[task.solver]
-    run = run_limited(solver.command(config, str(task.folder / instance)), cutoff_s)
+    run = run_limited(solver.command(config, str(task.folder / instance), seed), cutoff_s)
     is_right = run.answer != "" and run.answer == task.answers.get(instance, run.answer)
     return (run.cpu_s if is_right else PAR * CUTOFF_S), run.cpu_s
 
@@ -97,28 +102,19 @@ def penalized(
 # Octavo --------------------------------------------------------------------------------
 
 
-def solve(
-    config: Mapping[str, Any], *, instance: str, solver: str, folder: str, answers: Any
-) -> dict[str, float]:
-    """The objective: Octavo kills it at its cutoff."""
-    run = run_limited(SOLVERS[solver].command(config, str(Path(folder) / instance)), None)
-    if run.answer != answers.get(instance, run.answer) or not run.answer:
-        raise RuntimeError(f"{solver} answered {run.answer or 'nothing'!r} on {instance}")
-    return {"cpu_time": run.cpu_s}
-
-
 class _Solve:
-    """`solve` for one task; picklable, so that it runs in a process of its own."""
+    """The objective: Octavo kills it at its cutoff. Picklable, as it runs in another process."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def __call__(self, config: Mapping[str, Any], *, instance: str) -> dict[str, float]:
+    def __call__(self, config: Mapping[str, Any], *, instance: str, seed: int) -> dict[str, float]:
         task = self.task
-        return solve(
-            config, instance=instance, solver=task.solver, folder=str(task.folder),
-            answers=dict(task.answers),
-        )  # fmt: skip
+        command = SOLVERS[task.solver].command(config, str(task.folder / instance), seed)
+        run = run_limited(command, None)
+        if run.answer != task.answers.get(instance, run.answer) or not run.answer:
+            raise RuntimeError(f"{task.solver} said {run.answer or 'nothing'!r} on {instance}")
+        return {"cpu_time": run.cpu_s}
 
 
 def _octavo(name: str, recipe: Any, *, saved: bool = False) -> Callable[[Task, int], Found]:
@@ -145,30 +141,40 @@ def _searched(task: Task, seed: int, recipe: Any, folder: Path) -> octavo.Study:
         return octavo.open_study(folder).resume(_Solve(task), progress=False)
     return octavo.minimize(
         _Solve(task), SOLVERS[task.solver].space, objectives=["cpu_time"], instances=task.train,
-        instance_features=task.features, optimizer=recipe, cpu_limit=task.budget_s,
+        instance_features=task.features, repeats=SEEDS, optimizer=recipe, cpu_limit=task.budget_s,
         trial_cpu_time=CUTOFF_S, workers=1, seed=seed, progress=False, storage=folder,
     )  # fmt: skip
 
 
 def _saved_s(task: Task, history: Any, seed: int) -> float:
-    """What capped runs would have taken besides, the decisions being the same.
+    """What the same decisions would have cost besides without capping.
 
-    Some of them are run again, up to the full cutoff. Without capping a race would also go on
-    with further runs of a level whose sum is lost already; those are not counted.
+    A capped run would have gone on to its end or the full cutoff, and its configuration would have
+    been run on all of the level on which it was compared: twice as many pairs as on the level
+    before. Some of the capped runs are run again to their end; the further runs of the level are
+    as many others of the same configuration.
     """
-    capped = [
-        trial
-        for trial in history
-        if trial.status is Status.TIMEOUT and trial.proposal.origin.data[RACE].get("capped")
-    ]
+    done: Counter[str] = Counter()
+    capped = []
+    for trial in history:
+        key = str(sorted(trial.config.items()))
+        done[key] += 1
+        race = trial.proposal.origin.data[RACE]
+        if trial.status is Status.TIMEOUT and race.get("capped"):
+            level = min(1 << (done[key] - 1).bit_length(), SEEDS * len(task.train))
+            capped.append((trial, level - done[key]))
     if not capped:
         return 0.0
+    rng = np.random.default_rng([seed, 0xCA9])
     n = min(len(capped), _REPEATED)
-    drawn = np.random.default_rng([seed, 0xCA9]).choice(len(capped), size=n, replace=False)
     saved = 0.0
-    for trial in (capped[place] for place in drawn):
-        _, cpu_s = penalized(task, trial.config, trial.proposal.instance)
+    for place in rng.choice(len(capped), size=n, replace=False):
+        trial, n_further = capped[place]
+        proposal = trial.proposal
+        _, cpu_s = penalized(task, trial.config, proposal.instance, proposal.seed)
         saved += cpu_s - (trial.resources.cpu_s or 0.0)
+        for instance in rng.choice(task.train, size=n_further):
+            saved += penalized(task, trial.config, str(instance), proposal.seed)[1]
     return saved * len(capped) / n
 
 
@@ -180,7 +186,7 @@ def _default(task: Task, seed: int) -> Found:
 
 
 def _random(task: Task, seed: int) -> Found:
-    """The default configuration and random ones on all training instances, while they last.
+    """The default configuration and random ones on all training instances, with one seed each.
 
     A configuration in work when the budget ends counts as if it had not been begun.
     """
@@ -191,7 +197,7 @@ def _random(task: Task, seed: int) -> Found:
     while True:
         costs = []
         for instance in task.train:
-            cost, cpu_s = penalized(task, config, instance)
+            cost, cpu_s = penalized(task, config, instance, seed)
             costs.append(cost)
             spent += cpu_s
             n_runs += 1
@@ -218,12 +224,16 @@ def _smac(*, capping: bool) -> Callable[[Task, int], Found]:
         solver: Solver = SOLVERS[task.solver]
         with tempfile.TemporaryDirectory(prefix="smac-") as folder:
             scenario = Scenario(
-                solver.space.configspace, deterministic=True, instances=list(task.train),
+                solver.space.configspace, deterministic=False, instances=list(task.train),
                 n_trials=10**6, adaptive_capping=capping, output_directory=Path(folder), seed=seed,
             )  # fmt: skip
-            facade = AlgorithmConfigurationFacade(
-                scenario, _never, logging_level=logging.ERROR, overwrite=True
+            intensifier = AlgorithmConfigurationFacade.get_intensifier(
+                scenario, max_config_calls=SEEDS * len(task.train)
             )
+            facade = AlgorithmConfigurationFacade(
+                scenario, _never, intensifier=intensifier, logging_level=logging.ERROR,
+                overwrite=True,
+            )  # fmt: skip
             spent, n_runs = 0.0, 0
             while spent < task.budget_s:
                 info = facade.ask()
@@ -232,7 +242,8 @@ def _smac(*, capping: bool) -> Callable[[Task, int], Found]:
                 )
                 cutoff = min(max(float(bound), 0.01), CUTOFF_S)
                 began = time.time()
-                cost, cpu_s = penalized(task, dict(info.config), str(info.instance), cutoff)
+                config, instance = dict(info.config), str(info.instance)
+                cost, cpu_s = penalized(task, config, instance, int(info.seed), cutoff)
                 spent += cpu_s
                 n_runs += 1
                 value = TrialValue(
@@ -257,7 +268,7 @@ SYSTEMS: Mapping[str, Callable[[Task, int], Found]] = {
     "octavo:racing": _octavo("racing", Racing(RandomForestBO()), saved=True),
     "octavo:racing-uncapped": _octavo("racing-uncapped", Racing(RandomForestBO(), capping=False)),
     "octavo:racing-random": _octavo("racing-random", Racing(RandomSearch())),
-    "octavo:irace": _octavo("irace", IteratedRacing(), saved=True),
+    "octavo:irace": _octavo("irace", IteratedRacing()),
     "octavo:irace-uncapped": _octavo("irace-uncapped", IteratedRacing(capping=False)),
     "smac:configuration": _smac(capping=False),
     "smac:configuration-capped": _smac(capping=True),
