@@ -15,7 +15,7 @@ from octavo.errors import (
 )
 from octavo.executors import InlineExecutor, ProcessExecutor
 from octavo.problem import Limits, TrialLimits
-from octavo.schedulers import CurveStopper, MedianRule
+from octavo.schedulers import CurveStopper, Hyperband, MedianRule
 
 SPACE = octavo.space(x=Float(-5, 5), shape=Categorical(["bowl", "cliff"]))
 
@@ -177,13 +177,13 @@ ARGUMENTS = [
     ),
     Misuse(
         "a schedule around a name",
-        lambda: octavo.optimizers.recipe("hyperband").__class__(inner="tpe"),
+        lambda: Hyperband(inner="tpe"),
         SettingError, "inner='tpe'", "of type str, but is a recipe", "recipe('tpe')",
     ),
     Misuse(
         "a schedule around a class",
         lambda: octavo.optimizers.Repeats(inner=octavo.optimizers.TPE),
-        SettingError, "inner=TPE", "is a class", "by calling it: inner=TPE()",
+        SettingError, "inner=TPE is", "a class", "by calling it: inner=TPE()",
     ),
     Misuse(
         "a setting of an optimizer in words",
