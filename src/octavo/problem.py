@@ -178,8 +178,8 @@ class Fidelity:
             )
         if self.low < 0:
             raise ProblemError(
-                f"fidelity {self.name!r} has low={self.low}, but nothing costs less than nothing. "
-                "Count from 0 (with log=False) or more."
+                f"fidelity {self.name!r} has low={self.low}, but no trial spends less than "
+                "nothing. Count from 0 (with log=False) or more."
             )
         for word, flag in (("log", self.log), ("integer", self.integer)):
             if not isinstance(flag, bool) and (word, flag) != ("integer", None):

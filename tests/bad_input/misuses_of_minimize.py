@@ -16,7 +16,7 @@ from octavo.errors import (
 )
 from octavo.executors import InlineExecutor, ProcessExecutor
 from octavo.problem import Limits, TrialLimits
-from octavo.schedulers import CurveStopper, MedianRule
+from octavo.schedulers import CurveStopper, Hyperband, MedianRule
 
 SPACE = octavo.space(x=Float(-5, 5), shape=Categorical(["bowl", "cliff"]))
 
@@ -180,7 +180,7 @@ ARGUMENTS = [
     Misuse(
         "a fidelity below zero",
         lambda: Fidelity("epochs", -3, 81, log=False),
-        ProblemError, "low=-3", "costs less than nothing", "Count from 0",
+        ProblemError, "low=-3", "spends less than", "Count from 0",
     ),
     Misuse(
         "a whole fidelity with broken bounds",
@@ -199,13 +199,13 @@ ARGUMENTS = [
     ),
     Misuse(
         "a schedule around a name",
-        lambda: octavo.optimizers.recipe("hyperband").__class__(inner="tpe"),
+        lambda: Hyperband(inner="tpe"),
         SettingError, "inner='tpe'", "of type str, but is a recipe", "recipe('tpe')",
     ),
     Misuse(
         "a schedule around a class",
         lambda: octavo.optimizers.Repeats(inner=octavo.optimizers.TPE),
-        SettingError, "inner=TPE", "is a class", "by calling it: inner=TPE()",
+        SettingError, "inner=TPE is", "a class", "by calling it: inner=TPE()",
     ),
     Misuse(
         "a setting of an optimizer in words",
