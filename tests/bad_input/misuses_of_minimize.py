@@ -16,7 +16,7 @@ from octavo.errors import (
 )
 from octavo.executors import InlineExecutor, ProcessExecutor
 from octavo.problem import Limits, TrialLimits
-from octavo.schedulers import CurveStopper, Hyperband, MedianRule
+from octavo.schedulers import CurveStopper, Hyperband, MedianRule, Racing
 
 SPACE = octavo.space(x=Float(-5, 5), shape=Categorical(["bowl", "cliff"]))
 
@@ -176,6 +176,16 @@ ARGUMENTS = [
         "a fidelity upside down",
         lambda: Fidelity("epochs", 81, 1),
         ProblemError, "low=81, high=1", "needs low < high", "the full one: swap them",
+    ),
+    Misuse(
+        "a stopper of one cost for two objectives",
+        lambda: minimize(objectives=["a", "b"], stoppers=[MedianRule()]),
+        SettingError, "MedianRule", "there are 2", "weighs them all",
+    ),
+    Misuse(
+        "a race around a name",
+        lambda: minimize(instances=["a"], optimizer=Racing(inner="tpe")),
+        SettingError, "inner='tpe'", "is a recipe, which has a method start", "recipe('tpe')",
     ),
     Misuse(
         "a fidelity below zero",

@@ -17,7 +17,7 @@ from octavo.errors import SettingError
 from octavo.executors import InlineExecutor
 from octavo.history import History
 from octavo.problem import Problem
-from octavo.schedulers import Decision, Running
+from octavo.schedulers import Decision, MedianRule, Running
 from octavo.study.stopping import Stopping
 from octavo.trial import Proposal, Report, Status
 
@@ -209,7 +209,7 @@ def test_threads_that_report_are_stopped_too() -> None:
 
 def test_the_strictest_wins() -> None:
     def decided(*stoppers: AfterStep) -> list[tuple[str, str]]:
-        stopping = Stopping(stoppers)
+        stopping = Stopping(stoppers, "cost")
         stopping.begin(Proposal(0, {"x": 0.0}))
         stopping.hear(0, Report(3, {"cost": 1.0}))
         verdicts = stopping.decide(History(Problem(SPACE)), at_leisure=False)
@@ -222,7 +222,7 @@ def test_the_strictest_wins() -> None:
 
 
 def test_a_paused_trial_may_still_be_stopped_and_nobody_is_told_twice() -> None:
-    stopping = Stopping([AfterStep(1, "pause"), AfterStep(3)])
+    stopping = Stopping([AfterStep(1, "pause"), AfterStep(3)], "cost")
     history = History(Problem(SPACE))
     stopping.begin(Proposal(0, {"x": 0.0}))
     told = []
@@ -244,7 +244,7 @@ def test_deciding_takes_a_tenth_of_the_time_at_most() -> None:
             return {}
 
     calls: list[int] = []
-    stopping = Stopping([Slow()])
+    stopping = Stopping([Slow()], "cost")
     stopping.begin(Proposal(0, {"x": 0.0}))
     began, n = time.monotonic(), 0
     while time.monotonic() - began < 1.0:
@@ -369,3 +369,21 @@ def test_an_executor_that_cannot_halt_is_refused() -> None:
             stoppers=[AfterStep(1)],  # type: ignore
         )
     octavo.minimize(lambda c: 0.0, SPACE, max_trials=1, executor=Simple())  # type: ignore
+
+
+def test_reports_by_another_name_than_the_objectives_are_warned_of_once(caplog: Any) -> None:
+    def reports_loss(config: Any, report: Any) -> float:
+        for step in range(3):
+            report(step, {"loss": config["x"]})
+        return config["x"]
+
+    octavo.minimize(
+        reports_loss, SPACE, max_trials=3, seed=0, optimizer="random", stoppers=[MedianRule()]
+    )
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "trial 0 reports ['loss']" in warning and "report(step, {'cost': value})" in warning
+    caplog.clear()
+    octavo.minimize(
+        reports_loss, SPACE, max_trials=3, seed=0, optimizer="random", stoppers=[AfterStep(9)]
+    )
+    assert not caplog.records  # that stopper reads what it likes

@@ -240,3 +240,14 @@ def test_a_study_killed_while_it_saves_goes_on_from_whole_checkpoints(tmp_path: 
     assert [trial.extra.get("resumed_from") for trial in resumed] == [2, 40]
     assert list(sizes(folder)) == [41]
     assert list((folder / "trials").glob("*/.checkpoint*")) == []
+
+
+def test_in_memory_a_later_run_goes_on_from_checkpoints_of_an_earlier_one() -> None:
+    study = octavo.Study(SPACE, fidelity=EPOCHS, optimizer=Doubling(), seed=0)
+    study.run(train, max_trials=4)
+    workplace = study.workplace
+    assert len(sizes(workplace)) == 1
+    study.run(train, max_trials=6)
+    assert [trial.extra["epochs"] for trial in study.history][4:] == [1, 2]
+    study.close()
+    assert not workplace.exists()

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -57,6 +58,7 @@ class ASHAStopper:
     first_step: float = 1.0
     eta: float = 3.0
     verdict: Verdict = "stop"
+    judges_one_cost: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_at_least(self, 0, "first_step")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -59,6 +60,7 @@ class CurveStopper:
     first_step: float = 0.0
     last_step: float | None = None
     verdict: Verdict = "stop"
+    judges_one_cost: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_share(self, "probability", meaning="a trial with less of a chance is stopped")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -50,6 +51,7 @@ class MedianRule:
     n_trials: int = 5
     first_step: float = 0.0
     verdict: Verdict = "stop"
+    judges_one_cost: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_at_least(self, 1, "n_trials", hint="A median needs something to be the middle of.")

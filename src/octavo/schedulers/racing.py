@@ -31,7 +31,7 @@ from octavo.errors import ProblemError
 from octavo.optimizers.proposing import ask_in_turn
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
-from octavo.optimizers.settings import check_at_least
+from octavo.optimizers.settings import check_at_least, check_recipe
 from octavo.optimizers.told import Told, encode_inside
 from octavo.optimizers.warmed import Warmed
 from octavo.problem import Problem
@@ -100,6 +100,7 @@ class Racing:
     first_runs: int = 3
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         self.rules  # noqa: B018  raises if a setting makes no sense
         check_at_least(self, 1, "slack", hint="Below it, better challengers would be killed too.")
         check_at_least(self, 1, "first_runs")

@@ -44,7 +44,9 @@ class Stopper(Protocol):
     """Decides whether what runs should go on.
 
     Write it as a frozen dataclass of settings: then a study remembers it, and `Study.resume`
-    goes on with it.
+    goes on with it. One that looks at the reported costs of the first objective and nothing else
+    says so by a class attribute `judges_one_cost = True`: it is refused where there are several
+    objectives, and missed reports of that one are warned of.
     """
 
     def decide(self, running: Sequence[Running], history: History) -> Mapping[int, Decision]:

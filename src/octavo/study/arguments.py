@@ -34,6 +34,7 @@ def check_run(
     stoppers: object = (),
     fidelity: object = None,
     instances: object = (),
+    n_objectives: int = 1,
 ) -> None:
     """Refuse what `run` could not work with.
 
@@ -41,6 +42,8 @@ def check_run(
     ----------
     objective, executor, trial_limits, data, energy, callbacks, stoppers, fidelity, instances
         As in `minimize`; None where nothing was given.
+    n_objectives
+        How many the problem has.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def check_run(
     names = _names(data)
     _check_takes(objective, check_signature(objective, names), fidelity, instances)
     _check_callbacks(callbacks)
-    check_stoppers(stoppers, executor)
+    check_stoppers(stoppers, executor, n_objectives)
     if executor is not None:
         _check_executor(executor, trial_limits or TrialLimits())
 

@@ -168,6 +168,7 @@ def minimize(
         cpu_s=seconds(trial_cpu_time, "trial_cpu_time"),
     )
     checkpoint_mb = megabytes(checkpoint_limit, "checkpoint_limit")
+    quantities = read_objectives(objectives), read_constraints(constraints)
     check_run(
         objective,
         executor=executor,
@@ -178,9 +179,9 @@ def minimize(
         stoppers=stoppers,
         fidelity=fidelity,
         instances=instances,
+        n_objectives=len(quantities[0]),
     )
     check_ends(limits, space)
-    quantities = read_objectives(objectives), read_constraints(constraints)
     executor = executor or make_executor(workers, trial_limits, chain(*quantities), optimizer)
     study = Study(
         space,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from octavo.callbacks import Callback, Ended, StopWhenHopeless
@@ -17,6 +16,7 @@ from octavo.errors import StudyError
 from octavo.executors import fingerprint
 from octavo.executors.calling import check_signature
 from octavo.executors.energy import Energy, Meter, meter
+from octavo.executors.placement import PLACE
 from octavo.executors.protocol import Executor, Work
 from octavo.measured import measured_names, methods_of
 from octavo.problem import Limits, TrialLimits
@@ -84,6 +84,7 @@ def run_study(study: Study, objective: Callable[..., Any], settings: RunSettings
         stoppers=stoppers,
         fidelity=study.problem.fidelity,
         instances=study.problem.instances,
+        n_objectives=study.problem.n_objectives,
     )
     problem = study.problem
     limits = problem.limits if settings.limits == Limits() else settings.limits
@@ -98,9 +99,9 @@ def run_study(study: Study, objective: Callable[..., Any], settings: RunSettings
         stack.callback(its_meter.close)
         study.last_objective = objective
         _remember(study, objective, settings)
-        folder = study.folder
-        if folder is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="octavo-")))
+        folder = study.workplace
+        if study.folder is None:  # whose data are passed again, or not at all
+            stack.callback(shutil.rmtree, folder / PLACE, ignore_errors=True)
         leases = Leases(study.store)
         stack.callback(leases.close)
         stack.callback(executor.close)  # before the leases are given back
@@ -128,7 +129,7 @@ def run_study(study: Study, objective: Callable[..., Any], settings: RunSettings
             queue=deque(() if study.is_shared else study.pending),
             methods=methods_of(study.problem, study.history),
             leases=leases,
-            stopping=Stopping(stoppers),
+            stopping=Stopping(stoppers, problem.objectives[0].name),
             keeping=(
                 Keeping(folder, study.history, settings.checkpoint_mb)
                 if "checkpoint" in check_signature(objective, data)

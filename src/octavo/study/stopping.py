@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from octavo.schedulers.stopping import Decision, Running, Stopper
 from octavo.trial import Proposal, Report
 
 __all__ = ["Stopping", "Verdict", "check_stoppers", "stoppers_from_json", "stoppers_to_json"]
+
+logger = logging.getLogger(__name__)
 
 SHARE = 0.1  # of the time of the loop, at most, goes into deciding
 
@@ -44,10 +47,14 @@ class Stopping:
     ----------
     stoppers
         Where several disagree, the strictest wins: stop before pause before go.
+    objective
+        Name of the first one, by whose reported values most stoppers judge.
     """
 
-    def __init__(self, stoppers: Sequence[Stopper]) -> None:
+    def __init__(self, stoppers: Sequence[Stopper], objective: str) -> None:
         self._stoppers = tuple(stoppers)
+        self._objective = objective
+        self._has_warned = not any(_judges_one_cost(stopper) for stopper in self._stoppers)
         self._watched: dict[int, _Watched] = {}
         self._is_news = False
         self._rest_until = float("-inf")
@@ -62,6 +69,16 @@ class Stopping:
         if index in self._watched:
             self._watched[index].reports.append(report)
             self._is_news = True
+            if self._objective not in report.values and not self._has_warned:
+                self._has_warned = True
+                logger.warning(
+                    "trial %d reports %s, but the stoppers judge by the objective %r: they leave "
+                    "such trials alone. Report it by that name: report(step, {%r: value}).",
+                    index,
+                    sorted(report.values),
+                    self._objective,
+                    self._objective,
+                )
 
     def end(self, index: int) -> None:
         """A trial has ended."""
@@ -135,8 +152,15 @@ def _verdict(stopper: Stopper, decision: str, watched: _Watched) -> Verdict:
 # Arguments ----------------------------------------------------------------------------
 
 
-def check_stoppers(stoppers: object, executor: object) -> None:
-    """Refuse what is no sequence of stoppers, or an executor that cannot end a trial early.
+def _judges_one_cost(stopper: object) -> bool:
+    return bool(getattr(stopper, "judges_one_cost", False))
+
+
+def check_stoppers(stoppers: object, executor: object, n_objectives: int) -> None:
+    """Refuse what is no sequence of stoppers, or what cannot work here.
+
+    Stoppers that judge by one cost cannot where there are several objectives, and not all
+    executors can end a trial early.
 
     Raises
     ------
@@ -153,6 +177,12 @@ def check_stoppers(stoppers: object, executor: object) -> None:
             raise SettingError(
                 f"stoppers contains {stopper!r:.200}, which decides nothing. Pass objects with a "
                 "method decide(running, history); of a class, pass an instance."
+            )
+        if n_objectives > 1 and _judges_one_cost(stopper):
+            raise SettingError(
+                f"{type(stopper).__name__} judges trials by their first objective, but there are "
+                f"{n_objectives}: it would end trials that are good in another one. Leave it out, "
+                "or write a stopper whose decide(running, history) weighs them all."
             )
     if stoppers and executor is not None and not callable(getattr(executor, "halt", None)):
         raise SettingError(

@@ -8,7 +8,10 @@ that was left.
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +159,9 @@ class Study:
     last_objective: Callable[..., Any] | None = None
     """What this process ran last: it may go on with functions that cannot be imported."""
 
+    _scratch: Path | None = None
+    _remove_scratch: Callable[[], object] | None = None
+
     def _attach(
         self, store: Store, priors: Callable[[dict[str, Any]], float] | None = None
     ) -> None:
@@ -229,6 +235,21 @@ class Study:
     def folder(self) -> Path | None:
         """Where everything of this study lies; None if only in memory."""
         return self._store.folder
+
+    @property
+    def workplace(self) -> Path:
+        """Where trials leave files: the study's folder, or one that lives as long as this object.
+
+        So what runs in one `run` can go on from checkpoints of another without a folder, too.
+        """
+        if self.folder is not None:
+            return self.folder
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="octavo-"))
+            self._remove_scratch = weakref.finalize(
+                self, shutil.rmtree, self._scratch, ignore_errors=True
+            )
+        return self._scratch
 
     @property
     def history(self) -> History:
@@ -817,8 +838,11 @@ class Study:
     # Closing -------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Let go of the store (and its writer's lock)."""
+        """Let go of the store (and its writer's lock), and of files outside of it."""
         self._store.close()
+        if self._remove_scratch is not None:
+            self._remove_scratch()
+            self._scratch = self._remove_scratch = None
 
     def __enter__(self) -> Study:
         return self
