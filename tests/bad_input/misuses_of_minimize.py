@@ -16,7 +16,7 @@ from octavo.errors import (
 )
 from octavo.executors import InlineExecutor, ProcessExecutor
 from octavo.problem import Limits, TrialLimits
-from octavo.schedulers import CurveStopper, Hyperband, MedianRule, Racing
+from octavo.schedulers import CurveStopper, Hyperband, MedianRule
 
 SPACE = octavo.space(x=Float(-5, 5), shape=Categorical(["bowl", "cliff"]))
 
@@ -183,11 +183,6 @@ ARGUMENTS = [
         SettingError, "MedianRule", "there are 2", "weighs them all",
     ),
     Misuse(
-        "a race around a name",
-        lambda: minimize(instances=["a"], optimizer=Racing(inner="tpe")),
-        SettingError, "inner='tpe'", "is a recipe, which has a method start", "recipe('tpe')",
-    ),
-    Misuse(
         "a fidelity below zero",
         lambda: Fidelity("epochs", -3, 81, log=False),
         ProblemError, "low=-3", "spends less than", "Count from 0",
@@ -225,7 +220,7 @@ ARGUMENTS = [
     Misuse(
         "a broken number of trials",
         lambda: MedianRule(n_trials=2.5),
-        SettingError, "n_trials=2.5", "of type float", "is a whole number",
+        SettingError, "n_trials=2.5", "is a whole number", "n_trials=5",
     ),
     Misuse(
         "a last step before the first",

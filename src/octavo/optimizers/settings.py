@@ -94,8 +94,12 @@ def check_recipe(wrapper: Any, name: str = "inner") -> None:
 def _check_number(recipe: Any, name: str, value: object) -> None:
     declared = next(str(field.type) for field in fields(recipe) if field.name == name)
     is_int = declared.removeprefix("<class '").startswith("int")
-    if isinstance(value, bool) or not isinstance(value, Integral if is_int else Real):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise SettingError(
             f"{name}={value!r:.100} is of type {type(value).__name__}, but is a "
             f"{'whole ' if is_int else ''}number."
+        )
+    if is_int and not isinstance(value, Integral):
+        raise SettingError(
+            f"{name}={value!r} is a whole number. Write it without a point, such as {name}=5."
         )
