@@ -1,12 +1,12 @@
 """The instances: formulas that minisat solves in 0.1 to 3 s at its defaults.
 
     python benchmarks/configuration/generate.py FOLDER             # writes what instances.csv names
-    python benchmarks/configuration/generate.py FOLDER --choose    # chooses them anew, minutes
+    python benchmarks/configuration/generate.py FOLDER --choose    # goes on to choose, minutes
 
 For each family of `formulas.py`, sizes take turns and seeds count up; a formula is kept if the
-default run takes between 0.1 and 3 s of CPU time. The first 12 of each family are for training, the
-next 12 for validation: 60 and 60. `instances.csv` has what was chosen, so that all machines
-have the same formulas however fast they are.
+default run takes between 0.1 and 3 s of CPU time. Of 48 in each family the second dozen is for
+validation, the others are for training: 180 and 60. `instances.csv` has what was chosen, so that
+all machines have the same formulas however fast they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ __all__ = ["Instance", "known", "written"]
 
 LIST = Path(__file__).parent / "instances.csv"
 FIELDS = ("name", "family", "size", "seed", "split", "answer", "default_s")
-PER_SPLIT = 12
+N_EACH = 48  # of a family
+TESTED = range(12, 24)
 LEAST_S, MOST_S = 0.1, 3.0
 SIZES = {
     "uniform": (200, 210, 220, 230, 240, 250),
@@ -73,33 +74,35 @@ def written(folder: Path) -> list[Instance]:
     return known()
 
 
-def _chosen(family: str, folder: Path) -> Iterator[Instance]:
-    """Instances of a family that take neither too long nor no time."""
+def _chosen(family: str, found: int, first_seed: int, folder: Path) -> Iterator[Instance]:
+    """Instances of a family that take neither too long nor no time, after those found before."""
     solver = SOLVERS["minisat"]
     config = solver.space.default()
-    sizes = itertools.cycle(SIZES[family])
-    kept = 0
-    for seed in itertools.count():
-        size = next(sizes)
+    for seed in itertools.count(first_seed):
+        if found == N_EACH:
+            return
+        if seed > 20 * N_EACH:
+            raise SystemExit(f"{family}: only {found} of {seed} formulas fit. Change SIZES.")
+        size = SIZES[family][seed % len(SIZES[family])]
         name = f"{family}-{size}-{seed}.cnf"
         write_dimacs(make(family, size, seed), folder / name)
         run = run_limited(solver.command(config, str(folder / name)), MOST_S)
         if run.answer and LEAST_S <= run.cpu_s <= MOST_S:
-            split = "train" if kept < PER_SPLIT else "test"
+            split = "test" if found in TESTED else "train"
             yield Instance(name, family, size, seed, split, run.answer, round(run.cpu_s, 3))
-            kept += 1
-        if kept == 2 * PER_SPLIT:
-            return
-        if seed > 40 * PER_SPLIT:
-            raise SystemExit(f"{family}: only {kept} of {seed} formulas fit. Change SIZES.")
+            found += 1
 
 
 def _choose() -> None:
-    with tempfile.TemporaryDirectory() as folder, LIST.open("w", newline="") as file:
+    before = known() if LIST.exists() else []
+    with tempfile.TemporaryDirectory() as folder, LIST.open("a", newline="") as file:
         writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
+        if not before:
+            writer.writeheader()
         for family in FAMILIES:
-            for instance in _chosen(family, Path(folder)):
+            seeds = [instance.seed for instance in before if instance.family == family]
+            start = max(seeds, default=-1) + 1
+            for instance in _chosen(family, len(seeds), start, Path(folder)):
                 writer.writerow(vars(instance))
                 file.flush()
                 print(instance, flush=True)
@@ -108,7 +111,7 @@ def _choose() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--choose", action="store_true", help="choose the instances anew")
+    parser.add_argument("--choose", action="store_true", help="choose what is missing in the list")
     given = parser.parse_args()
     if given.choose:
         _choose()

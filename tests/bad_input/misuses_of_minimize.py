@@ -218,6 +218,11 @@ ARGUMENTS = [
         SettingError, "first_step='3'", "of type str", "is a number",
     ),
     Misuse(
+        "a bracket that there is not",
+        lambda: Hyperband(begin="top"),
+        SettingError, "begin='top'", "no bracket to begin with", "Use one of",
+    ),
+    Misuse(
         "a broken number of trials",
         lambda: MedianRule(n_trials=2.5),
         SettingError, "n_trials=2.5", "is a whole number", "n_trials=5",

@@ -34,6 +34,28 @@ def test_the_brackets_are_those_of_li_2018():
     assert [b.first for b in brackets] == [0, 1, 2, 3, 4]
 
 
+def starts(recipe):
+    """Of each bracket the size and the fidelity of its first rung, as it is run."""
+    found = {}
+    for trial in run(recipe, n=600):
+        data = trial.proposal.origin.data["hyperband"]
+        if data["step"] == 0:
+            n, _ = found.get(data["bracket"], (0, 0))
+            found[data["bracket"]] = n + 1, trial.proposal.fidelity
+    return list(found.values())
+
+
+def test_a_round_may_begin_in_the_middle_and_has_the_same_brackets():
+    lowest, middle = starts(Hyperband())[:5], starts(Hyperband(begin="middle"))[:6]
+    assert lowest == [(81, 1), (34, 3), (15, 9), (8, 27), (5, 81)]
+    assert middle == [(15, 9), (34, 3), (81, 1), (8, 27), (5, 81), (15, 9)]
+
+
+def test_only_the_highest_rungs():
+    assert starts(Hyperband(most_rungs=3))[:4] == [(9, 9), (5, 27), (3, 81), (9, 9)]
+    assert starts(Hyperband(most_rungs=1))[:2] == [(1, 81), (1, 81)]
+
+
 @given(n_rungs=st.integers(2, 7), eta=st.integers(2, 5))
 def test_brackets_cost_about_the_same(n_rungs, eta):
     """Each at most what algorithm 1 gives it: (s_max + 1) full budgets, and rounding up."""

@@ -120,16 +120,17 @@ def _scheduled(
     if isinstance(recipe, Portfolio):
         # On many cheap trials, that one model stopped improving is seen too late.
         recipe = Portfolio(patience=0)
-    chosen = schedule(inner=recipe, eta=_ETA).fitting(problem)
+    chosen = schedule(inner=recipe, eta=_ETA, begin="middle").fitting(problem)
     low, few = fidelity.low, ""
     if chosen.most_rungs is not None:
         low = chosen.lowest(problem)
         few = f" ({problem.limits.max_trials} trials are too few to begin with less)"
     return chosen, (
         f"Hyperband over {fidelity.name} from {low:g} to {fidelity.high:g}{few}, because most "
-        f"configurations can be told to be bad for a fraction of the full budget: the best third "
-        f"of a rung goes on, nobody waits, and later brackets start on higher rungs, so that cheap "
-        f"ones cannot mislead for long. Configurations come from this: {why}"
+        "configurations can be told to be bad for a fraction of the full budget: the best third "
+        "of a rung goes on, nobody waits, and brackets that start on a middle rung, on cheaper and "
+        "on dearer ones take turns, so that cheap ones cannot mislead for long. Configurations "
+        f"come from this: {why}"
     )
 
 

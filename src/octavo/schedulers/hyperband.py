@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
+from octavo.errors import SettingError
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_forest import RandomForestBO
 from octavo.optimizers.random_search import RandomSearch
@@ -21,6 +23,7 @@ from octavo.schedulers.ladder import check_eta, levels
 
 __all__ = ["BOHB", "Hyperband", "SMACMultiFidelity"]
 
+_BEGINNINGS = ("lowest", "middle")
 _FIRST = 2 / 3  # of the trials allowed; the rest is for what idle workers begin meanwhile
 
 
@@ -36,11 +39,16 @@ class Hyperband:
         One in `eta` goes on to the next rung, with `eta` times the budget.
     most_rungs
         Only the highest so many rungs are used; by default all.
+    begin
+        The bracket that comes first. "lowest": as in the paper, that with the most and the
+        cheapest starts, then those with fewer and dearer ones. "middle": one in between, then the
+        cheaper, then the dearer ones, so that on the cheapest rungs, which may mislead, something
+        is known of higher ones. A whole round has the same brackets.
 
     Raises
     ------
     SettingError
-        If `eta` is below 1.5, or `most_rungs` below 1.
+        If `eta` is below 1.5, `most_rungs` below 1, or `begin` is another word.
 
     Examples
     --------
@@ -55,11 +63,16 @@ class Hyperband:
     inner: Recipe = field(default_factory=RandomSearch)
     eta: float = 3
     most_rungs: int | None = None
+    begin: Literal["lowest", "middle"] = "lowest"
 
     def __post_init__(self) -> None:
         check_recipe(self)
         check_eta(self.eta)
         check_at_least(self, 1, "most_rungs")
+        if self.begin not in _BEGINNINGS:
+            raise SettingError(
+                f"begin={self.begin!r} is no bracket to begin with. Use one of {_BEGINNINGS}."
+            )
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         """A fresh optimizer. Raises `ProblemError` for a problem without a fidelity."""
@@ -90,6 +103,9 @@ class Hyperband:
     def _shapes(self, n_rungs: int, eta: float) -> Sequence[Bracket]:
         used = n_rungs if self.most_rungs is None else min(self.most_rungs, n_rungs)
         shapes = hyperband_brackets(used, eta)
+        if self.begin == "middle":
+            middle = used // 2
+            shapes = (shapes[middle], *shapes[:middle][::-1], *shapes[middle + 1 :])
         return tuple(replace(shape, first=shape.first + n_rungs - used) for shape in shapes)
 
 
@@ -104,7 +120,7 @@ class BOHB(Hyperband):
 
     Parameters
     ----------
-    inner, eta, most_rungs
+    inner, eta, most_rungs, begin
         See `Hyperband`.
     """
 
@@ -117,7 +133,7 @@ class SMACMultiFidelity(Hyperband):
 
     Parameters
     ----------
-    inner, eta, most_rungs
+    inner, eta, most_rungs, begin
         See `Hyperband`.
     """
 
