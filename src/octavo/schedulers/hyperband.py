@@ -41,9 +41,9 @@ class Hyperband:
         Only the highest so many rungs are used; by default all.
     begin
         The bracket that comes first. "lowest": as in the paper, that with the most and the
-        cheapest starts, then those with fewer and dearer ones. "middle": one in between, then the
-        cheaper, then the dearer ones, so that on the cheapest rungs, which may mislead, something
-        is known of higher ones. A whole round has the same brackets.
+        cheapest starts, then those with fewer and dearer ones. "middle": the one in between (the
+        cheaper of two), then the cheaper, then the dearer ones, so that on the cheapest rungs,
+        which may mislead, something is known of higher ones. A whole round has the same brackets.
 
     Raises
     ------
@@ -104,7 +104,7 @@ class Hyperband:
         used = n_rungs if self.most_rungs is None else min(self.most_rungs, n_rungs)
         shapes = hyperband_brackets(used, eta)
         if self.begin == "middle":
-            middle = used // 2
+            middle = (used - 1) // 2
             shapes = (shapes[middle], *shapes[:middle][::-1], *shapes[middle + 1 :])
         return tuple(replace(shape, first=shape.first + n_rungs - used) for shape in shapes)
 
