@@ -296,11 +296,11 @@ def test_only_what_matters_is_a_choice():
     assert list(preprocessing_space(plain, "linear")) == ["numbers"]
     assert list(preprocessing_space(plain, "trees")) == ["generated"]
     assert preprocessing_space(infer_schema({"a": [1.5, 2.5, 3.5]}), "trees") == {}
-    assert preprocessing_space(plain, "native") == {}
+    assert list(preprocessing_space(plain, "native")) == ["generated"]
     assert set(preprocessing_space(SCHEMA, "native", "x.")) == {
-        "x.categories", "x.text", "x.text_dims",
+        "x.categories", "x.text", "x.text_dims", "x.generated",
     }  # fmt: skip
     wide = infer_schema(np.random.default_rng(0).normal(size=(30, 80)))
-    assert list(preprocessing_space(wide, "native")) == ["select"]
+    assert list(preprocessing_space(wide, "native")) == ["generated", "select"]
     with pytest.raises(SettingError, match="Did you mean 'trees'"):
         preprocessing_space(plain, "tree")
