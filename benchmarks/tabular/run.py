@@ -58,7 +58,8 @@ class Row:
     r2: float | None
     wall_s: float | None  # of fit, from its call (imports included) to its return
     overshoot: float | None  # wall_s - seconds
-    predict_s: float | None  # for all held-out rows
+    predict_s: float | None  # for all held-out rows, the second time, when all is loaded
+    size_mb: float | None  # of what has to be kept in order to predict, MiB
     peak_mb: float  # resident minus shared, of the process tree, MiB
     status: str  # ok, or what went wrong
 
@@ -84,7 +85,7 @@ def write(results: Path, rows: dict[Key, dict[str, str]]) -> None:
     """Replace the file at once, sorted, so that a change reads well in a diff."""
     partial = results.with_suffix(".partial")
     with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(row for _, row in sorted(rows.items()))
     partial.replace(results)
@@ -97,14 +98,18 @@ def work(folder: Path, system: str, name: str, split: int, seconds: float, out: 
     job = Job(table.task, seconds, seed=split)
     began = time.monotonic()
     model = SYSTEMS[system].fit(data.X_train, data.y_train, job)
-    fitted = time.monotonic()
+    wall_s = time.monotonic() - began
     predicted = scores.predict(model, data.X_test, table.task)
-    done = time.monotonic()
+    again = time.monotonic()
+    scores.predict(model, data.X_test, table.task)
+    predict_s = time.monotonic() - again
+    size_mb = SYSTEMS[system].size(model) / 2**20
     classes = [] if table.task == "regression" else sorted(data.y_train.unique())
     measured = scores.score(
         data.y_test.to_numpy(), predicted, table.task, tables.pd.Index(classes).to_numpy(), split
     )
-    out.write_text(json.dumps({"wall_s": fitted - began, "predict_s": done - fitted, **measured}))
+    costs = {"wall_s": wall_s, "predict_s": predict_s, "size_mb": size_mb}
+    out.write_text(json.dumps(costs | measured))
 
 
 def tree_mb(process: psutil.Process) -> float:
@@ -169,7 +174,7 @@ def measure(folder: Path, system: str, table: tables.Table, split: int, seconds:
             name: found.get(name)
             for name in (
                 *("score", "score_se", "accuracy", "log_loss", "mae", "r2"),
-                *("wall_s", "predict_s"),
+                *("wall_s", "predict_s", "size_mb"),
             )
         },
     )
@@ -207,6 +212,7 @@ def arguments() -> argparse.Namespace:
     if given.data is None:
         parser.error("give the folder of tables: --data DIR, or set OCTAVO_DATA")
     given.data = Path(given.data).resolve()
+    given.results = given.results.resolve()
     unknown = set(given.systems.split(",")) - set(SYSTEMS)
     if unknown:
         parser.error(f"unknown systems {sorted(unknown)}; there are {', '.join(SYSTEMS)}")

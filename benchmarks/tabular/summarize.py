@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 RESULTS = Path(__file__).parent / "results.csv"
-SEARCHING = ("octavo", "flaml")
+SEARCHING = ("octavo", "flaml", "autogluon:medium", "autogluon:best")
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -102,8 +102,11 @@ def main() -> None:
         print(f"{other} is left out, with {count} of {n_places} runs; see --splits.\n")
     rows = rows[~rows["name"].isin(partial.index)]
     scores = normalized(rows)
+    # Ranks of the systems shown; a failure ranks as the constant prediction does.
+    ranks = (-scores).rank(axis=1).mean()
     overview = pd.DataFrame(
         {
+            "mean rank": ranks,
             "mean normalized score": scores.mean(),
             "standard error": scores.groupby("dataset").mean().sem(),
             "runs": rows.groupby("name").size(),
@@ -111,6 +114,8 @@ def main() -> None:
             "mean wall s": rows.groupby("name")["wall_s"].mean().round(1),
             "worst overshoot s": rows.groupby("name")["overshoot"].max().round(1),
             "highest peak MiB": rows.groupby("name")["peak_mb"].max().round(0),
+            "median predict s": rows.groupby("name")["predict_s"].median().round(3),
+            "median size MiB": rows.groupby("name")["size_mb"].median().round(2),
         }
     ).drop("constant")
     overview["failed"] = overview["failed"].fillna(0)

@@ -6,11 +6,13 @@ their library's defaults. Each uses two threads.
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pandas as pd
@@ -46,11 +48,14 @@ class System:
         Of what was measured.
     timed
         Whether it searches for a given number of seconds.
+    size
+        Bytes of what has to be kept in order to predict.
     """
 
     fit: Callable[[pd.DataFrame, pd.Series, Job], Any]
     version: Callable[[], str]
     timed: bool = False
+    size: Callable[[Any], int] = lambda model: len(pickle.dumps(model))
 
 
 def _strings(X: pd.DataFrame) -> list[str]:
@@ -152,6 +157,59 @@ def _flaml(X: pd.DataFrame, y: pd.Series, job: Job) -> Any:
     return model
 
 
+class _Predictor:
+    """AutoGluon's predictor with the methods of scikit-learn."""
+
+    def __init__(self, predictor: Any, is_classifier: bool) -> None:
+        self.predictor = predictor
+        if is_classifier:
+            self.classes_ = predictor.class_labels
+
+    def predict(self, X: pd.DataFrame) -> Any:
+        return self.predictor.predict(X).to_numpy()
+
+    def predict_proba(self, X: pd.DataFrame) -> Any:
+        return self.predictor.predict_proba(X)[self.classes_].to_numpy()
+
+
+def _autogluon(preset: str) -> Callable[[pd.DataFrame, pd.Series, Job], Any]:
+    """AutoGluon with one of its presets; all else as it comes."""
+
+    def fit(X: pd.DataFrame, y: pd.Series, job: Job) -> Any:
+        from autogluon.tabular import TabularPredictor
+
+        metric = {"rmse": "root_mean_squared_error"}.get(job.metric, job.metric)
+        predictor = TabularPredictor(
+            "target",
+            problem_type=job.task,
+            eval_metric=metric,
+            path=mkdtemp(dir="."),
+            verbosity=0,
+        )
+        predictor.fit(
+            X.assign(target=y), time_limit=job.seconds, presets=preset, num_cpus=THREADS, num_gpus=0
+        )
+        return _Predictor(predictor, job.task != "regression")
+
+    return fit
+
+
+def _autogluon_size(model: Any) -> int:
+    """What `clone_for_deployment` keeps: the models that the best one needs."""
+    folder = model.predictor.clone_for_deployment(mkdtemp(dir=".") + "/deployed")
+    return _bytes_in(Path(folder))
+
+
+def _octavo_size(model: Any) -> int:
+    folder = Path(mkdtemp(dir=".")) / "model"
+    model.save(folder)
+    return _bytes_in(folder)
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _octavo(X: pd.DataFrame, y: pd.Series, job: Job) -> Any:
     """Octavo with its defaults."""
     import octavo
@@ -183,5 +241,11 @@ SYSTEMS = {
     "forest": System(_forest, _of("scikit-learn")),
     "lightgbm": System(_lightgbm, _of("lightgbm")),
     "flaml": System(_flaml, _of("flaml"), timed=True),
-    "octavo": System(_octavo, _octavo_version, timed=True),
+    "autogluon:medium": System(
+        _autogluon("medium_quality"), _of("autogluon.tabular"), timed=True, size=_autogluon_size
+    ),
+    "autogluon:best": System(
+        _autogluon("best_quality"), _of("autogluon.tabular"), timed=True, size=_autogluon_size
+    ),
+    "octavo": System(_octavo, _octavo_version, timed=True, size=_octavo_size),
 }

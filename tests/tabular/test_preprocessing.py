@@ -285,19 +285,22 @@ def test_every_configuration_of_the_space_gives_a_usable_matrix(wants, seed):
     if wants in ("linear", "distance"):
         assert np.isfinite(matrix).all()
         assert matrix.std(axis=0).max() < 10
+    settings = preprocessor.get_params()
+    assert (settings["generate"] > 0) == bool(config.pop("p:generated", False))
     for name, value in config.items():
-        assert preprocessor.get_params()[name.removeprefix("p:")] == value
+        assert settings[name.removeprefix("p:")] == value
 
 
 def test_only_what_matters_is_a_choice():
     plain = infer_schema({"a": [1.5, 2.5, 3.5], "b": [1.0, 2.0, 9.0]})
     assert list(preprocessing_space(plain, "linear")) == ["numbers"]
-    assert preprocessing_space(plain, "trees") == {}
-    assert preprocessing_space(plain, "native") == {}
+    assert list(preprocessing_space(plain, "trees")) == ["generated"]
+    assert preprocessing_space(infer_schema({"a": [1.5, 2.5, 3.5]}), "trees") == {}
+    assert list(preprocessing_space(plain, "native")) == ["generated"]
     assert set(preprocessing_space(SCHEMA, "native", "x.")) == {
-        "x.categories", "x.text", "x.text_dims",
+        "x.categories", "x.text", "x.text_dims", "x.generated",
     }  # fmt: skip
     wide = infer_schema(np.random.default_rng(0).normal(size=(30, 80)))
-    assert list(preprocessing_space(wide, "native")) == ["select"]
+    assert list(preprocessing_space(wide, "native")) == ["generated", "select"]
     with pytest.raises(SettingError, match="Did you mean 'trees'"):
         preprocessing_space(plain, "tree")

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from octavo.errors import SettingError, SpaceError, closest
 from octavo.spaces import Categorical, Hyperparameter, HyperparameterSpace, space
+from octavo.tabular.generated_features import generating_seconds
 from octavo.tabular.models import CATALOG, is_installed, missing_extra
 from octavo.tabular.models.family import Family, Shape, TaskKind
-from octavo.tabular.preprocessing import preprocessing_space
+from octavo.tabular.preprocessing import GENERATED, preprocessing_space
 from octavo.tabular.schema import Schema
 from octavo.tabular.space_updates import updated
 from octavo.tabular.target_scale import is_skewed
@@ -44,6 +45,7 @@ _UNBALANCED = 1.5  # rows of the largest class per row of the smallest
 _MOST_LEVELS = 64  # one-hot columns of one feature
 _DATE_COLUMNS = 5
 _TEXT_COLUMNS = 32
+_GENERATING_ROWS = 500  # on fewer, columns that are made of others mostly fit noise
 _AT_ONCE_S = 0.5  # what takes less is not sorted by its time
 
 
@@ -212,6 +214,11 @@ def predicted_seconds(
     family = family_of(config, families)
     cells = shape.n_rows * shape.width(family.preprocessing)
     preparing = 0.02 + 1.5e-7 * cells + 1e-4 * shape.n_rows * shape.n_texts
+    if config.get(f"{family.name}.{PREP}generated"):
+        preparing += generating_seconds(
+            shape.n_rows, shape.width(family.preprocessing), shape.n_outputs
+        )
+        shape = replace(shape, n_features=shape.n_features + GENERATED)
     return preparing + family.predicted_seconds(own_part(config), shape, n_threads)
 
 
@@ -281,8 +288,10 @@ def _renamed(condition: Any, prefix: str) -> Any:
 
 
 def _with_variants(family: Family, shape: Shape) -> list[dict[str, Any]]:
-    """The family's defaults; where the target is skewed, the first on a log scale follows."""
+    """The family's defaults, the first also with made columns, and on a log scale if that fits."""
     defaults = family.defaults(shape)
+    if shape.n_rows >= _GENERATING_ROWS and family.name in ("lightgbm", "catboost", "xgboost"):
+        defaults = [defaults[0], {**defaults[0], f"{PREP}generated": True}, *defaults[1:]]
     if shape.is_skewed and family.name in ("linear", "lightgbm", "catboost", "mlp"):
         defaults = [defaults[0], {**defaults[0], "target": "log"}, *defaults[1:]]
     return defaults

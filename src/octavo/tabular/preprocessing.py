@@ -30,6 +30,10 @@ FIXED: Mapping[Wants, Mapping[str, Any]] = {
 
 WIDE = 60
 """From so many columns on, keeping only some of them may help."""
+GENERATED = 20
+"""So many columns are made of others, where any are."""
+MOST_GENERATING = 300
+"""With more columns than that, the quick model that judges made ones takes too long."""
 LETTER_TEXTS = 10_000
 """Groups of letters are only counted in so many different texts at most: it takes long."""
 
@@ -67,6 +71,8 @@ def preprocessing_space(
         choices |= _number_choices(features, for_, prefix)
     choices |= _category_choices(features, for_, prefix)
     choices |= _text_choices(features, prefix)
+    if for_ in ("trees", "native") and 2 <= len(features) <= MOST_GENERATING:
+        choices[f"{prefix}generated"] = Categorical([False, True])
     if len(features) >= WIDE:
         choices[f"{prefix}select"] = Float(0.05, 1.0, log=True, default=1.0)
     return choices
@@ -110,6 +116,7 @@ def preprocessor_from(
     ):
         if prefix + name in config:
             settings[name] = config[prefix + name]
+    settings["generate"] = GENERATED if config.get(prefix + "generated") else 0
     return Preprocessor(_features(features), **settings, random_state=random_state)
 
 

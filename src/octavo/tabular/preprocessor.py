@@ -1,7 +1,7 @@
 """From a canonical table to a matrix: one transformer, fitted inside of each fold.
 
 Columns come in this order: numbers and truths, parts of dates, indicators of what was missing,
-categories, texts.
+categories, texts, and those that are made of these.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from octavo.errors import DataError, SettingError, closest
 from octavo.tabular.category_encoding import codes_of, fit_codes, fit_onehot
 from octavo.tabular.date_parts import fit_date_parts
+from octavo.tabular.generated_features import fit_generated
 from octavo.tabular.number_encoding import Filling, Scaling, fit_numbers
 from octavo.tabular.schema import Feature, Schema
 from octavo.tabular.selection import strongest
@@ -69,6 +70,9 @@ class Preprocessor(TransformerMixin, BaseEstimator):
     select
         Fraction of the matrix's columns to keep, those that alone say most about the target
         (F statistics); None keeps all. Native categories are always kept.
+    generate
+        How many columns to make of the others at most (`octavo.tabular.generated_features`); for
+        trees, with codes of categories.
     random_state
         Seed of cross fitting and text axes.
 
@@ -79,8 +83,9 @@ class Preprocessor(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    With target encoding, `fit_transform(X, y)` differs from `fit(X, y).transform(X)`: training
-    rows must be encoded without their own target. Use the former for training.
+    With target encoding or generated columns, `fit_transform(X, y)` differs from
+    `fit(X, y).transform(X)`: training rows must be encoded without their own target. Use the former
+    for training.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class Preprocessor(TransformerMixin, BaseEstimator):
         text_dims: int = 30,
         dates: DateStyle = "parts",
         select: float | None = None,
+        generate: int = 0,
         random_state: int | None = 0,
     ) -> None:
         self.features = features
@@ -110,6 +116,7 @@ class Preprocessor(TransformerMixin, BaseEstimator):
         self.text_dims = text_dims
         self.dates = dates
         self.select = select
+        self.generate = generate
         self.random_state = random_state
 
     def fit(self, X: pd.DataFrame, y: NDArray[Any] | None = None) -> Self:
@@ -162,20 +169,28 @@ class Preprocessor(TransformerMixin, BaseEstimator):
                 np.isin(self._kept, self.categorical_indices_)
             )
             matrix = np.ascontiguousarray(matrix[:, self._kept])
-        return matrix
+        return self._with_generated(matrix, y) if self.generate else matrix
 
     def transform(self, X: pd.DataFrame) -> Matrix:
         """The matrix of a canonical table, n >= 0: float32, C-contiguous."""
         check_is_fitted(self, "categorical_indices_")
         self._check_table(X)
         matrix = self._joined(list(self._transform_blocks(X)), len(X))
-        return matrix if self._kept is None else np.ascontiguousarray(matrix[:, self._kept])
+        if self._kept is not None:
+            matrix = np.ascontiguousarray(matrix[:, self._kept])
+        return (
+            self._joined([matrix, self._generated.transform(matrix)], len(X))
+            if self.generate
+            else matrix
+        )
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names of the matrix's columns: "age", "color = red", "sold: month", ..."""
         check_is_fitted(self, "categorical_indices_")
         names = np.array(self._names, dtype=object)
-        return names if self._kept is None else names[self._kept]
+        names = names if self._kept is None else names[self._kept]
+        made = self._generated.names(names.tolist()) if self.generate else []
+        return np.append(names, np.array(made, dtype=object))
 
     # Fitting, block by block -------------------------------------------------------------
 
@@ -250,6 +265,19 @@ class Preprocessor(TransformerMixin, BaseEstimator):
             self._text_encoders.append(encoder)
             yield [f"{name}: {part}" for part in encoder.names], encoder.transform(texts)
 
+    def _with_generated(self, matrix: Matrix, y: NDArray[Any] | None) -> Matrix:
+        assert y is not None
+        codes: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        if self._code_names:
+            first = self._names.index(self._code_names[0])
+            codes = np.arange(first, first + len(self._code_names))
+        if self._kept is not None:
+            codes = np.flatnonzero(np.isin(self._kept, codes))
+        self._generated, made = fit_generated(
+            matrix, y, codes.tolist(), most=self.generate, seed=self._seed
+        )
+        return self._joined([matrix, made], len(matrix))
+
     def _transform_blocks(self, X: pd.DataFrame) -> Iterator[Matrix]:
         yield self._number_encoder.transform(self._values(X))
         if self._onehot_names:
@@ -311,8 +339,11 @@ class Preprocessor(TransformerMixin, BaseEstimator):
         for name in ("width", "text_dims"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name}={getattr(self, name)!r} must be 1 or more.")
-        if y is None and (self.categories == "target" or (self.select or 1) < 1):
+        if self.generate < 0:
+            raise SettingError(f"generate={self.generate!r} must be 0 (none) or more columns.")
+        if y is None and (self.categories == "target" or (self.select or 1) < 1 or self.generate):
             what = "categories='target'" if self.categories == "target" else "select"
+            what = "generate" if self.generate else what
             raise DataError(f"{what} learns from the target, but y is None. Pass y to fit.")
 
     def _check_table(self, X: pd.DataFrame) -> None:
