@@ -24,7 +24,7 @@ from octavo.ensemble.metrics import Metric
 from octavo.ensemble.selection import Selection, select
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.evaluate import MODELS, OOF, TEST
-from octavo.trial import Trial
+from octavo.trial import Status, Trial
 
 __all__ = ["Candidate", "Collector", "EnsembleStep"]
 
@@ -207,6 +207,9 @@ class Collector:
         folder = self.trial_folder(trial.index)
         if trial.succeeded:
             self._costs.learn(trial.config, trial.resources.wall_s or trial.extra["fit_s"])
+        elif trial.status is Status.STOPPED and trial.reports and trial.resources.wall_s:
+            share = len(trial.reports) / self._costs.n_fits
+            self._costs.learn(trial.config, trial.resources.wall_s / min(share, 1.0))
         if not trial.succeeded or not (folder / MODELS).exists():
             (folder / MODELS).unlink(missing_ok=True)  # half written, perhaps
             return False

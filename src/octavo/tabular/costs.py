@@ -39,7 +39,7 @@ class TrialCosts:
         self, shape: Shape, *, n_fits: int, n_threads: int, families: Mapping[str, Family]
     ) -> None:
         self._shape = shape
-        self._n_fits = n_fits
+        self.n_fits = n_fits
         self._n_threads = n_threads
         self._families = families
         self._ratios: dict[str, list[float]] = {}
@@ -49,7 +49,7 @@ class TrialCosts:
         one = predicted_seconds(
             config, self._shape, n_threads=self._n_threads, families=self._families
         )
-        return max(one, 1e-3) * self._n_fits
+        return max(one, 1e-3) * self.n_fits
 
     def learn(self, config: Mapping[str, Any], wall_s: float) -> None:
         """Take note of how long a finished trial took."""

@@ -36,6 +36,7 @@ from octavo.tabular.combine import combine
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.evaluate import Setup, evaluate
 from octavo.tabular.evidence import Evidence, gather
+from octavo.tabular.fold_race import FoldRace
 from octavo.tabular.model import TabularModel, versions
 from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.runs import load_question, save_question, save_result
@@ -278,6 +279,7 @@ def _explore(
             ),
             data=data,
             callbacks=(collector, StopWhenHopeless(HOPELESS), *settings.callbacks),
+            stoppers=_stoppers(prepared),
             progress=settings.progress,
             accept=None if limit_s is None else _affordable(costs, prepared),
             hasty=True,
@@ -318,6 +320,12 @@ def _explore(
     if settings.folder is not None:
         save_result(settings.folder, result)
     return result
+
+
+def _stoppers(prepared: Prepared) -> tuple[FoldRace, ...]:
+    """Pipelines that fall behind are stopped, where there is more than one fold to stop after."""
+    n_folds = len(prepared.resampling.folds)
+    return (FoldRace(n_folds),) if n_folds > 1 else ()
 
 
 def reserve_s(limit_s: float) -> float:
