@@ -44,6 +44,7 @@ _UNBALANCED = 1.5  # rows of the largest class per row of the smallest
 _MOST_LEVELS = 64  # one-hot columns of one feature
 _DATE_COLUMNS = 5
 _TEXT_COLUMNS = 32
+_ON_LOG_SCALE = ("linear", "lightgbm", "catboost", "mlp", "network")  # tried so, if it is skewed
 _AT_ONCE_S = 0.5  # what takes less is not sorted by its time
 
 
@@ -283,7 +284,7 @@ def _renamed(condition: Any, prefix: str) -> Any:
 def _with_variants(family: Family, shape: Shape) -> list[dict[str, Any]]:
     """The family's defaults; where the target is skewed, the first on a log scale follows."""
     defaults = family.defaults(shape)
-    if shape.is_skewed and family.name in ("linear", "lightgbm", "catboost", "mlp"):
+    if shape.is_skewed and family.name in _ON_LOG_SCALE:
         defaults = [defaults[0], {**defaults[0], "target": "log"}, *defaults[1:]]
     return defaults
 
