@@ -124,11 +124,11 @@ def _silu(x: Array) -> Array:
 def _periodic(weights: Mapping[str, Array], numbers: Array) -> Array:
     frequency = weights["periodic.frequency"]
     k, _, p, waves = frequency.shape
+    n, n_sums = len(numbers), weights["periodic.weight"].shape[2]
     angles = numbers[:, :, np.newaxis] * frequency
     angles += weights["periodic.phase"]
     np.cos(angles, out=angles)
-    flat = np.ascontiguousarray(angles.transpose(0, 2, 1, 3)).reshape(k * p, len(numbers), waves)
-    sums = _linear(weights, "periodic", flat)
-    sums = sums.reshape(k, p, len(numbers), -1).transpose(0, 2, 1, 3)
+    flat = np.ascontiguousarray(angles.transpose(0, 2, 1, 3)).reshape(k * p, n, waves)
+    sums = _linear(weights, "periodic", flat).reshape(k, p, n, n_sums).transpose(0, 2, 1, 3)
     beside = np.broadcast_to(numbers, (k, *numbers.shape))
-    return np.concatenate([beside, sums.reshape(k, len(numbers), -1)], axis=2)
+    return np.concatenate([beside, sums.reshape(k, n, p * n_sums)], axis=2)

@@ -26,7 +26,7 @@ _FEWEST_EPOCHS = 10
 _MOST_EPOCHS = 80
 _MOST_IN_BATCH = 256
 _FEW_ROWS = _ROWS_LEARNED // _MOST_EPOCHS
-_EXPECTED_SHARE = 0.75  # of all epochs, patience included
+_EXPECTED_SHARE = 0.65  # of all epochs, patience included
 
 
 class NetworkModel:
@@ -157,8 +157,8 @@ NETWORK = Family(
     defaults=defaults,
     build=NetworkModel,
     terms=terms,
-    prices=(0.1, 1.0, 0.02),
-    parallel=0.6,
+    prices=(0.51, 1.3, 0.048),
+    parallel=0.5,
     memory_mb=memory_mb,
     describe=describe,
     max_rows=100_000,
