@@ -15,13 +15,15 @@ from octavo.tabular.schema import infer_schema
 
 BINARY = Shape("binary", n_rows=1000, n_features=10, n_classes=2)
 WITHOUT_TORCH = """
-import sys
-sys.modules["torch"] = None
-import warnings
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+PathFinder.find_spec = classmethod(
+    lambda cls, name, *rest: None if name == "torch" else find(name, *rest)
+)
 from sklearn.datasets import load_iris
 import octavo
-from octavo.tabular.models import CATALOG, Shape
-from octavo.tabular.pipeline import first_configurations, left_out
+from octavo.tabular.models import Shape
+from octavo.tabular.pipeline import left_out
 
 X, y = load_iris(return_X_y=True, as_frame=True)
 shape = Shape("multiclass", 150, 4, n_classes=3)
