@@ -126,7 +126,7 @@ def fit_inputs(X: Matrix, categorical: Sequence[int] = ()) -> TableInputs:
     >>> inputs.layout
     Layout(n_numbers=1, n_flags=3, n_levels=())
     >>> inputs.transform(X).numbers.ravel().round(2)
-    array([-0.64,  0.  ,  0.  ,  1.2 ], dtype=float32)
+    array([-0.65,  0.  ,  0.  ,  1.22], dtype=float32)
     """
     chosen = sorted(categorical)
     others = np.setdiff1d(np.arange(X.shape[1]), chosen)

@@ -66,7 +66,7 @@ class Recipe:
         --------
         >>> recipe = Recipe(learning_rate=0.01)
         >>> [round(recipe.rate(progress), 4) for progress in (0.0, 0.02, 0.5, 1.0)]
-        [0.0002, 0.005, 0.005, 0.0]
+        [0.0003, 0.0052, 0.005, 0.0]
         """
         warm_up = min(1.0, (progress + 1e-3) / _WARM_UP)
         return self.learning_rate * warm_up * 0.5 * (1.0 + math.cos(math.pi * progress))
