@@ -5,6 +5,7 @@ import pickle
 import threading
 import time
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -19,13 +20,22 @@ from sklearn.svm import LinearSVC
 
 from octavo.errors import OutOfTimeError, SettingError
 from octavo.spaces import Float, space
-from octavo.tabular.models import CATALOG, Shape, estimator_family
+from octavo.tabular.models import CATALOG, Shape, estimator_family, is_installed
 from octavo.tabular.models.early_stopping import Progress, inner_split
 from octavo.tabular.models.linear import _ridge
 from octavo.tabular.models.weights import balanced_weights, repeated_by_weight
 
-FAMILIES = sorted(CATALOG)
-STOPPABLE = [name for name in FAMILIES if CATALOG[name].is_stoppable]
+INSTALLED = [name for name in sorted(CATALOG) if is_installed(CATALOG[name])]
+
+
+def marked(names):
+    names = list(names)
+    torch = [name for name in names if CATALOG[name].package == "torch"]
+    return [pytest.param(n, marks=pytest.mark.torch) if n in torch else n for n in names]
+
+
+FAMILIES = marked(INSTALLED)
+STOPPABLE = marked(name for name in INSTALLED if CATALOG[name].is_stoppable)
 TASKS = ["binary", "multiclass", "regression"]
 LOADERS = {"binary": load_breast_cancer, "multiclass": load_wine, "regression": load_diabetes}
 
@@ -143,12 +153,20 @@ def test_a_deadline_stops_a_long_fit_with_something_usable(name):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20_000, 40)).astype(np.float32)
     y = np.argmax(X[:, :8] + X[:, 8:16] * X[:, 16:24] + rng.normal(size=(20_000, 8)), axis=1)
+    if CATALOG[name].package is not None:
+        import_module(CATALOG[name].package)  # its time counts once in a process, not here
     # In CPU time, because others may be using this machine: what was spent when the
     # deadline came, and what was spent in the end.
     spent = []
     timer = threading.Timer(1.0, lambda: spent.append(time.process_time()))
     timer.start()
-    model = fitted(name, "multiclass", X, y, deadline=time.monotonic() + 1.0)
+    began = time.process_time()
+    try:
+        model = fitted(name, "multiclass", X, y, deadline=time.monotonic() + 1.0)
+    except OutOfTimeError:
+        timer.join()
+        assert spent[0] - began < 0.5, "it was given time enough"
+        return  # the machine was too busy with others
     timer.join()
     assert time.process_time() - spent[0] < 0.3
     found = model.predict(X[:2000])

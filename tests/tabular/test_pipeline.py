@@ -13,7 +13,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from octavo.errors import DataError, MissingExtra, OutOfTimeError, SettingError, SpaceError
 from octavo.spaces import Categorical, Float, Integer
-from octavo.tabular.models import CATALOG, Shape, estimator_family
+from octavo.tabular.models import CATALOG, Shape, estimator_family, is_installed
 from octavo.tabular.pipeline import (
     cash_space,
     first_configurations,
@@ -26,7 +26,11 @@ from octavo.tabular.pipeline import (
 from octavo.tabular.schema import infer_schema
 from octavo.tabular.target_scale import fit_target_scale, is_skewed
 
-FAMILIES = sorted(CATALOG)
+INSTALLED = [name for name in sorted(CATALOG) if is_installed(CATALOG[name])]
+FAMILIES = [
+    pytest.param(name, marks=pytest.mark.torch) if CATALOG[name].package == "torch" else name
+    for name in INSTALLED
+]
 QUICK = ["linear", "lightgbm", "nearest_neighbors", "extra_trees"]
 TASKS = ["binary", "multiclass", "regression"]
 
@@ -294,7 +298,7 @@ def test_only_settings_of_the_model_are_active():
     for config in space.decode(space.sample(200, rng)):
         assert all(k == "model" or k.startswith(f"{config['model']}.") for k in config)
         seen.add(config["model"])
-    assert seen == set(CATALOG)
+    assert seen == set(INSTALLED)
 
 
 def test_families_are_included_and_excluded_by_name():
@@ -354,8 +358,9 @@ def test_a_missing_library_is_named():
     table = numbers()
     absent = estimator_family("absent", GaussianNB, space={})
     object.__setattr__(absent, "package", "surely_not_installed")
+    object.__setattr__(absent, "extra", "deep")
     families = {"absent": absent}
-    assert 'pip install "octavo[tabular]"' in left_out(table.shape, families=families)["absent"]
+    assert 'pip install "octavo[deep]"' in left_out(table.shape, families=families)["absent"]
     space = cash_space(table.schema, table.shape, families=families)
     sampled = space.decode(space.sample(100, np.random.default_rng(0)))
     assert "absent" not in {config["model"] for config in sampled}

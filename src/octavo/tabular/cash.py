@@ -46,6 +46,7 @@ _MOST_LEVELS = 64  # one-hot columns of one feature
 _DATE_COLUMNS = 5
 _TEXT_COLUMNS = 32
 _GENERATING_ROWS = 500  # on fewer, columns that are made of others mostly fit noise
+_ON_LOG_SCALE = ("linear", "lightgbm", "catboost", "mlp", "network")  # tried so, if it is skewed
 _AT_ONCE_S = 0.5  # what takes less is not sorted by its time
 
 
@@ -292,7 +293,7 @@ def _with_variants(family: Family, shape: Shape) -> list[dict[str, Any]]:
     defaults = family.defaults(shape)
     if shape.n_rows >= _GENERATING_ROWS and family.name in ("lightgbm", "catboost", "xgboost"):
         defaults = [defaults[0], {**defaults[0], f"{PREP}generated": True}, *defaults[1:]]
-    if shape.is_skewed and family.name in ("linear", "lightgbm", "catboost", "mlp"):
+    if shape.is_skewed and family.name in _ON_LOG_SCALE:
         defaults = [defaults[0], {**defaults[0], "target": "log"}, *defaults[1:]]
     return defaults
 

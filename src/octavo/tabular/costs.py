@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from octavo.tabular.cash import family_of
 from octavo.tabular.models.family import Family, Shape
 from octavo.tabular.pipeline import predicted_seconds
 
@@ -49,7 +50,13 @@ class TrialCosts:
         one = predicted_seconds(
             config, self._shape, n_threads=self._n_threads, families=self._families
         )
-        return max(one, 1e-3) * self.n_fits
+        seconds = max(one, 1e-3) * self.n_fits
+        name = str(config["model"])
+        # Loading a library takes seconds once; what was measured with it loaded knows better.
+        return seconds if name in self._ratios else seconds + self._startup_s(config)
+
+    def _startup_s(self, config: Mapping[str, Any]) -> float:
+        return family_of(config, self._families).startup_s
 
     def learn(self, config: Mapping[str, Any], wall_s: float) -> None:
         """Take note of how long a finished trial took."""

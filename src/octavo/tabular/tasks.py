@@ -20,6 +20,7 @@ from octavo.history import History, Improvement
 from octavo.problem import megabytes, seconds
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.model import TabularModel
+from octavo.tabular.models import CATALOG, is_installed
 from octavo.tabular.prepare import prepare
 from octavo.tabular.refit import fit_one, refit_model
 from octavo.tabular.search import SearchResult, search_table
@@ -34,7 +35,7 @@ __all__ = ["TabularClassificationTask", "TabularRegressionTask"]
 Floats = NDArray[np.float64]
 
 OPTIONS = ("n_threads", "calibrate", "tune_decision")
-NEURAL = ("mlp",)  # what is left when traditional pipelines are not wanted
+NEURAL = ("mlp", "network")  # what is left when traditional pipelines are not wanted
 
 
 class _TabularTask:
@@ -425,11 +426,13 @@ _SEARCH_ARGUMENTS = (
 def _neural(include: Sequence[str] | None) -> Sequence[str]:
     """What of the wanted components is a neural network."""
     left = [name for name in NEURAL if include is None or name in include]
+    if include is None:  # what is asked for by name and not installed is refused later on
+        left = [name for name in left if is_installed(CATALOG[name])]
     if not left:
         raise SettingError(
             f"include_components={list(include or ())!r} and enable_traditional_pipeline=False "
-            f"leave nothing to search: of all components, only {', '.join(NEURAL)} is a neural "
-            "network. Leave out one of the two."
+            f"leave nothing to search: of all components, only {' and '.join(NEURAL)} are neural "
+            "networks. Leave out one of the two."
         )
     return left
 

@@ -15,6 +15,7 @@ from octavo.tabular.models.light_gbm import LIGHTGBM
 from octavo.tabular.models.linear import LINEAR
 from octavo.tabular.models.mlp import MLP
 from octavo.tabular.models.nearest_neighbors import NEAREST_NEIGHBORS
+from octavo.tabular.models.network import NETWORK
 from octavo.tabular.models.svm import SVM
 from octavo.tabular.models.xg_boost import XGBOOST
 
@@ -40,6 +41,7 @@ CATALOG: dict[str, Family] = {
         CATBOOST,
         XGBOOST,
         MLP,
+        NETWORK,
         NEAREST_NEIGHBORS,
         SVM,
         HISTOGRAM_BOOSTING,
@@ -56,4 +58,4 @@ def is_installed(family: Family) -> bool:
 
 def missing_extra(family: Family) -> MissingExtra:
     """The error to raise when a user asks for a family whose library is absent."""
-    return MissingExtra(f"the family {family.title}", "tabular")
+    return MissingExtra(f"the family {family.title}", family.extra)

@@ -172,8 +172,11 @@ class Family:
         Whether its fit stops at a deadline. Of the others, `fit` refuses to start what
         is predicted to overrun.
     package
-        The module that must be importable, and brought by the extra `tabular`; None if
-        Octavo always brings it.
+        The module that must be importable; None if Octavo always brings it.
+    extra
+        The extra of Octavo that brings it.
+    startup_s
+        Seconds that loading it takes, once in each process.
     """
 
     name: str
@@ -193,6 +196,8 @@ class Family:
     max_classes: float = math.inf
     is_stoppable: bool = True
     package: str | None = None
+    extra: str = "tabular"
+    startup_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
