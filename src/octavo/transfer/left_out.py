@@ -120,7 +120,7 @@ def leave_one_out(
     assert evaluations.features is not None
     if len(set(groups.tolist())) < 2:
         raise DataError(
-            f"all {len(evaluations)} data sets are of the group {groups[0]!r}, so that nothing is "
+            f"all {len(evaluations)} data sets are of the group {str(groups[0])!r}, so that nothing is "
             "left to learn from when it is left out. Give data sets of at least two groups."
         )
     scale = evaluations.normalized()

@@ -266,7 +266,7 @@ def build_portfolio(
     SettingError
         If a setting makes no sense.
     DataError
-        If nothing tells configurations apart, or deadlines are given and no times are known.
+        If deadlines are given and no times are known, or nothing ends before the later one.
 
     Examples
     --------
@@ -288,11 +288,11 @@ def build_portfolio(
         order = anytime_order(
             costs, evaluations.filled_seconds(), size, deadlines=deadlines, weights=weights
         )
-    if not order:
+    if not order:  # the best of each data set is better than none, unless it comes too late
+        assert deadlines is not None
         raise DataError(
-            f"no configuration is better than another on any of the {len(evaluations)} data sets "
-            "(or none ends before the last deadline), so there is nothing to choose. Bring runs "
-            "in which several configurations were tried."
+            f"no configuration ends within {deadlines[1]:g} s on any of the {len(evaluations)} "
+            "data sets, so there is nothing to choose. Give a later deadline."
         )
     return Portfolio(
         members=tuple(evaluations.configs[i] for i in order),
