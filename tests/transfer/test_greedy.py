@@ -35,12 +35,24 @@ def test_the_first_k_reach_the_share_of_the_best_set_that_submodularity_promises
 
 
 @given(costs=matrices)
-def test_each_member_helps_and_none_comes_twice(costs):
+def test_each_member_helps_until_none_can_and_none_comes_twice(costs):
     order = greedy_order(costs, costs.shape[1])
     assert len(set(order)) == len(order)
-    assert (np.diff(mean_costs(costs, order)) < 0).all()
-    if order:  # it ended because nothing else helps
-        assert cost_after(costs, order)[:, -1] == pytest.approx(costs.min(axis=1))
+    steps = np.diff(mean_costs(costs, order))
+    n_helping = int((steps < -1e-9).sum())
+    assert (steps[:n_helping] < -1e-9).all()
+    assert cost_after(costs, order)[:, n_helping] == pytest.approx(costs.min(axis=1))
+    left_out = set(range(costs.shape[1])) - set(order)
+    assert (costs[:, list(left_out)] == 1).all()
+
+
+def test_when_nothing_helps_any_more_a_second_choice_for_all_begins():
+    costs = np.array([[0.0, 0.5, 0.1, 0.2], [0.5, 0.0, 0.1, 0.2]])
+    assert greedy_order(costs[:, [0, 1, 3]], 3) == [2, 0, 1]
+    costs[:, 2] = 0.0  # the best of all everywhere
+    assert greedy_order(costs, 4) == [2, 3, 0, 1]
+    seconds = np.ones((2, 4))
+    assert anytime_order(costs, seconds, 4, deadlines=(1, 100)) == [2, 3, 0, 1]
 
 
 def test_the_first_member_is_the_best_on_average_and_ends_in_the_first_k_for_every_k():

@@ -47,12 +47,13 @@ def greedy_order(
     size: int,
     *,
     weights: Floats | None = None,
-    start: Floats | None = None,
 ) -> list[int]:
     """The configurations whose first k are together best on average, for every k.
 
-    Ends early when no further configuration helps on any data set. Ties go to the configuration
-    that is better alone on average, then to the first.
+    When no further one helps on any data set, the same begins anew among those that are left: a
+    new data set is none of these, and is better served by a second choice than by none. It ends
+    early only when what is left is of no use alone either. Ties go to the configuration that is
+    better alone on average, then to the first.
 
     Parameters
     ----------
@@ -62,26 +63,28 @@ def greedy_order(
         How many at most.
     weights
         Of the data sets; equal by default.
-    start : shape (n,)
-        What is reached before the first member; 1, the reference, by default.
 
     Examples
     --------
-    A generalist, then the specialist for what it is worst at; the third adds nothing.
+    A generalist, then the specialist for what it is worst at; the third adds nothing to them, and
+    the fourth is good for nothing.
 
-    >>> greedy_order(np.array([[0.2, 0.0, 0.3], [0.2, 0.9, 0.3], [0.2, 0.9, 0.3]]), size=3)
-    [0, 1]
+    >>> greedy_order(np.array([[0.2, 0, 0.3, 1], [0.2, 0.9, 0.3, 1], [0.2, 0.9, 0.3, 1]]), size=4)
+    [0, 1, 2]
     """
     filled = _pessimistic(costs)
     weights = _weights(weights, len(filled))
-    reached = np.ones(len(filled)) if start is None else np.asarray(start, dtype=float)
+    reached = np.ones(len(filled))
     alone = weights @ filled
     chosen: list[int] = []
     while len(chosen) < min(size, filled.shape[1]):
         gain = weights @ np.maximum(reached[:, None] - filled, 0.0)
         gain[chosen] = -1.0
         if gain.max() <= _NO_GAIN:
-            break
+            if (reached == 1).all():
+                break
+            reached = np.ones(len(filled))
+            continue
         # Sums of floats differ in their last digit; a tie is a tie.
         tied = np.flatnonzero(gain >= gain.max() - _NO_GAIN)
         chosen.append(int(tied[np.argmin(alone[tied])]))
@@ -98,6 +101,9 @@ def anytime_order(
     weights: Floats | None = None,
 ) -> list[int]:
     """The configurations whose curve over time is low everywhere, run one after the other.
+
+    What helps nowhere in time comes last, as in `greedy_order`; what does not end in time at all
+    is left out.
 
     Parameters
     ----------
@@ -120,7 +126,8 @@ def anytime_order(
 
     Examples
     --------
-    Of two that do the same, the quick one; the slow and better one follows.
+    Of two that do the same, the quick one; the slow and better one follows. After these two the
+    other one would end too late.
 
     >>> costs = np.array([[0.5, 0.5, 0.0]])
     >>> anytime_order(costs, np.array([[90.0, 1.0, 50.0]]), size=3, deadlines=(1, 100))
@@ -139,7 +146,10 @@ def anytime_order(
         worth = (weights @ gain) / (weights @ taken + _FREE)
         worth[chosen] = -1.0
         if (weights @ gain)[worth >= 0].max(initial=0.0) <= _NO_GAIN:
-            break
+            if (reached == 1).all():
+                break
+            reached = np.ones(len(filled))
+            continue
         tied = np.flatnonzero(worth >= worth.max() - _NO_GAIN)
         best = int(tied[np.argmin(alone[tied])])
         chosen.append(best)

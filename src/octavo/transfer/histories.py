@@ -31,7 +31,14 @@ from octavo.transfer.adapting import adapted
 from octavo.transfer.evaluations import Evaluations
 from octavo.trial import Status, Trial
 
-__all__ = ["KnownTask", "Observed", "best_configs", "from_histories", "observed"]
+__all__ = [
+    "KnownTask",
+    "Observed",
+    "best_configs",
+    "from_histories",
+    "observed",
+    "typical_deadlines",
+]
 
 Floats = NDArray[np.float64]
 
@@ -222,6 +229,19 @@ def from_histories(
         groups=[task.name if task.group is None else task.group for task in tasks],
         features=[task.features for task in tasks],
     )
+
+
+def typical_deadlines(tasks: Sequence[KnownTask]) -> tuple[float, float] | None:
+    """Between which seconds somebody who searches as these did stops; None if no time is known.
+
+    From a thousandth of what all configurations of the median history took together to all of it.
+    """
+    totals = [float(np.nansum(observed(task.history).seconds)) for task in tasks]
+    known = [total for total in totals if total > 0]
+    if not known:
+        return None
+    high = float(np.median(known))
+    return high / 1000, high
 
 
 def _candidates(seen: Sequence[Observed], n: int) -> list[dict[str, Any]]:

@@ -120,8 +120,9 @@ def leave_one_out(
     assert evaluations.features is not None
     if len(set(groups.tolist())) < 2:
         raise DataError(
-            f"all {len(evaluations)} data sets are of the group {str(groups[0])!r}, so that nothing is "
-            "left to learn from when it is left out. Give data sets of at least two groups."
+            f"all {len(evaluations)} data sets are of the group {str(groups[0])!r}, so that "
+            "nothing is left to learn from when it is left out. Give data sets of at least two "
+            "groups."
         )
     scale = evaluations.normalized()
     seconds = None if deadlines is None else evaluations.filled_seconds()

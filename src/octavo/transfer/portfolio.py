@@ -254,7 +254,7 @@ def build_portfolio(
     evaluations
         What is known.
     size
-        How many members at most; there are fewer if no more help anywhere.
+        How many members at most.
     deadlines
         Seconds between which users stop, (low, high): the order makes the cost low after any
         time (`anytime_order`). None: after any number of members (`greedy_order`).
@@ -272,7 +272,7 @@ def build_portfolio(
     --------
     >>> seen = Evaluations(["a", "b"], [{"x": 1}, {"x": 2}, {"x": 3}],
     ...                    costs=[[0.1, 0.2, 0.3], [9.0, 5.0, 7.0]])
-    >>> [member["x"] for member in build_portfolio(seen).members]
+    >>> [member["x"] for member in build_portfolio(seen, size=2).members]
     [1, 2]
     """
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
