@@ -94,7 +94,7 @@ def test_fit_begins_with_a_portfolio(tmp_path, capsys):
         capsys, *arguments, "--out", tmp_path / "run", "--portfolio", tmp_path / "p.json", "--json"
     )
     assert code == 0
-    assert "neighbors" in json.loads(printed)["ensemble"][0]["name"].lower()
+    assert "neighbours" in json.loads(printed)["ensemble"][0]["name"].lower()
     _, complaint, code = command(
         capsys, *arguments, "--out", tmp_path / "other", "--portfolio", tmp_path / "q.json"
     )
