@@ -97,6 +97,10 @@ def fit(
     weights: Annotated[
         str | None, typer.Option("--weights", help="Column with the rows' weights.")
     ] = None,
+    portfolio: Annotated[
+        str | None,
+        typer.Option("--portfolio", help="Pipelines to begin with, of octavo portfolio build."),
+    ] = None,
     groups: Annotated[
         str | None, typer.Option("--groups", help="Column whose groups are never split.")
     ] = None,
@@ -125,6 +129,7 @@ def fit(
         kinds=kind or [],
         include=include,
         exclude=exclude,
+        portfolio=portfolio,
         weights=weights,
         groups=groups,
         time_column=time_column,
@@ -263,6 +268,56 @@ def tune(
         seed=seed,
         as_json=json,
         quiet=quiet,
+    )
+
+
+portfolio_app = typer.Typer(
+    help="What earlier runs tell later ones to try first.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(portfolio_app, name="portfolio")
+
+
+@portfolio_app.command("build")
+def portfolio_build(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Folders of runs.", show_default=False),
+    ],
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="File of the portfolio.")
+    ] = "portfolio.json",
+    size: Annotated[int, typer.Option("--size", min=1, help="How many configurations.")] = 20,
+    candidates: Annotated[
+        int, typer.Option("--candidates", min=1, help="The best of each run that are considered.")
+    ] = 30,
+    by_count: Annotated[
+        bool,
+        typer.Option(
+            "--by-count", help="Good after any number of configurations, not after any time."
+        ),
+    ] = False,
+    measured_only: Annotated[
+        bool,
+        typer.Option(
+            "--measured-only", help="Do not predict what a run has not tried: it counts as no help."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Build a portfolio of configurations from runs, for fit --portfolio."""
+    from octavo.cli.portfolios import portfolio_build_command
+
+    portfolio_build_command(
+        runs,
+        out=out,
+        size=size,
+        candidates=candidates,
+        by_count=by_count,
+        measured_only=measured_only,
+        as_json=json,
     )
 
 

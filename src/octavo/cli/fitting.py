@@ -38,6 +38,7 @@ def fit_command(
     kinds: Sequence[str],
     include: Sequence[str] | None,
     exclude: Sequence[str] | None,
+    portfolio: str | None,
     weights: str | None,
     groups: str | None,
     time_column: str | None,
@@ -56,11 +57,13 @@ def fit_command(
     refuse_taken(folder)
     given_kinds = _kinds(kinds)
 
+    from octavo.tabular.portfolio import as_portfolio
     from octavo.tabular.reading import read_table
     from octavo.tabular.search import search_table
     from octavo.tabular.settings import SearchSettings
 
     show_warnings(silent=quiet or as_json)
+    given_portfolio = as_portfolio(portfolio, "--portfolio")
     table = read_table(train)
     y = _column(table, target, "--target", train)
     sides = {
@@ -86,6 +89,7 @@ def fit_command(
             seed=seed,
             include=include or None,
             exclude=exclude or None,
+            portfolio=given_portfolio,
             kinds=given_kinds or None,
             folder=folder,
             callbacks=_progress(console, limit_s, began, as_json or quiet),

@@ -18,6 +18,7 @@ from octavo.errors import DataError, SettingError
 from octavo.problem import is_whole, megabytes, seconds
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.model import TabularModel
+from octavo.tabular.portfolio import as_portfolio
 from octavo.tabular.search import SearchResult, search_table
 from octavo.tabular.settings import SearchSettings, as_folder
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from octavo.history import History
     from octavo.tabular.models.family import Family
+    from octavo.transfer import Portfolio
 
 __all__ = ["AutoClassifier", "AutoRegressor"]
 
@@ -55,6 +57,7 @@ class _AutoEstimator(BaseEstimator):
         resampling: Any = "auto",
         resampling_args: Mapping[str, Any] | None = None,
         ensemble_size: int = 40,
+        portfolio: Portfolio | str | Path | None = None,
         optimizer: Any = "random-forest",
         output_folder: str | Path | None = None,
         progress: bool | None = None,
@@ -74,6 +77,7 @@ class _AutoEstimator(BaseEstimator):
         self.resampling = resampling
         self.resampling_args = resampling_args
         self.ensemble_size = ensemble_size
+        self.portfolio = portfolio
         self.optimizer = optimizer
         self.output_folder = output_folder
         self.progress = progress
@@ -152,6 +156,7 @@ class _AutoEstimator(BaseEstimator):
             space_updates={} if self.space_updates is None else self.space_updates,
             kinds=self.feature_types,
             ensemble_size=self.ensemble_size,
+            portfolio=as_portfolio(self.portfolio, "portfolio"),
             optimizer=self.optimizer,
             folder=as_folder(self.output_folder, "output_folder"),
             progress=self.progress,
@@ -239,6 +244,9 @@ class AutoClassifier(ClassifierMixin, _AutoEstimator):
         How pipelines are validated: "auto", "cv", "holdout", a scikit-learn splitter, ...
     ensemble_size
         Steps of greedy ensemble selection; 1 for the best pipeline alone.
+    portfolio
+        Pipelines to begin with, before the families' defaults: an
+        `octavo.transfer.Portfolio`, or the path of its file.
     optimizer
         What proposes pipelines after the opening: a name from the catalog or a recipe.
     output_folder

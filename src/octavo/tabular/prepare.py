@@ -18,6 +18,7 @@ from octavo.spaces import Space
 from octavo.tabular.checks import check_fit_inputs, check_lengths
 from octavo.tabular.models.family import Family, Shape
 from octavo.tabular.pipeline import cash_space, first_configurations, left_out, shape_of
+from octavo.tabular.portfolio import opening
 from octavo.tabular.schema import Schema, infer_schema
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.target import Target, infer_target
@@ -160,6 +161,8 @@ def prepare(
     updates = settings.space_updates
     space = cash_space(schema, shape, updates=updates, **chosen)
     first = first_configurations(schema, shape, updates=updates, **chosen)
+    if settings.portfolio is not None:
+        first = opening(settings.portfolio, space, then=first)
     absent = [why for why in left_out(shape, **chosen).values() if "pip install" in why]
     prepared = Prepared(
         schema=schema,

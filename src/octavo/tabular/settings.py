@@ -14,6 +14,7 @@ from octavo.problem import Limits, TrialLimits, is_whole
 if TYPE_CHECKING:
     from octavo.callbacks import Callback
     from octavo.tabular.models.family import Family
+    from octavo.transfer import Portfolio
 
 __all__ = ["SearchSettings"]
 
@@ -64,6 +65,8 @@ class SearchSettings:
         Whether probabilities are calibrated where the metric looks at them.
     tune_decision
         Whether the decision rule is tuned for metrics of labels.
+    portfolio
+        Configurations to begin with, before the families' defaults; None for none.
     optimizer
         What proposes configurations after the opening.
     folder
@@ -97,6 +100,7 @@ class SearchSettings:
     max_models: int = 60
     calibrate: bool = True
     tune_decision: bool = True
+    portfolio: Portfolio | None = None
     optimizer: Any = "random-forest"
     folder: Path | None = None
     scratch: Path | None = None

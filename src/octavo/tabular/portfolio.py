@@ -1,0 +1,124 @@
+"""A portfolio in front of a tabular search: which pipelines are tried first.
+
+The engine's side of portfolios knows nothing of tables (`octavo.transfer`); `table_features` tells
+it what one is like.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from octavo.errors import SettingError
+from octavo.spaces import Space
+from octavo.tabular.models.family import TaskKind
+from octavo.tabular.schema import Schema
+from octavo.transfer import Portfolio, load_portfolio
+from octavo.transfer.meta_features import KINDS, landmarks, meta_features
+from octavo.transfer.similarity import near_counts_more
+
+__all__ = ["as_portfolio", "opening", "table_features"]
+
+
+def opening(
+    portfolio: Portfolio,
+    space: Space,
+    *,
+    then: Sequence[Mapping[str, Any]] = (),
+    features: Mapping[str, float] | None = None,
+) -> list[dict[str, Any]]:
+    """Configurations of a table's space to begin with: the portfolio's, then others.
+
+    Parameters
+    ----------
+    portfolio
+        Its members are brought into the space: what this table has no use for is dropped, what
+        it needs in addition takes its default, and families that are left out are left out.
+    space
+        Of `octavo.tabular.cash.cash_space`.
+    then
+        Configurations of the space that follow, unless they are among the first.
+    features
+        Of the table, by `table_features`: what did well on similar tables comes first. None:
+        the portfolio's own order.
+    """
+    order = None if features is None else near_counts_more(portfolio, features)
+    first = portfolio.first_in(space, order=order)
+    known = set(space.encode(first).keys()) if first else set()
+    keys = space.encode(then).keys() if then else []
+    return first + [dict(c) for c, key in zip(then, keys, strict=True) if key not in known]
+
+
+def table_features(
+    schema: Schema,
+    y: NDArray[Any] | None,
+    task: TaskKind,
+    *,
+    table: pd.DataFrame | None = None,
+) -> dict[str, float]:
+    """The meta-features of a table.
+
+    Parameters
+    ----------
+    schema
+        Its columns.
+    y : shape (n,)
+        Class codes or numbers; None if they are not at hand.
+    task
+        What is predicted.
+    table : shape (n, p)
+        In canonical form, for the landmarks; None leaves them out.
+
+    Returns
+    -------
+    dict
+        See `octavo.transfer.meta_features`, and "landmark_nearest" and "landmark_line".
+    """
+    is_classification = task != "regression"
+    cells = max(1, schema.n_rows * len(schema.features))
+    found = meta_features(
+        n_rows=max(1, schema.n_rows),
+        kinds={kind: len(schema.of_kind(kind)) for kind in KINDS},  # type: ignore[arg-type]
+        missing_share=sum(feature.n_missing for feature in schema.features) / cells,
+        y=y,
+        is_classification=is_classification,
+        n_levels=[max(1, len(f.categories or ())) for f in schema.of_kind("category")],
+    )
+    if table is None or y is None:
+        return found
+    columns = [
+        table[f.name].cat.codes if f.kind == "category" else table[f.name]
+        for f in schema.of_kind("number", "boolean", "category")
+    ]
+    if not columns:
+        return found
+    X = np.column_stack([np.asarray(column, dtype=float) for column in columns])
+    near, line = landmarks(X, y, is_classification=is_classification)
+    return found | {"landmark_nearest": float(near), "landmark_line": float(line)}
+
+
+def as_portfolio(given: Any, name: str) -> Portfolio | None:
+    """A portfolio, read from its file if a path is given; None stays None.
+
+    Raises
+    ------
+    SettingError
+        If it is neither.
+    DataError
+        If the file holds none.
+    """
+    if given is None or isinstance(given, Portfolio):
+        return given
+    if not isinstance(given, str | os.PathLike) or not str(given):
+        raise SettingError(
+            f"{name}={given!r:.80} is of type {type(given).__name__}, but must be a portfolio or "
+            "the path of its file. Write such as 'portfolio.json', as `octavo portfolio build` "
+            "makes it."
+        )
+    return load_portfolio(Path(given))
