@@ -310,6 +310,35 @@ def export(
 
 
 @app.command()
+def serve(
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="Folder of a run or a saved model.", show_default=False),
+    ],
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")
+    ] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", help="Address; any but this machine's own demands a token.")
+    ] = "127.0.0.1",
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token", envvar="OCTAVO_TOKEN", help="What requests must bring; else made and shown."
+        ),
+    ] = None,
+    max_rows: Annotated[
+        int, typer.Option("--max-rows", min=1, help="Rows of one request.")
+    ] = 100_000,
+    max_body: Annotated[str, typer.Option("--max-body", help="Size of one request.")] = "32MB",
+) -> None:
+    """Serve a model over HTTP: rows in, predictions out."""
+    from octavo.cli.serving import serve_command
+
+    serve_command(run, host=host, port=port, token=token, max_rows=max_rows, max_body=max_body)
+
+
+@app.command()
 def ask(
     run: Run,
     n: Annotated[int, typer.Option("--number", "-n", min=1, help="How many.")] = 1,
