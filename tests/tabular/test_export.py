@@ -77,7 +77,7 @@ def predict_script(folder, *arguments):
 def new_rows():
     """Rows of which some hold what training did not."""
     X = table(60, seed=5).astype({"size": object, "colour": object})
-    X.loc[0, "size"] = "3,5"
+    X.loc[0, "size"] = " 3.5 "
     X.loc[1, "colour"] = "never seen"
     X.loc[2, "sold"] = None
     return X

@@ -127,12 +127,8 @@ class TabularModel:
 
     def scores(self, X: Any) -> Floats:
         """Probabilities, shape (n, classes), or predicted values, shape (n,)."""
-        canonical = self.schema.apply(X, who=self.who)
-        parts = [
-            self._scores(canonical.iloc[start : start + CHUNK_ROWS])
-            for start in range(0, max(len(canonical), 1), CHUNK_ROWS)
-        ]
-        return np.concatenate(parts)
+        parts = self.schema.chunks(X, CHUNK_ROWS, who=self.who)
+        return np.concatenate([self._scores(canonical) for canonical in parts])
 
     def _scores(self, canonical: pd.DataFrame) -> Floats:
         if not len(canonical):
