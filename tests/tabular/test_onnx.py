@@ -15,11 +15,13 @@ from octavo.ensemble.thresholds import DecisionRule
 from octavo.errors import SettingError, StorageError
 from octavo.tabular.delivery.onnx_file import onnx_inputs
 from octavo.tabular.delivery.onnx_graph import Graph
+from octavo.tabular.delivery.onnx_members import original_numbers
 from octavo.tabular.delivery.onnx_normal import interpolated, normal_scores
 from octavo.tabular.model import Member
 from octavo.tabular.models import CATALOG
 from octavo.tabular.refit import fit_one
 from octavo.tabular.settings import SearchSettings
+from octavo.tabular.target_scale import fit_target_scale
 
 ALWAYS = ("linear", "lightgbm", "xgboost", "random_forest", "extra_trees", "mlp")
 WITHOUT_CATEGORIES = ("catboost", "histogram_boosting")
@@ -111,11 +113,14 @@ def prefixed(more):
     return {name.replace("prep:", PREP): value for name, value in more.items()}
 
 
-@pytest.mark.parametrize("kind", ["log", "quantile"])
-def test_every_scale_of_the_target(tmp_path, kind):
-    model = on_numbers("linear", "regression", **{"linear.target": kind})
-    assert model.members[0].pipelines[0]._scale.kind == kind
-    check(model, tmp_path / "m.onnx", new_rows(NUMBERS))
+@pytest.mark.parametrize("kind", ["none", "log", "quantile"])
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_every_scale_of_the_target(kind, shift):
+    y = np.append(np.random.default_rng(0).lognormal(3, 1, 200), 0.0) + shift
+    scale = fit_target_scale(y, kind, None)
+    values = np.linspace(scale.low - 1, scale.high + 1, 77)
+    found = column(lambda graph, x: original_numbers(graph, x, scale), values)
+    np.testing.assert_allclose(found, scale.original(values), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(

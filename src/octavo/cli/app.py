@@ -292,8 +292,17 @@ def export(
     run: Run,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", help="File: .csv, .parquet, .jsonl; else CSV is printed."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="File: .csv, .parquet, .jsonl; else CSV is printed. Folder, or .onnx, of a model.",
+        ),
     ] = None,
+    model: Annotated[
+        bool,
+        typer.Option("--model", help="The model of a table, as a folder that needs no Octavo."),
+    ] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="The model of a table, as ONNX.")] = False,
     best: Annotated[
         bool, typer.Option("--best", help="Only the best configuration, as JSON.")
     ] = False,
@@ -303,10 +312,12 @@ def export(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Export the trials of a run as a table, or its best configuration."""
+    """Export the trials of a run as a table, its best configuration, or its model."""
     from octavo.cli.exporting import export_command
 
-    export_command(run, out=out, best=best, validation=validation, as_json=json)
+    export_command(
+        run, out=out, best=best, validation=validation, model=model, onnx=onnx, as_json=json
+    )
 
 
 @app.command()

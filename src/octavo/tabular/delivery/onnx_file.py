@@ -9,6 +9,7 @@ The file is compared with the model, on rows that are drawn at random, before it
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from importlib.metadata import version
@@ -67,7 +68,8 @@ def export_onnx(model: TabularModel, path: Path) -> Path:
         fresh.write_bytes(content)
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
         raise StorageError(
             f"the model could not be written to {path}: {error.strerror}. Give the path of a file "
             "that you may write to."

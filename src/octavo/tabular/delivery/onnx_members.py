@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from octavo.tabular.delivery.onnx_columns import Columns
     from octavo.tabular.pipeline import Pipeline
 
-__all__ = ["scores_of"]
+__all__ = ["original_numbers", "scores_of"]
 
 
 def scores_of(graph: Graph, columns: Columns, pipeline: Pipeline) -> str:
@@ -40,7 +40,7 @@ def scores_of(graph: Graph, columns: Columns, pipeline: Pipeline) -> str:
     raw = _raw(graph, pipeline._model, matrix, width)
     usual = graph.constant(np.atleast_2d(pipeline._usual).astype(np.float64))
     if not pipeline.shape.is_classification:
-        found = raw if pipeline._scale is None else _original(graph, raw, pipeline._scale)
+        found = raw if pipeline._scale is None else original_numbers(graph, raw, pipeline._scale)
         return graph.add("Where", _is_wrong(graph, found), usual, found)
     zero, one = graph.constant(np.array(0.0)), graph.constant(np.array(1.0))
     kept = graph.add("Clip", raw, zero, one)
@@ -129,8 +129,8 @@ def _network(graph: Graph, model: MLPModel, matrix: str) -> str:
     return _link(graph, graph.cast(raw, np.float64), model.shape)
 
 
-def _original(graph: Graph, scaled: str, scale: TargetScale) -> str:
-    """`TargetScale.original`."""
+def original_numbers(graph: Graph, scaled: str, scale: TargetScale) -> str:
+    """Numbers on the user's scale, as `TargetScale.original` gives them, shape (rows, 1)."""
     low, high = (graph.constant(np.array(float(x))) for x in (scale.low, scale.high))
     z = graph.add("Clip", scaled, low, high)
     z = graph.add("Mul", z, graph.constant(np.array(float(scale.spread))))
