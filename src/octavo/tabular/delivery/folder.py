@@ -83,7 +83,8 @@ def _fill(model: TabularModel, folder: Path) -> None:
     described = json.loads((place / "model.json").read_text())
     (place / "model.json").write_text(json.dumps(described | {"versions": pins}, indent=2))
     _write_code(code, folder / "runtime")
-    lines = [f"{name}=={version}" for name, version in pins.items()]
+    # Without the builder's own mark, such as "+cpu": no index has a name for it.
+    lines = [f"{name}=={version.partition('+')[0]}" for name, version in pins.items()]
     (folder / "requirements.txt").write_text("\n".join(lines) + "\n")
     (folder / "predict.py").write_text(inspect.getsource(predict))
     (folder / "README.md").write_text(_readme(model, pins))

@@ -125,47 +125,44 @@ def _import_line(
 def _lines_of(module: Module, stmt: ast.stmt) -> list[str]:
     """The lines of a statement, with the comments above it, without methods that fell off."""
     assert stmt.end_lineno is not None
-    replaced: dict[int, str | None] = {}
-    if isinstance(stmt, ast.ClassDef):
-        if any(is_face(module, base) for base in stmt.bases):
-            replaced[stmt.lineno] = _class_line(module, stmt)
-        for member in stmt.body:
-            if isinstance(member, ast.FunctionDef) and member not in module.methods:
-                assert member.end_lineno is not None
-                for at in range(_first_line(module, member), member.end_lineno + 1):
-                    replaced[at] = None
+    gone = _lines_of_dropped(module, stmt)
+    written: dict[int, str] = {}
+    if isinstance(stmt, ast.ClassDef) and any(is_face(module, base) for base in stmt.bases):
+        written[stmt.lineno] = _class_line(module, stmt)
+        gone.update(range(stmt.lineno + 1, stmt.body[0].lineno))
     for node in ast.walk(stmt):
-        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == PACKAGE:
+        if not isinstance(node, ast.ImportFrom) or node.lineno in gone:
+            continue
+        if str(node.module).partition(".")[0] == PACKAGE:
             assert node.end_lineno is not None
-            for at in range(node.lineno, node.end_lineno + 1):
-                replaced.setdefault(at, None)
-            if replaced[node.lineno] is None and node.lineno not in _dropped(module, stmt):
-                line = _import_line(module, node, node.names)
-                replaced[node.lineno] = " " * node.col_offset + line
+            line = _import_line(module, node, node.names)
+            written[node.lineno] = " " * node.col_offset + line
+            gone.update(range(node.lineno + 1, node.end_lineno + 1))
     lines: list[str] = []
     for at in range(_first_line(module, stmt), stmt.end_lineno + 1):
-        text = replaced.get(at, module.lines[at - 1])
-        if text is not None and not (text == "" and lines and lines[-1] == ""):
+        text = written.get(at, module.lines[at - 1])
+        is_second_blank = not text and bool(lines) and not lines[-1]
+        if at not in gone and not is_second_blank:
             lines.append(text)
     while lines and not lines[-1]:
         lines.pop()
     return lines
 
 
+def _lines_of_dropped(module: Module, stmt: ast.stmt) -> set[int]:
+    """The lines of a class's methods that fell off."""
+    found: set[int] = set()
+    if isinstance(stmt, ast.ClassDef):
+        for member in stmt.body:
+            if isinstance(member, ast.FunctionDef) and member not in module.methods:
+                assert member.end_lineno is not None
+                found.update(range(_first_line(module, member), member.end_lineno + 1))
+    return found
+
+
 def _class_line(module: Module, stmt: ast.ClassDef) -> str:
     bases = [ast.unparse(base) for base in stmt.bases if not is_face(module, base)]
     return f"class {stmt.name}({', '.join(bases)}):" if bases else f"class {stmt.name}:"
-
-
-def _dropped(module: Module, stmt: ast.stmt) -> set[int]:
-    """Lines of the methods of a class that fell off."""
-    found: set[int] = set()
-    for member in getattr(stmt, "body", []):
-        if isinstance(stmt, ast.ClassDef) and isinstance(member, ast.FunctionDef):
-            assert member.end_lineno is not None
-            if member not in module.methods:
-                found.update(range(member.lineno, member.end_lineno + 1))
-    return found
 
 
 def _first_line(module: Module, stmt: ast.stmt) -> int:
