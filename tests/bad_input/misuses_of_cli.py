@@ -174,6 +174,30 @@ LATER = [
         given=lambda: (houses(), saved()),
     ),
     Misuse(
+        "a model exported to nowhere",
+        lambda: command("export", "model", "--model"),
+        SettingError, "--model", "has nowhere to write to", "Give a folder, such as --out deployed",
+        given=saved,
+    ),
+    Misuse(
+        "a model exported in two ways at once",
+        lambda: command("export", "model", "--model", "--onnx", "--out", "deployed"),
+        SettingError, "--model and --onnx", "ask for different things", "Give one of them",
+        given=saved,
+    ),
+    Misuse(
+        "a service whose token is empty",
+        lambda: command("serve", "model", "--token", " "),
+        SettingError, "--token is empty", "anybody would have it", "Give a long random word",
+        given=saved,
+    ),
+    Misuse(
+        "a service at no address",
+        lambda: command("serve", "model", "--host", "no.such.host.invalid", "--port", "0"),
+        SettingError, "no.such.host.invalid", "is no address", "Use 127.0.0.1",
+        given=saved,
+    ),
+    Misuse(
         "the report of what is no search",
         lambda: command("report", "mlp"),
         StorageError, "mlp", "no finished search", "Give the folder that `octavo fit --out` made",

@@ -26,6 +26,18 @@ def regressor():
     return octavo.AutoRegressor(**QUICK).fit(table(), price())
 
 
+@cache
+def neighbours():
+    """A model that ONNX has no words for, on columns that it has."""
+    X = table().drop(columns="sold")
+    return octavo.AutoClassifier(**{**QUICK, "include": ["nearest_neighbors"]}).fit(X, sold())
+
+
+@cache
+def regressor_of_numbers():
+    return octavo.AutoRegressor(**QUICK).fit(table()[["size", "rooms"]], price())
+
+
 def saved() -> Path:
     """The folder of a saved model, in the working directory."""
     return classifier().save("model")
@@ -85,6 +97,24 @@ CASES = [
         "a report below a file",
         lambda: classifier().report("notes.txt/report.html"),
         StorageError, "notes.txt/report.html", "could not be written", "Give the path of a file",
+        given=lambda: Path("notes.txt").write_text("mine"),
+    ),
+    Misuse(
+        "an ONNX file of a member that cannot be one",
+        lambda: neighbours().export_onnx("model.onnx"),
+        SettingError, "Nearest neighbours", "models of its kind are not translated",
+        "Leave its family out when fitting (exclude=[...]), or use export()",
+    ),
+    Misuse(
+        "an ONNX file of a model that reads dates",
+        lambda: classifier().export_onnx("model.onnx"),
+        SettingError, "the column 'sold' is a date", "only numbers, categories and truths",
+        "(feature_types={...: 'drop'}), or use export()",
+    ),
+    Misuse(
+        "an ONNX file below a file",
+        lambda: regressor_of_numbers().export_onnx("notes.txt/model.onnx"),
+        StorageError, "notes.txt/model.onnx", "could not be written", "Give the path of a file",
         given=lambda: Path("notes.txt").write_text("mine"),
     ),
     Misuse(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from sklearn.datasets import load_iris
 
 import octavo
 from octavo.errors import DataError, StorageError
+from octavo.tabular.model import FORMAT
 from octavo.tabular.table import DataWarning
 
 
@@ -75,10 +78,11 @@ def test_holes_and_news_are_fine(saved, table):
     X.loc[0, "sepal_length"] = None
     X.loc[1, "sepal_length"] = "5,1"
     X.loc[2, "colour"] = "never seen"
-    probabilities = loaded.predict_proba(X)
+    with pytest.warns(DataWarning, match=r"1 of 4 rows hold .* as a number, such as '5,1'"):
+        probabilities = loaded.predict_proba(X)
     assert probabilities.shape == (4, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    assert loaded.predict(X.head(1)).shape == (1,)
+    assert loaded.predict(X.iloc[[0, 2]]).shape == (2,)
     assert loaded.predict(X.head(0)).shape == (0,)
     assert loaded.predict_proba(X.head(0)).shape == (0, 3)
 
@@ -98,6 +102,35 @@ def test_other_versions_warn(saved, tmp_path):
     described["versions"]["scikit-learn"] = "0.1"
     path.write_text(json.dumps(described))
     with pytest.warns(UserWarning, match=r"trained with scikit-learn 0\.1"):
+        octavo.load_model(tmp_path / "m")
+
+
+STORED = Path(__file__).parent / "stored"
+
+
+@pytest.mark.parametrize("folder", sorted(STORED.glob("format_*/")), ids=lambda path: path.name)
+def test_models_of_earlier_formats_still_predict_what_they_did(folder):
+    """Never store these anew: a later version must read what an earlier one wrote."""
+    expected = json.loads(folder.with_name(f"{folder.name}_expected.json").read_text())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the model was trained with")
+        model = octavo.load_model(folder)
+    rows = pd.DataFrame(expected["rows"])
+    np.testing.assert_allclose(model.scores(rows), expected["scores"], rtol=0, atol=1e-9)
+    assert model.predict(rows).tolist() == expected["labels"]
+
+
+def test_the_present_format_is_stored():
+    assert (STORED / f"format_{FORMAT}" / "model.json").exists()
+
+
+def test_a_pickle_whose_classes_are_gone_says_what_to_do(saved, tmp_path):
+    saved[0].save(tmp_path / "m")
+    member = tmp_path / "m" / "members" / "0.pkl"
+    member.write_bytes(
+        member.read_bytes().replace(b"octavo.tabular.pipeline", b"octavo.tabular.pipelinf")
+    )
+    with pytest.raises(StorageError, match="install the versions that"):
         octavo.load_model(tmp_path / "m")
 
 

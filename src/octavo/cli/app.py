@@ -347,8 +347,17 @@ def export(
     run: Run,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", help="File: .csv, .parquet, .jsonl; else CSV is printed."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="File: .csv, .parquet, .jsonl; else CSV is printed. Folder, or .onnx, of a model.",
+        ),
     ] = None,
+    model: Annotated[
+        bool,
+        typer.Option("--model", help="The model of a table, as a folder that needs no Octavo."),
+    ] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="The model of a table, as ONNX.")] = False,
     best: Annotated[
         bool, typer.Option("--best", help="Only the best configuration, as JSON.")
     ] = False,
@@ -358,10 +367,41 @@ def export(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Export the trials of a run as a table, or its best configuration."""
+    """Export the trials of a run as a table, its best configuration, or its model."""
     from octavo.cli.exporting import export_command
 
-    export_command(run, out=out, best=best, validation=validation, as_json=json)
+    export_command(
+        run, out=out, best=best, validation=validation, model=model, onnx=onnx, as_json=json
+    )
+
+
+@app.command()
+def serve(
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="Folder of a run or a saved model.", show_default=False),
+    ],
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")
+    ] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", help="Address; any but this machine's own demands a token.")
+    ] = "127.0.0.1",
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token", envvar="OCTAVO_TOKEN", help="What requests must bring; else made and shown."
+        ),
+    ] = None,
+    max_rows: Annotated[
+        int, typer.Option("--max-rows", min=1, help="Rows of one request.")
+    ] = 100_000,
+    max_body: Annotated[str, typer.Option("--max-body", help="Size of one request.")] = "32MB",
+) -> None:
+    """Serve a model over HTTP: rows in, predictions out."""
+    from octavo.cli.serving import serve_command
+
+    serve_command(run, host=host, port=port, token=token, max_rows=max_rows, max_body=max_body)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from octavo.tabular import parsing
 from octavo.tabular.cells import Cells
 
-__all__ = ["booleans", "categories", "dates", "numbers", "texts"]
+__all__ = ["booleans", "categories", "dates", "lost_example", "numbers", "texts"]
 
 Converted = tuple[Any, int]
 """The canonical array, and how many cells that hold something could not be read."""
@@ -89,6 +89,22 @@ def dates(column: Cells, form: str) -> Converted:
     values = _spread(of_labels, _codes(column, labels), np.datetime64("NaT", "ns"))
     n_lost = int((np.isnat(values) & ~column.missing & ~_is_missing_text(column)).sum())
     return values, n_lost
+
+
+def lost_example(column: Cells, values: Any) -> str:
+    """One of the cells that could not be read, in quotes if it is text.
+
+    Examples
+    --------
+    >>> from octavo.tabular.cells import cells
+    >>> column = cells(pd.Series(["1", None, "?", "much"]))
+    >>> lost_example(column, numbers(column)[0])
+    "'much'"
+    """
+    lost = np.asarray(pd.isna(values)) & ~column.missing & ~_is_missing_text(column)
+    at = int(np.argmax(lost))
+    cell = column.values[at] if column.labels is None else column.labels[column.values[at]]
+    return f"{str(cell)[:60]!r}" if isinstance(cell, str) else f"{cell}"
 
 
 def _codes(column: Cells, labels: NDArray[Any]) -> NDArray[np.int64]:

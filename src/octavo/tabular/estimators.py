@@ -199,6 +199,16 @@ class _AutoEstimator(BaseEstimator):
         check_is_fitted(self)
         return self.model_.save(folder)
 
+    def export(self, folder: str | Path) -> Path:
+        """Write a folder that predicts without Octavo: model, requirements, `predict.py`."""
+        check_is_fitted(self)
+        return self.model_.export(folder)
+
+    def export_onnx(self, path: str | Path) -> Path:
+        """Write the model as an ONNX file, if all of its members can be said in ONNX."""
+        check_is_fitted(self)
+        return self.model_.export_onnx(path)
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True

@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import platform
-import shutil
-import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from octavo.ensemble.calibration import Calibration
 from octavo.ensemble.thresholds import DecisionRule
 from octavo.errors import SettingError, StorageError
+from octavo.tabular.folders import write_folder
 from octavo.tabular.pipeline import Pipeline
 from octavo.tabular.schema import Schema
 from octavo.tabular.target import Target
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 
 FORMAT = 1
+DESCRIPTION = "model.json"
 LIBRARIES = ("octavo", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost")
 CHUNK_ROWS = 100_000  # predictions of this many rows at a time bound the memory
 
@@ -126,12 +127,8 @@ class TabularModel:
 
     def scores(self, X: Any) -> Floats:
         """Probabilities, shape (n, classes), or predicted values, shape (n,)."""
-        canonical = self.schema.apply(X, who=self.who)
-        parts = [
-            self._scores(canonical.iloc[start : start + CHUNK_ROWS])
-            for start in range(0, max(len(canonical), 1), CHUNK_ROWS)
-        ]
-        return np.concatenate(parts)
+        parts = self.schema.chunks(X, CHUNK_ROWS, who=self.who)
+        return np.concatenate([self._scores(canonical) for canonical in parts])
 
     def _scores(self, canonical: pd.DataFrame) -> Floats:
         if not len(canonical):
@@ -178,42 +175,41 @@ class TabularModel:
 
         It is written beside and renamed, so a folder never holds half a model.
         """
-        folder = Path(folder)
-        is_taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
-        if is_taken and not (folder / "model.json").exists():
-            raise StorageError(
-                f"{folder} exists and is not a saved model; nothing was overwritten. "
-                "Give a new folder."
-            )
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-        except OSError as error:
-            raise StorageError(
-                f"no folder can be made in {folder.parent} for the model: {error.strerror}. Give "
-                "a folder that you may write to."
-            ) from error
-        old = fresh.with_name(f"{fresh.name}-old")
-        try:
-            (fresh / "members").mkdir()
-            for place, member in enumerate(self.members):
-                with (fresh / "members" / f"{place}.pkl").open("wb") as file:
-                    cloudpickle.dump(member.pipelines, file, protocol=5)
-            (fresh / "model.json").write_text(json.dumps(self._describe(), indent=2))
-            fresh.chmod(0o755)
-            if (folder / "model.json").exists():
-                folder.rename(old)  # quicker than deleting it: it is absent for no time at all
-            fresh.replace(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        except OSError as error:
-            shutil.rmtree(fresh, ignore_errors=True)
-            if old.exists() and not folder.exists():
-                old.rename(folder)
-            raise StorageError(
-                f"the model could not be written to {folder}: {error.strerror}. "
-                "Free some space or give another folder."
-            ) from error
-        return folder
+        return write_folder(
+            Path(folder), self.write_into, mark=DESCRIPTION, what="saved model", content="model"
+        )
+
+    def export(self, folder: str | Path) -> Path:
+        """Write a folder that predicts without Octavo; see `octavo.tabular.delivery`."""
+        from octavo.tabular.delivery.folder import export_folder
+
+        return export_folder(self, Path(folder))
+
+    def export_onnx(self, path: str | Path) -> Path:
+        """Write the model as an ONNX file; see `octavo.tabular.delivery.onnx_file`."""
+        from octavo.tabular.delivery.onnx_file import export_onnx
+
+        return export_onnx(self, Path(path))
+
+    def write_into(self, folder: Path, libraries: Iterable[str] | None = None) -> None:
+        """Write the files of the model into a folder that is there and empty.
+
+        Parameters
+        ----------
+        folder
+            Where to.
+        libraries
+            Whose versions are noted, to be compared when it is loaded; None for all that
+            Octavo's models depend on.
+        """
+        (folder / "members").mkdir()
+        for place, member in enumerate(self.members):
+            with (folder / "members" / f"{place}.pkl").open("wb") as file:
+                cloudpickle.dump(member.pipelines, file, protocol=5)
+        described = self._describe()
+        if libraries is not None:
+            described["versions"] = versions(libraries)
+        (folder / DESCRIPTION).write_text(json.dumps(described, indent=2))
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -310,7 +306,7 @@ def _pipelines(folder: Path, place: int) -> tuple[Pipeline, ...]:
     path = folder / "members" / f"{place}.pkl"
     try:
         with path.open("rb") as file:
-            return tuple(cloudpickle.load(file))
+            return tuple(Reader(file).load())
     except FileNotFoundError:
         raise StorageError(
             f"{path} is missing, so the model in {folder} is incomplete. Copy the whole folder."
@@ -323,14 +319,30 @@ def _pipelines(folder: Path, place: int) -> tuple[Pipeline, ...]:
         ) from error
 
 
+class Reader(pickle.Unpickler):
+    """Reads pickled pipelines, wherever the classes of Octavo lie today.
+
+    An exported model brings them under another name than "octavo".
+    """
+
+    root = __name__.removesuffix(".tabular.model")
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The class that a pickle names."""
+        package, _, rest = module.partition(".")
+        if package == "octavo":
+            module = f"{self.root}.{rest}" if rest else self.root
+        return super().find_class(module, name)
+
+
 def _or_none(kind: Any, data: Any) -> Any:
     return None if data is None else kind.from_json(data)
 
 
-def versions() -> dict[str, str]:
+def versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
     """What is installed of the libraries that models depend on."""
     found = {}
-    for library in LIBRARIES:
+    for library in libraries:
         try:
             found[library] = version(library)
         except PackageNotFoundError:
@@ -339,7 +351,7 @@ def versions() -> dict[str, str]:
 
 
 def _warn_of_versions(trained_with: Mapping[str, str]) -> None:
-    here = versions()
+    here = versions(trained_with)
     changed = [
         f"{name} {trained_with[name]} (here {here.get(name, 'absent')})"
         for name in trained_with

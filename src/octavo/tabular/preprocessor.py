@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from octavo.errors import DataError, SettingError, closest
 from octavo.tabular.category_encoding import codes_of, fit_codes, fit_onehot
@@ -173,7 +172,7 @@ class Preprocessor(TransformerMixin, BaseEstimator):
 
     def transform(self, X: pd.DataFrame) -> Matrix:
         """The matrix of a canonical table, n >= 0: float32, C-contiguous."""
-        check_is_fitted(self, "categorical_indices_")
+        self._check_fitted()
         self._check_table(X)
         matrix = self._joined(list(self._transform_blocks(X)), len(X))
         if self._kept is not None:
@@ -186,7 +185,7 @@ class Preprocessor(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names of the matrix's columns: "age", "color = red", "sold: month", ..."""
-        check_is_fitted(self, "categorical_indices_")
+        self._check_fitted()
         names = np.array(self._names, dtype=object)
         names = names if self._kept is None else names[self._kept]
         made = self._generated.names(names.tolist()) if self.generate else []
@@ -345,6 +344,11 @@ class Preprocessor(TransformerMixin, BaseEstimator):
             what = "categories='target'" if self.categories == "target" else "select"
             what = "generate" if self.generate else what
             raise DataError(f"{what} learns from the target, but y is None. Pass y to fit.")
+
+    def _check_fitted(self) -> None:
+        # Not scikit-learn's check: an exported model predicts where that is not installed.
+        if not hasattr(self, "categorical_indices_"):
+            raise DataError("this preprocessor has not learned from a table yet. Call fit first.")
 
     def _check_table(self, X: pd.DataFrame) -> None:
         missing = [f.name for f in self._features() if f.name not in X.columns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, get_args
 
@@ -33,6 +33,8 @@ ALIASES: Mapping[str, str] = {
     "ignore": "drop",
 }
 """The words by which a user may name a kind."""
+SURELY_OTHERS = 10
+"""Cells, all of unknown categories, from which on it is no chance that none is known."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,42 @@ class Schema:
         DataError
             If an array has the wrong width, or none of the features is there.
         """
+        canonical, lost = self._canonical(self._with_known_names(X, who))
+        if lost:
+            counts = {name: n for name, (n, _, _) in lost.items()}
+            logger.info("Cells that could not be read as in training, now missing: %s", counts)
+        return canonical
+
+    def chunks(self, X: Any, n_rows: int, *, who: str = "Schema") -> Iterator[pd.DataFrame]:
+        """A table that is new to the model in canonical form, some rows at a time.
+
+        Each part is what `apply` gives for these rows, so that memory is only needed for one.
+        At least one part comes, if without rows. After the last one, a warning says which
+        columns hold numbers, dates or truths that cannot be read, or no known category at all.
+
+        Parameters
+        ----------
+        X, who
+            As for `apply`.
+        n_rows
+            Of each part but the last.
+        """
         frame = self._with_known_names(X, who)
-        lost: dict[str, int] = {}
+        total: dict[str, tuple[int, int, str]] = {}
+        for start in range(0, max(len(frame), 1), n_rows):
+            canonical, lost = self._canonical(frame.iloc[start : start + n_rows])
+            for name, (n, n_cells, example) in lost.items():
+                before = total.get(name, (0, 0, example))
+                total[name] = before[0] + n, before[1] + n_cells, before[2]
+            yield canonical
+        for sentence in self._losses(total, len(frame)):
+            warnings.warn(sentence, DataWarning, stacklevel=3)
+
+    def _canonical(
+        self, frame: pd.DataFrame
+    ) -> tuple[pd.DataFrame, dict[str, tuple[int, int, str]]]:
+        """The canonical form, and by column: cells that were lost, of how many, one of them."""
+        lost = {}
         canonical: dict[str, Any] = {}
         for feature in self.features:
             if feature.name in frame.columns:
@@ -140,15 +176,32 @@ class Schema:
             else:
                 column = Cells("label", np.full(len(frame), -1), np.array([], dtype=object))
             values, n_lost = _canonical(column, feature)
+            if n_lost:
+                n_cells = int((~column.missing).sum())
+                lost[feature.name] = n_lost, n_cells, conversion.lost_example(column, values)
             if feature.kind == "text":
                 # As a Series: pandas would turn a bare array into a type of its own.
                 values = pd.Series(values, dtype=object, index=frame.index)
             canonical[feature.name] = values
-            if n_lost:
-                lost[feature.name] = n_lost
-        if lost:
-            logger.info("Cells that could not be read as in training, now missing: %s", lost)
-        return pd.DataFrame(canonical, index=frame.index, columns=list(self.names))
+        return pd.DataFrame(canonical, index=frame.index, columns=list(self.names)), lost
+
+    def _losses(self, lost: Mapping[str, tuple[int, int, str]], n_rows: int) -> Iterator[str]:
+        for feature in self.features:
+            n, n_cells, example = lost.get(feature.name, (0, 0, ""))
+            if not n:
+                continue
+            if feature.kind != "category":
+                yield (
+                    f"{n} of {n_rows} rows hold something in {feature.name!r} that cannot be read "
+                    f"as a {feature.kind}, such as {example}; it is taken as missing. Pass what "
+                    "the training table had there."
+                )
+            elif n == n_cells >= SURELY_OTHERS:
+                known = _listed(feature.categories or ())
+                yield (
+                    f"No cell of {feature.name!r} holds a category of the training table, but "
+                    f"others, such as {example}; all are taken as missing. Known are {known}."
+                )
 
     def _with_known_names(self, X: Any, who: str) -> pd.DataFrame:
         frame = as_frame(X, like=self.columns)

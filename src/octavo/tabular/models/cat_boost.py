@@ -161,7 +161,7 @@ def _as_names(codes: Matrix) -> NDArray[Any]:
     """Category codes as the byte strings that CatBoost wants; -1 names a missing one."""
     whole = np.where(np.isnan(codes), -1, codes).astype(np.int64)
     low = int(whole.min(initial=0))
-    names = np.array([str(i).encode() for i in range(low, int(whole.max(initial=0)) + 1)], object)
+    names = np.array([b"%d" % i for i in range(low, int(whole.max(initial=0)) + 1)], object)
     named: NDArray[Any] = names[whole - low]
     return named
 

@@ -1,0 +1,1 @@
+"""A model leaves the house: a folder that needs no Octavo, an ONNX file, an HTTP service."""
