@@ -32,7 +32,7 @@ def predict_command(
     model = load_model(run)
     table = read_table(table_path)
     scores = model.scores(table)
-    predictions = pd.DataFrame({model.target.name: model.decide(scores)})
+    predictions = pd.DataFrame({model.target.name: model.decide(scores, table)})
     if proba:
         if not model.is_classifier:
             model.predict_proba(table.head(0))  # raises the sentence that says why not

@@ -59,7 +59,7 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
     objective = history.problem.objectives[0]
     target, metric = prepared.target, prepared.metric
     began = float(np.nanmin(history.started))
-    board = leaderboard(history, model)
+    board = leaderboard(history, model, resampling=prepared.resampling)
     return ReportData(
         target=target.name,
         task=target.kind,
@@ -104,7 +104,7 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
             y_true=evidence.y,
             prediction=evidence.scores,
             classes=tuple(str(label) for label in target.classes or ()),
-            labels=None if model.rule is None else model.rule.apply(evidence.scores),
+            labels=evidence.decided(model) if model.is_classifier else None,
         ),
         importance=_importance(result, importance_s),
         judged=prepared.resampling.why,
