@@ -59,10 +59,14 @@ def calibration_error(y_true: Ints, probabilities: Floats, weight: Floats | None
 def adaptive_calibration_error(
     y_true: Ints, probabilities: Floats, weight: Floats | None = None
 ) -> float:
-    """Of the likeliest class, in bins of equally many rows; equal probabilities share a bin."""
+    """Of the likeliest class, in bins of equal weight; equal probabilities share a bin."""
     said, right = _likeliest(y_true, probabilities)
-    edges = np.quantile(said, np.arange(1, N_BINS) / N_BINS)
-    return _gap(said, right, np.searchsorted(edges, said), _weights(weight, len(said)))
+    weights = _weights(weight, len(said))
+    _, places = np.unique(said, return_inverse=True)
+    mass = np.bincount(places, weights)
+    middle = np.cumsum(mass) - mass / 2  # so much of all weight lies below, half its own included
+    bins = np.minimum((middle * N_BINS).astype(np.int64), N_BINS - 1)
+    return _gap(said, right, bins[places], weights)
 
 
 def classwise_calibration_error(

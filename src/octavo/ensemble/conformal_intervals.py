@@ -7,7 +7,7 @@ Distribution-Free Predictive Inference for Regression, JASA 113, 1094-1111, sect
 scale follows the predicted value, or how much the members of an ensemble disagree; and the two
 sides may differ, where errors upwards are larger than errors downwards. Each of these is kept
 only if it improves the interval score (Gneiting & Raftery 2007, JASA 102, 359-378) on rows that
-it was not fitted on by more than its standard error.
+it was not fitted on by more than twice its standard error.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ BIN_ROWS = 50
 """A bin of the scale needs so many rows: the mean error of fewer is mostly noise."""
 MOST_BINS = 20
 SMALLEST = 0.1  # of the mean error: a scale below it would promise what few rows cannot know
+SURE = 2.0  # standard errors; several variants are tried, and one of them is lucky
 CHOICE_ROWS = 5000  # more rows would not change what is chosen
 CHOICE_COVERAGE = 0.9
 
@@ -310,7 +311,7 @@ def _chosen(
             gain = float(np.average(saved, weights=weight))
             spread = float(np.sqrt(np.average((saved - gain) ** 2, weights=weight) / len(saved)))
             # Simpler ones come first; what follows must pay for itself.
-            if gain > spread and gain > best[0] + 0.5 * spread:
+            if gain > SURE * spread and gain > best[0] + 0.5 * spread:
                 best = (gain, signal, is_signed)
     if plain is None or best[0] <= 0:
         return "nothing", False, 0.0
