@@ -7,6 +7,7 @@ share of each number's standard deviation, missing cells, and categories that ch
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -134,6 +135,7 @@ def robustness(
     *,
     disturbances: Sequence[tuple[Kind, float]] = DISTURBANCES,
     repeats: int = 3,
+    time_limit_s: float | None = None,
     classes: ArrayLike | None = None,
     decide: Callable[[Floats], NDArray[np.int64]] | None = None,
     seed: int = 0,
@@ -153,6 +155,8 @@ def robustness(
         categories) are left out.
     repeats
         Draws of each.
+    time_limit_s
+        No disturbance is begun after so many seconds.
     classes, decide
         As for `Metric.score`.
     seed
@@ -170,6 +174,7 @@ def robustness(
     has_numbers = any(
         kind.kind == "f" and table.iloc[:, at].nunique() > 2 for at, kind in enumerate(kinds)
     )
+    ends = np.inf if time_limit_s is None else time.monotonic() + time_limit_s
     plain = score(table)
     found = []
     for number, (kind, strength) in enumerate(disturbances):
@@ -177,6 +182,8 @@ def robustness(
             kind == "noise" and not has_numbers
         ):
             continue
+        if time.monotonic() > ends:
+            break
         scores = [
             score(disturb(table, kind, strength, np.random.default_rng([seed, number, draw])))
             for draw in range(repeats)

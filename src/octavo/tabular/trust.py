@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from octavo.ensemble.fairness import Fairness, Groups, Interval, fairness
 from octavo.ensemble.robustness import Disturbed, robustness
@@ -93,9 +90,12 @@ def fairness_table(result: SearchResult, X: Any = None, y: Any = None) -> pd.Dat
 
 
 def robustness_found(
-    result: SearchResult, *, repeats: int = 3, seed: int = 0
+    result: SearchResult, *, repeats: int = 3, limit_s: float | None = None, seed: int = 0
 ) -> tuple[Disturbed, ...]:
-    """Scores with disturbed columns, each row by models that have not seen it."""
+    """Scores with disturbed columns, each row by models that have not seen it.
+
+    Where decisions differ by group, those of the most probable class are scored.
+    """
     evidence, model, prepared = result.evidence, result.model, result.prepared
     rule = model.rule
     return robustness(
@@ -104,6 +104,7 @@ def robustness_found(
         evidence.sample_y,
         prepared.metric,
         repeats=repeats,
+        time_limit_s=limit_s,
         classes=prepared.target.labels if prepared.target.is_classification else None,
         decide=None if rule is None else rule.apply,
         seed=seed,
@@ -139,8 +140,3 @@ def _row(column: str, group: str, n_rows: int, measure: str, found: Interval) ->
         "low": found.low,
         "high": found.high,
     }
-
-
-def finite(value: float | None) -> float | None:
-    """A number, or None where it is undefined."""
-    return None if value is None or not math.isfinite(value) else float(np.asarray(value))
