@@ -66,7 +66,7 @@ def test_sets_hold_most_truths_and_survive_saving(classifier, tmp_path):
     sets = model.predict_set(X, coverage=0.95)
     assert sets.shape == (len(X), 2) and sets.dtype == bool
     right = sets[np.arange(len(X)), np.searchsorted(model.classes_, y)]
-    assert 0.87 < right.mean()
+    assert right.mean() > 0.87
     filled = model.predict_set(X, 0.8, allow_empty=False)
     assert (filled.sum(axis=1) >= 1).all()
     loaded = octavo.load_model(model.save(tmp_path / "model"))
@@ -86,7 +86,7 @@ def test_the_wrong_kind_of_promise_is_refused(regressor, classifier):
         classifier[0].model_.predict_interval(classifier[1])
     with pytest.raises(SettingError, match=r"Did you mean 0\.9"):
         regressor[0].predict_interval(regressor[1], coverage=90)
-    with pytest.raises(SettingError, match="at most 0.99"):
+    with pytest.raises(SettingError, match=r"at most 0\.99"):
         regressor[0].predict_interval(regressor[1], coverage=0.9999)
 
 
@@ -109,15 +109,6 @@ def test_weights_count():
     model = octavo.AutoRegressor(**{**QUICK, "max_trials": 1}).fit(X, wild, sample_weight=weight)
     ends = model.predict_interval(X[:300], 0.9)
     assert np.median(ends[:, 1] - ends[:, 0]) < 400
-
-
-def test_tasks_have_them_too():
-    X, y = load_diabetes(return_X_y=True, as_frame=True)
-    task = octavo.TabularRegressionTask(include_components=["linear"])
-    task.search(X_train=X, y_train=y, optimize_metric="rmse", total_walltime_limit=4)
-    ends = task.predict_interval(X, 0.8)
-    assert ((ends[:, 0] <= y) & (y <= ends[:, 1])).mean() > 0.7
-    assert len(task.front()) >= 1
 
 
 # Ensembles to choose from -------------------------------------------------------------
