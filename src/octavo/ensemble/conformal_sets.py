@@ -32,12 +32,14 @@ Bools = NDArray[np.bool_]
 Method = Literal["lac", "aps", "raps"]
 
 PENALTY = 0.05  # of RAPS, per class beyond those that are free
+MOST_ROWS = 20_000
+"""More rows are sampled: the coverage is then off by 0.2 points, and quick for many classes."""
 CHOICE_COVERAGE = 0.9
 LARGER = 1.25
 """Sets may grow by so much for the sake of hard rows."""
 FAIRER = 0.02
 """... if the worst third of rows gains at least so much coverage."""
-CHOICE_ROWS = (150, 20_000)  # fewer cannot show such differences, more do not show others
+CHOICE_ROWS = (150, 5_000)  # fewer cannot show such differences, more do not show others
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,9 @@ def fit_sets(
             "no row has finite probabilities and a weight, so nothing can be said of new rows. "
             "Validate on at least one."
         )
+    if len(y) > MOST_ROWS:
+        rows = np.random.default_rng([seed, 39]).choice(len(y), MOST_ROWS, replace=False)
+        given, y, weight = given[rows], y[rows], weight[rows]
     free = _free(given, y)
     why = "It was asked for."
     if method is None:

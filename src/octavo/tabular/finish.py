@@ -23,7 +23,7 @@ from octavo.tabular.artefact import member_needs, time_per_row
 from octavo.tabular.bounds import BoundWarning, shown_amount
 from octavo.tabular.collect import Candidate, Collector
 from octavo.tabular.combine import combine
-from octavo.tabular.evidence import SAMPLE_ROWS, Evidence, gather
+from octavo.tabular.evidence import SAMPLE_ROWS, Evidence, gather, validation_score
 from octavo.tabular.model import TabularModel
 from octavo.tabular.prepare import Prepared
 from octavo.tabular.sensitive import FairRule, joined_labels
@@ -91,9 +91,12 @@ def finish(
         # Members were timed one by one and perhaps beside others: what counts is the whole.
         tighter *= 0.9 * limit / measured_s
     members = _members(model, candidates)
-    shares = np.array([member.weight for member in model.members])
-    evidence = gather(prepared, model, np.tensordot(shares, members, axes=1), seed=seed)
-    evidence = _with_more(evidence, prepared, members, seed)
+    oof = np.zeros(members[0].shape)
+    for member, each in zip(model.members, members, strict=True):
+        oof += member.weight * each
+    if model.is_classifier:
+        oof /= oof.sum(axis=1, keepdims=True)  # float32 on disk: sums are off by 1e-7
+    evidence = _with_more(gather(prepared, model, oof, seed=seed), prepared, members, seed)
     model = _fair(prepared, model, evidence, settings, seed)
     model = replace(model, conformal=conformal_of(model, evidence, members, seed=seed))
     if settings.bounds:
@@ -103,13 +106,18 @@ def finish(
         for one in kept:
             if not one["is_met"]:
                 warnings.warn(one["told"], BoundWarning, stacklevel=2)
-        more = {"bounds": kept, "cost_of_bounds": cost, "validation_score": chosen.score}
+        score = validation_score(evidence, prepared, model)
+        more = {"bounds": kept, "cost_of_bounds": cost, "validation_score": score}
         model = replace(model, info={**model.info, **more})
     return model, evidence
 
 
 def conformal_of(
-    model: TabularModel, evidence: Evidence, members: NDArray[np.floating], *, seed: int
+    model: TabularModel,
+    evidence: Evidence,
+    members: Sequence[NDArray[np.floating]] | NDArray[np.floating],
+    *,
+    seed: int,
 ) -> Intervals | PredictionSets:
     """Intervals or sets from the ensemble's out-of-fold predictions.
 
@@ -119,7 +127,7 @@ def conformal_of(
         The ensemble.
     evidence
         With the predictions after calibration.
-    members : shape (m, n) or (m, n, classes)
+    members : m arrays of shape (n,) or (n, classes)
         Out-of-fold predictions of each of its members.
     seed
         Of the folds on which variants are compared.
@@ -130,7 +138,7 @@ def conformal_of(
     return fit_intervals(
         evidence.y,
         evidence.scores,
-        disagreement=deviation(members, shares) if len(shares) > 1 else None,
+        disagreement=deviation(np.stack(list(members)), shares) if len(shares) > 1 else None,
         sample_weight=evidence.weights,
         seed=seed,
     )
@@ -139,20 +147,18 @@ def conformal_of(
 # Parts -------------------------------------------------------------------------------
 
 
-def _members(model: TabularModel, candidates: Sequence[Candidate]) -> Floats:
+def _members(model: TabularModel, candidates: Sequence[Candidate]) -> list[NDArray[np.float32]]:
     """Out-of-fold predictions of the members, in their order."""
     by_trial = {candidate.trial.index: candidate.oof for candidate in candidates}
-    each = [by_trial[int(member.trial or 0)] for member in model.members]
-    found: Floats = np.stack(each).astype(np.float64)
-    if model.is_classifier:
-        found /= found.sum(axis=2, keepdims=True)  # float32 on disk: sums are off by 1e-7
-    return found
+    return [by_trial[int(member.trial or 0)] for member in model.members]
 
 
-def _with_more(evidence: Evidence, prepared: Prepared, members: Floats, seed: int) -> Evidence:
+def _with_more(
+    evidence: Evidence, prepared: Prepared, members: Sequence[NDArray[np.float32]], seed: int
+) -> Evidence:
     """The evidence with the members' predictions, the groups, and a sample of the test table."""
     rng = np.random.default_rng([seed, 59])
-    rows = np.arange(members.shape[1])
+    rows = np.arange(len(members[0]))
     if len(rows) > MEMBER_ROWS:
         rows = np.sort(rng.choice(rows, MEMBER_ROWS, replace=False))
     valid = prepared.resampling.validated
@@ -165,7 +171,7 @@ def _with_more(evidence: Evidence, prepared: Prepared, members: Floats, seed: in
         test_y = None if prepared.test_y is None else prepared.test_y[taken]
     return replace(
         evidence,
-        members=members[:, rows].astype(np.float32),
+        members=np.stack([each[rows] for each in members]),
         member_rows=rows,
         groups=tuple(
             (one.column.name, groups)

@@ -142,12 +142,13 @@ class TabularModel:
         """Probabilities, shape (n, classes), or predicted values, shape (n,)."""
         canonical = self.schema.apply(X, who=self.who)
         parts = [
-            self._scores(canonical.iloc[start : start + CHUNK_ROWS])
+            self.canonical_scores(canonical.iloc[start : start + CHUNK_ROWS])
             for start in range(0, max(len(canonical), 1), CHUNK_ROWS)
         ]
         return np.concatenate(parts)
 
-    def _scores(self, canonical: pd.DataFrame) -> Floats:
+    def canonical_scores(self, canonical: pd.DataFrame) -> Floats:
+        """The same for rows that `schema.apply` has brought into form already."""
         if not len(canonical):
             return np.empty((0, len(self.target.classes)) if self.target.classes else (0,))
         total: Floats | float = 0.0

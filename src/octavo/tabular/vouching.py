@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from octavo.ensemble.conformal_intervals import fit_intervals, interval_coverage, interval_width
-from octavo.ensemble.conformal_sets import fit_sets, set_coverage, set_size
+from octavo.ensemble.conformal_intervals import (
+    Intervals,
+    fit_intervals,
+    interval_coverage,
+    interval_width,
+)
+from octavo.ensemble.conformal_sets import PredictionSets, fit_sets, set_coverage, set_size
 from octavo.ensemble.drift import FEWEST_ROWS, column_drift, domain_auc
 from octavo.ensemble.fairness import Interval
 from octavo.ensemble.metrics import get_metric
@@ -23,7 +28,7 @@ from octavo.report.words import number, percent
 from octavo.tabular.artefact import time_per_row
 from octavo.tabular.choices import front_points
 from octavo.tabular.trust import fairness_found, robustness_found
-from octavo.tabular.uncertainty import deviation
+from octavo.tabular.uncertainty import deviation, predicted_numbers
 
 if TYPE_CHECKING:
     from octavo.tabular.search import SearchResult
@@ -131,7 +136,8 @@ def _coverage(result: SearchResult) -> Sheet | None:
     if model.conformal is None:
         return None
     what = "classes in a set" if model.is_classifier else "mean width"
-    has_test = evidence.test_sample is not None and evidence.test_sample_y is not None
+    test_y = evidence.test_sample_y
+    has_test = test_y is not None
     rows = []
     for coverage in COVERAGES:
         try:
@@ -142,11 +148,12 @@ def _coverage(result: SearchResult) -> Sheet | None:
     if not rows:
         return None
     where = (
-        f"On {len(evidence.test_sample_y):,} test rows."  # type: ignore[arg-type]
-        if has_test
+        f"On {len(test_y):,} test rows."
+        if test_y is not None
         else "Made from one half of the validated rows and checked on the other."
     )
-    how = getattr(model.conformal, "why", "") or getattr(model.conformal, "describe", str)()
+    made = model.conformal
+    how = made.why if isinstance(made, PredictionSets) else made.describe()
     return Sheet(
         "Prediction sets" if model.is_classifier else "Prediction intervals",
         f"The share of rows whose truth is inside, by conformal prediction. {where} {how}",
@@ -156,12 +163,17 @@ def _coverage(result: SearchResult) -> Sheet | None:
 
 
 def _on_test(result: SearchResult, coverage: float) -> tuple[float, float]:
+    """On the sample of the test table, which is in canonical form."""
     model, evidence = result.model, result.evidence
-    if model.is_classifier:
-        inside = model.predict_set(evidence.test_sample, coverage)
-        return set_coverage(evidence.test_sample_y, inside), set_size(inside)  # type: ignore[arg-type]
-    ends = model.predict_interval(evidence.test_sample, coverage)
-    return interval_coverage(evidence.test_sample_y, ends), interval_width(ends)  # type: ignore[arg-type]
+    rows, y = evidence.test_sample, evidence.test_sample_y
+    assert rows is not None and y is not None
+    if isinstance(model.conformal, PredictionSets):
+        inside = model.conformal.apply(model.canonical_scores(rows), coverage)
+        return set_coverage(y, inside), set_size(inside)
+    assert isinstance(model.conformal, Intervals)
+    predicted, spread = predicted_numbers(model.members, rows)
+    ends = model.conformal.apply(predicted, coverage, disagreement=spread)
+    return interval_coverage(y, ends), interval_width(ends)
 
 
 def _on_halves(result: SearchResult, coverage: float) -> tuple[float, float]:
@@ -178,7 +190,8 @@ def _on_halves(result: SearchResult, coverage: float) -> tuple[float, float]:
     share = None if weights is None else weights[half]
     rest = None if weights is None else weights[~half]
     if model.is_classifier:
-        method = getattr(model.conformal, "method", None)
+        assert isinstance(model.conformal, PredictionSets)
+        method = model.conformal.method
         sets = fit_sets(scores[half], y[half], method=method, sample_weight=share)
         inside = sets.apply(scores[~half], coverage)
         return (

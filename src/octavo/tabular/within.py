@@ -37,7 +37,9 @@ __all__ = ["aims", "decision_groups", "fair_decisions", "judged_groups", "select
 Floats = NDArray[np.float64]
 
 PENALTIES = (0.0, 0.3, 1.0, 3.0)  # times the cost of the best single pipeline
-SELECTION_ROWS = 20_000  # more do not change weights, and each penalty selects anew
+SELECTION_ROWS = 5_000  # more hardly change weights, and each penalty selects anew
+BEST, CHEAPEST = 20, 5
+"""So many of the best pipelines are considered, and so many of the cheapest by each resource."""
 
 
 def select_within_bounds(
@@ -79,6 +81,11 @@ def select_within_bounds(
     chosen = [at for at in range(len(kept)) if _fits_alone(needs, budgets, at)]
     if not chosen:  # what exceeds the bounds least is still a model
         chosen = list(range(len(kept)))
+    first = set(chosen[:BEST])
+    for name in budgets:
+        order = np.argsort(needs[name][chosen], kind="stable")[:CHEAPEST]
+        first |= {chosen[at] for at in order}
+    chosen = sorted(first)
     # Peak memory does not add up: pipelines are fitted one after the other.
     budgets.pop("memory", None)
     stack = np.stack([kept[at].oof[rows].astype(np.float64) for at in chosen])
