@@ -156,7 +156,7 @@ def robustness(
     repeats
         Draws of each.
     time_limit_s
-        No disturbance is begun after so many seconds.
+        No further disturbance is begun after so many seconds; one is always measured.
     classes, decide
         As for `Metric.score`.
     seed
@@ -176,13 +176,13 @@ def robustness(
     )
     ends = np.inf if time_limit_s is None else time.monotonic() + time_limit_s
     plain = score(table)
-    found = []
+    found: list[Disturbed] = []
     for number, (kind, strength) in enumerate(disturbances):
         if (kind in ("rare", "unseen") and not has_categories) or (
             kind == "noise" and not has_numbers
         ):
             continue
-        if time.monotonic() > ends:
+        if found and time.monotonic() > ends:
             break
         scores = [
             score(disturb(table, kind, strength, np.random.default_rng([seed, number, draw])))

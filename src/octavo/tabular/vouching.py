@@ -25,7 +25,7 @@ from octavo.ensemble.metrics import get_metric
 from octavo.errors import SettingError
 from octavo.report import FrontDot, Sheet
 from octavo.report.words import number, percent
-from octavo.tabular.artefact import time_per_row
+from octavo.tabular.artefact import BATCHES, row_seconds, time_per_row
 from octavo.tabular.choices import front_points
 from octavo.tabular.trust import fairness_found, robustness_found
 from octavo.tabular.uncertainty import deviation, predicted_numbers
@@ -37,6 +37,7 @@ __all__ = ["front_dots", "sheets"]
 
 COVERAGES = (0.8, 0.9, 0.95)
 MOST_COLUMNS = 12
+FEW_COLUMNS, MANY_COLUMNS = 100, 2000  # whose drift is looked at in a hurry, and at all
 HURRY_S = 4.0  # with less time than this, only what is cheap
 
 
@@ -54,9 +55,18 @@ def sheets(result: SearchResult, limit_s: float) -> tuple[Sheet, ...]:
     found = [_bounds(result), _calibration(result), _coverage(result)]
     if result.prepared.sensitive and result.evidence.groups:
         found += _fairness(result)
-    if limit_s >= HURRY_S:
-        found += [_latency(result), _robustness(result, 0.5 * (ends - time.monotonic()))]
-    found.append(_drift(result, with_all=limit_s >= HURRY_S))
+    row_s = _row_seconds(result)
+    n_folds = len(result.prepared.resampling.folds)
+    has_time = limit_s >= HURRY_S
+    # A call to warm up, and one to measure; and of the rows that disturbances are tried on, each
+    # is predicted by one fold's models, three times at least.
+    if has_time and 2 * max(BATCHES) * row_s < 0.2 * limit_s:
+        found.append(_latency(result))
+    if has_time and 3 * len(result.evidence.sample) * row_s / n_folds < 0.3 * limit_s:
+        found.append(_robustness(result, 0.4 * (ends - time.monotonic())))
+    n_columns = len(result.evidence.sample.columns)
+    if n_columns <= (MANY_COLUMNS if has_time else FEW_COLUMNS):
+        found.append(_drift(result, with_all=has_time and n_columns <= FEW_COLUMNS))
     return tuple(sheet for sheet in found if sheet is not None)
 
 
@@ -81,6 +91,14 @@ def front_dots(result: SearchResult) -> tuple[FrontDot, ...]:
         )
         for point in points
     )
+
+
+def _row_seconds(result: SearchResult) -> float:
+    """What the ensemble needs per row, by what its members needed; 0 if that is not known."""
+    trials = {trial.index: trial for trial in result.history}
+    own = [trials[int(member.trial or 0)] for member in result.model.members]
+    needed = sum(row_seconds(trial, result.prepared.resampling) for trial in own)
+    return needed if np.isfinite(needed) else 0.0
 
 
 # Each table -----------------------------------------------------------------------------
