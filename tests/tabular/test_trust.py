@@ -254,7 +254,7 @@ def test_the_report_vouches(classifier, tmp_path):
     model = classifier[0]
     titles = [sheet.title for sheet in report_data(model.result_, importance_s=0).trust]
     assert titles == ["Calibration", "Prediction sets", "Drift of the test rows"]
-    found = report_data(model.result_, importance_s=6)
+    found = report_data(model.result_, importance_s=600)
     assert {"Time per row", "Robustness"} <= {sheet.title for sheet in found.trust}
     page = model.report(tmp_path / "report.html").read_text()
     assert "What vouches for it" in page and "expected calibration error" in page
