@@ -42,6 +42,13 @@ def searched(wine, tmp_path_factory):
     return task, folder
 
 
+def test_sets_and_a_front_come_with_a_task(searched, wine):
+    task, _ = searched
+    sets = task.predict_set(wine[1], coverage=0.8)
+    assert sets.shape == (len(wine[1]), 3)
+    assert len(task.front()) >= 1
+
+
 def test_it_predicts_and_scores(searched, wine):
     task, _ = searched
     _, X_test, _, y_test = wine

@@ -94,6 +94,26 @@ def fit(
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", help="Not this model family (repeatable).")
     ] = None,
+    sensitive: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sensitive", help="Column whose groups are to be treated alike (repeatable)."
+        ),
+    ] = None,
+    sensitive_at_predict: Annotated[
+        bool,
+        typer.Option(
+            "--sensitive-at-predict", help="Sensitive columns are there at prediction too."
+        ),
+    ] = False,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--constraint",
+            help="WORD=BOUND of the final model (repeatable): inference_time=50us, "
+            "model_size=20MB, demographic_parity=0.05, ...",
+        ),
+    ] = None,
     weights: Annotated[
         str | None, typer.Option("--weights", help="Column with the rows' weights.")
     ] = None,
@@ -130,6 +150,9 @@ def fit(
         include=include,
         exclude=exclude,
         portfolio=portfolio,
+        sensitive=sensitive,
+        sensitive_at_predict=sensitive_at_predict,
+        constraints=constraint or [],
         weights=weights,
         groups=groups,
         time_column=time_column,
@@ -154,12 +177,21 @@ def predict(
     proba: Annotated[
         bool, typer.Option("--proba", help="Add the probability of each class.")
     ] = False,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            "--coverage",
+            help="Add intervals (low, high) or sets of classes that hold the truth with this "
+            "probability: 0.9.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Predict the rows of a table; score them if it has the target."""
     from octavo.cli.predicting import predict_command
 
-    predict_command(run, table, out=out, proba=proba, as_json=json)
+    predict_command(run, table, out=out, proba=proba, coverage=coverage, as_json=json)
 
 
 @app.command()

@@ -39,6 +39,9 @@ def fit_command(
     include: Sequence[str] | None,
     exclude: Sequence[str] | None,
     portfolio: str | None,
+    sensitive: Sequence[str] | None,
+    sensitive_at_predict: bool,
+    constraints: Sequence[str],
     weights: str | None,
     groups: str | None,
     time_column: str | None,
@@ -55,7 +58,7 @@ def fit_command(
     memory_mb = megabytes(memory, "--memory")
     folder = Path(out) if out is not None else free_folder(Path("runs") / _stem(train))
     refuse_taken(folder)
-    given_kinds = _kinds(kinds)
+    given_kinds, given_bounds = _kinds(kinds), _bounds(constraints)
 
     from octavo.tabular.portfolio import as_portfolio
     from octavo.tabular.reading import read_table
@@ -91,6 +94,9 @@ def fit_command(
             exclude=exclude or None,
             portfolio=given_portfolio,
             kinds=given_kinds or None,
+            sensitive=sensitive or None,
+            sensitive_at_predict=sensitive_at_predict,
+            constraints=given_bounds,
             folder=folder,
             callbacks=_progress(console, limit_s, began, as_json or quiet),
             progress=False,
@@ -239,6 +245,23 @@ def _kinds(given: Sequence[str]) -> dict[str, str]:
     return kinds
 
 
+def _bounds(given: Sequence[str]) -> dict[str, Any]:
+    """Upper bounds by word; what they mean is checked with all other settings."""
+    bounds: dict[str, Any] = {}
+    for one in given:
+        word, sign, high = one.partition("=")
+        if not sign or not high.strip():
+            raise SettingError(
+                f"--constraint {one!r} cannot be read. Write WORD=BOUND, such as "
+                "--constraint inference_time=50us or --constraint demographic_parity=0.05."
+            )
+        try:
+            bounds[word.strip()] = (None, float(high))
+        except ValueError:
+            bounds[word.strip()] = (None, high.strip())
+    return bounds
+
+
 def _stem(path: str) -> str:
     name = Path(path).name
     return name.split(".")[0] or "run"
@@ -275,6 +298,7 @@ def _finish(
                     for member in result.model.members
                 ],
                 "warnings": list(result.prepared.warnings),
+                "bounds": list(result.model.info.get("bounds", [])),
                 "stopped_because": result.stopped_because,
                 "seconds": round(spent, 2),
                 "seed": result.seed,
@@ -293,6 +317,8 @@ def _finish(
     )
     if result.path[-1].test_score is not None:
         console.print(f"[bold]{metric} {number(result.path[-1].test_score)}[/] on the test file")
+    for bound in result.model.info.get("bounds", []):
+        console.print(bound["told"], markup=False)
     console.print(f"stopped because {result.stopped_because}", markup=False, style="dim")
     console.print(f"report   {report}", markup=False)
     console.print(f"predict  octavo predict {folder} NEW.csv", markup=False)

@@ -57,7 +57,7 @@ def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> No
     console = stdout()
     unseen = ["weight", "fit_s", "predict_s", "size_mb", "test"] if every else ["status", "cause"]
     if console.width < WIDE:
-        unseen += ["predict_s", "size_mb"]
+        unseen += ["predict_s", "size_mb", "memory_mb"]
     board = board.drop(columns=[*unseen, "measured"], errors="ignore")
     console.print(table_of(board, console.width, wide=("cause", "config")))
     console.print(told_methods(methods_of(history.problem, history)), markup=False, end="")

@@ -15,7 +15,13 @@ logger = logging.getLogger(__name__)
 
 
 def predict_command(
-    run: str, table_path: str, *, out: str | None, proba: bool, as_json: bool
+    run: str,
+    table_path: str,
+    *,
+    out: str | None,
+    proba: bool,
+    coverage: float | None,
+    as_json: bool,
 ) -> None:
     """Predict each row; if the table has the target, score the predictions beside a plain guess."""
     import pandas as pd
@@ -32,14 +38,15 @@ def predict_command(
     model = load_model(run)
     table = read_table(table_path)
     scores = model.scores(table)
-    predictions = pd.DataFrame({model.target.name: model.decide(scores)})
+    predictions = pd.DataFrame({model.target.name: model.decide(scores, table)})
     if proba:
         if not model.is_classifier:
             model.predict_proba(table.head(0))  # raises the sentence that says why not
         for column, label in enumerate(model.target.classes or ()):
             predictions[f"probability_{label}"] = scores[:, column]
+    covered = {} if coverage is None else _cover(model, table, coverage, predictions)
     path = _write(predictions, table_path, out)
-    found = _scored(model, table, scores)
+    found = _scored(model, table, scores) | covered
     if as_json:
         print_json({"predictions": path, "rows": len(predictions), **found})
         return
@@ -47,12 +54,48 @@ def predict_command(
     if path != "-":
         plural = "s" * (len(predictions) != 1)
         console.print(f"{len(predictions)} prediction{plural} -> {path}", markup=False)
-    if found:
+    if "covered" in found:
+        console.print(
+            f"{found['covered']:.1%} of the known values are inside; {coverage:.1%} were asked for",
+            markup=False,
+        )
+    if "metric" in found:
         console.print(
             f"[bold]{found['metric']} {number(found['score'])}[/] on the "
             f"{found['scored_rows']} rows with a known {model.target.name} "
             f"(a plain guess: {number(found['baseline'])})"
         )
+
+
+def _cover(model: Any, table: Any, coverage: float, predictions: Any) -> dict[str, Any]:
+    """Add columns with intervals or sets; the share that is inside where the target is known."""
+    import numpy as np
+
+    from octavo.errors import OctavoError
+
+    name = model.target.name
+    if model.is_classifier:
+        inside = model.predict_set(table, coverage)
+        words = np.array([str(label) for label in model.target.classes], dtype=object)
+        predictions["set"] = ["|".join(words[row]) for row in inside]
+        predictions["set_size"] = inside.sum(axis=1)
+    else:
+        ends = model.predict_interval(table, coverage)
+        predictions["low"], predictions["high"] = ends[:, 0], ends[:, 1]
+    if name not in table.columns:
+        return {}
+    known = table[name].notna().to_numpy()
+    if not known.any():
+        return {}
+    try:
+        truth = model.target.encode(table.loc[known, name])
+    except OctavoError:
+        return {}  # what is wrong with the target is said where it is scored
+    if model.is_classifier:
+        hit = inside[known][np.arange(len(truth)), truth]
+    else:
+        hit = (ends[known, 0] <= truth) & (truth <= ends[known, 1])
+    return {"covered": float(hit.mean())}
 
 
 def _write(predictions: Any, table_path: str, out: str | None) -> str:

@@ -7,7 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
-from octavo.ensemble import classification_metrics as c, regression_metrics as r
+from octavo.ensemble import (
+    calibration_errors as e,
+    classification_metrics as c,
+    regression_metrics as r,
+)
 from octavo.ensemble.metric import TASKS, Kind, Metric, Task
 from octavo.errors import SettingError, closest
 
@@ -62,6 +66,9 @@ _ROWS = [
     *(row for what in ("precision", "recall", "f1", "jaccard") for row in _averaged(what)),
     _probabilities("log_loss", c.log_loss, higher=False),
     _probabilities("brier", c.brier, higher=False),
+    _probabilities("calibration_error", e.calibration_error, higher=False),
+    _probabilities("adaptive_calibration_error", e.adaptive_calibration_error, higher=False),
+    _probabilities("classwise_calibration_error", e.classwise_calibration_error, higher=False),
     _probabilities("d2_log_loss_score", c.d2_log_loss, higher=True),
     _probabilities("d2_brier_score", c.d2_brier, higher=True),
     _probabilities("roc_auc", c.roc_auc, higher=True, tasks=_BINARY, ranks=True),
@@ -101,6 +108,8 @@ _ALIASES = {
     "brier_score_loss": "brier",
     "kappa": "cohen_kappa",
     "cross_entropy": "log_loss",
+    "ece": "calibration_error",
+    "expected_calibration_error": "calibration_error",
     "logloss": "log_loss",
     "matthews_corrcoef": "mcc",
     "max_absolute_error": "max_error",

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 __all__ = [
     "Column",
     "Feature",
+    "FrontDot",
     "Member",
     "ModelRow",
     "Predictions",
     "ReportData",
     "Setting",
+    "Sheet",
     "TrialPoint",
 ]
 
@@ -135,6 +137,39 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """A small table with a sentence above it; all cells are text already.
+
+    Parameters
+    ----------
+    title, text
+        What it shows, and how to read it.
+    head
+        Names of the columns; the first is text, the others are set as numbers.
+    rows
+        As many cells each.
+    alerts
+        Positions of rows that the reader should look at.
+    """
+
+    title: str
+    text: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    alerts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDot:
+    """An ensemble to choose from: its score, microseconds per row, MiB, and what it is made of."""
+
+    score: float
+    row_us: float
+    size_mb: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Predictions:
     """What the final model says about rows it did not train on.
 
@@ -195,6 +230,10 @@ class ReportData:
         Pairs (seconds from the start, best validation score until then).
     ensemble_progress
         The same of the ensemble.
+    trust
+        Tables that vouch for the model: calibration, coverage, fairness, ...
+    front
+        Ensembles to choose from, best score first.
     judged
         How models were judged: the resampling in a sentence.
     stopped
@@ -227,6 +266,8 @@ class ReportData:
     space: tuple[Setting, ...] = ()
     validation: Predictions | None = None
     importance: tuple[Feature, ...] = ()
+    trust: tuple[Sheet, ...] = ()
+    front: tuple[FrontDot, ...] = ()
     judged: str = ""
     stopped: str = ""
     resources: Mapping[str, str] = field(default_factory=dict)

@@ -15,8 +15,9 @@ import jinja2
 from markupsafe import Markup
 
 from octavo.errors import StorageError
-from octavo.report import class_figures, figures, number_figures
+from octavo.report import class_figures, figures, front_figure, number_figures
 from octavo.report.data import ReportData
+from octavo.report.markdown import render_markdown
 from octavo.report.words import clipped, duration, number, percent
 
 __all__ = ["render", "write"]
@@ -72,13 +73,15 @@ def render(data: ReportData) -> str:
 def write(data: ReportData, path: str | Path) -> Path:
     """Render into a file, whose folder is made if needed; gives its path back.
 
+    A name that ends in ".md" gets the model card in Markdown, without drawings.
+
     Raises
     ------
     StorageError
         If it cannot be written.
     """
     target = Path(path)
-    page = render(data)
+    page = render_markdown(data) if target.suffix == ".md" else render(data)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page, encoding="utf-8")
@@ -101,6 +104,8 @@ def _figures(data: ReportData) -> dict[str, Markup]:
         drawn["trials"] = figures.trials(data)
     if data.importance:
         drawn["importance"] = figures.importance(_most_important(data))
+    if data.front:
+        drawn["front"] = front_figure.front(data)
     if data.ensemble:
         drawn["ensemble"] = figures.ensemble(data.ensemble)
     if data.validation is not None and len(data.validation.y_true):

@@ -16,11 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from octavo.errors import DataError, SettingError
 from octavo.problem import is_whole, megabytes, seconds
+from octavo.tabular.choices import chosen, front_table
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.model import TabularModel
 from octavo.tabular.portfolio import as_portfolio
 from octavo.tabular.search import SearchResult, search_table
 from octavo.tabular.settings import SearchSettings, as_folder
+from octavo.tabular.trust import fairness_table, robustness_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +60,9 @@ class _AutoEstimator(BaseEstimator):
         resampling_args: Mapping[str, Any] | None = None,
         ensemble_size: int = 40,
         portfolio: Portfolio | str | Path | None = None,
+        sensitive: str | Sequence[str] | None = None,
+        sensitive_at_predict: bool = False,
+        constraints: Mapping[str, Any] | None = None,
         optimizer: Any = "random-forest",
         output_folder: str | Path | None = None,
         progress: bool | None = None,
@@ -78,6 +83,9 @@ class _AutoEstimator(BaseEstimator):
         self.resampling_args = resampling_args
         self.ensemble_size = ensemble_size
         self.portfolio = portfolio
+        self.sensitive = sensitive
+        self.sensitive_at_predict = sensitive_at_predict
+        self.constraints = constraints
         self.optimizer = optimizer
         self.output_folder = output_folder
         self.progress = progress
@@ -136,6 +144,7 @@ class _AutoEstimator(BaseEstimator):
             who=type(self).__name__,
         )
         self._keep(result)
+        self._offered = result
         return self
 
     def _settings(self) -> SearchSettings:
@@ -157,6 +166,9 @@ class _AutoEstimator(BaseEstimator):
             kinds=self.feature_types,
             ensemble_size=self.ensemble_size,
             portfolio=as_portfolio(self.portfolio, "portfolio"),
+            sensitive=self.sensitive,
+            sensitive_at_predict=self.sensitive_at_predict,
+            constraints={} if self.constraints is None else self.constraints,
             optimizer=self.optimizer,
             folder=as_folder(self.output_folder, "output_folder"),
             progress=self.progress,
@@ -185,7 +197,31 @@ class _AutoEstimator(BaseEstimator):
     def leaderboard(self, *, all_trials: bool = False) -> pd.DataFrame:
         """The pipelines that were tried, best first; see `octavo.tabular.leaderboard`."""
         check_is_fitted(self)
-        return leaderboard(self.history_, self.model_, all_trials=all_trials)
+        return leaderboard(
+            self.history_,
+            self.model_,
+            all_trials=all_trials,
+            resampling=self.result_.prepared.resampling,
+        )
+
+    def front(self) -> pd.DataFrame:
+        """Ensembles to choose from, none better than another in everything.
+
+        Made of the members of the ensemble that was found; see `octavo.tabular.choices`.
+        """
+        check_is_fitted(self)
+        return front_table(self._offered)
+
+    def choose(self, number: int) -> Self:
+        """Predict with the ensemble in this row of `front` from now on."""
+        check_is_fitted(self)
+        self._keep(chosen(self._offered, number))
+        return self
+
+    def robustness(self, *, seed: int = 0) -> pd.DataFrame:
+        """The score with noise, missing cells and shifted categories in the columns."""
+        check_is_fitted(self)
+        return robustness_table(self.result_, seed=seed)
 
     def report(self, path: str | Path) -> Path:
         """Write the report, one HTML file that needs no network; returns its path."""
@@ -257,6 +293,15 @@ class AutoClassifier(ClassifierMixin, _AutoEstimator):
     portfolio
         Pipelines to begin with, before the families' defaults: an
         `octavo.transfer.Portfolio`, or the path of its file.
+    sensitive
+        Columns whose groups are to be treated alike: a name, or a list of names.
+    sensitive_at_predict
+        Whether these columns are there when the model predicts. True: it learns from them, and
+        may decide by group to keep a bound. False: it never sees them.
+    constraints
+        Bounds on the final model: `{"demographic_parity": (None, 0.05)}` or one of
+        "equalized_odds", "equal_opportunity", "inference_time" ("50us" per row), "model_size"
+        ("20MB"), "training_time" ("1m"), "memory" ("2GB").
     optimizer
         What proposes pipelines after the opening: a name from the catalog or a recipe.
     output_folder
@@ -294,6 +339,32 @@ class AutoClassifier(ClassifierMixin, _AutoEstimator):
         check_is_fitted(self)
         return self.model_.predict_proba(X)
 
+    def predict_set(
+        self, X: Any, coverage: float = 0.9, *, allow_empty: bool = True
+    ) -> NDArray[np.bool_]:
+        """Which classes may be true: with probability `coverage`, the true one is among them.
+
+        Returns
+        -------
+        shape (n, n_classes)
+            Columns in order of `classes_`. A row may be empty where the model is right more
+            often than asked for; `allow_empty=False` then names the likeliest class.
+        """
+        check_is_fitted(self)
+        return self.model_.predict_set(X, coverage, allow_empty=allow_empty)
+
+    def fairness(self, X: Any = None, y: Any = None) -> pd.DataFrame:
+        """Rates and gaps of each group of the sensitive columns, with 95 % intervals.
+
+        Parameters
+        ----------
+        X, y
+            A table that holds the sensitive columns, and its target; without them, validated
+            rows of the training table.
+        """
+        check_is_fitted(self)
+        return fairness_table(self.result_, X, y)
+
 
 class AutoRegressor(RegressorMixin, _AutoEstimator):
     """Finds, tunes and ensembles regression pipelines for a table.
@@ -317,6 +388,11 @@ class AutoRegressor(RegressorMixin, _AutoEstimator):
     """
 
     _task: ClassVar[str] = "regression"
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
+        """Between which values the truth lies with probability `coverage`, shape (n, 2)."""
+        check_is_fitted(self)
+        return self.model_.predict_interval(X, coverage)
 
 
 def _seed(random_state: Any) -> int | None:

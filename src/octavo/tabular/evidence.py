@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from octavo.ensemble.fairness import Groups
 from octavo.ensemble.intervals import plain_baseline, score_interval
 from octavo.report import Column, summarize
 from octavo.tabular.model import TabularModel
@@ -49,6 +50,17 @@ class Evidence:
         The fold in which each was validated.
     columns
         The table's columns in a few numbers each.
+    members : shape (m, rows of members[, classes])
+        Out-of-fold predictions of each member of the ensemble, in its order, on at most 20,000
+        validated rows; None in runs of earlier versions.
+    member_rows : shape (rows of members,)
+        Which of the validated rows these are.
+    groups
+        The groups of the validated rows, for each sensitive column.
+    group_labels : shape (n,)
+        Their combination in words, by which decisions may differ; None without.
+    test_sample, test_sample_y
+        At most 2,000 rows of the test table, and their codes or values; None without.
     """
 
     y: NDArray[Any]
@@ -60,6 +72,21 @@ class Evidence:
     sample_y: NDArray[Any]
     sample_fold: NDArray[np.int64]
     columns: tuple[Column, ...]
+    members: NDArray[np.float32] | None = None
+    member_rows: NDArray[np.int64] | None = None
+    groups: tuple[tuple[str, Groups], ...] = ()
+    group_labels: NDArray[np.object_] | None = None
+    test_sample: pd.DataFrame | None = None
+    test_sample_y: NDArray[Any] | None = None
+
+    def decided(self, model: TabularModel, scores: Floats | None = None) -> NDArray[np.int64]:
+        """Encoded decisions for the validated rows, shape (n,); other scores may be given."""
+        given = self.scores if scores is None else scores
+        if model.fair is not None and self.group_labels is not None:
+            return model.fair.of_labels(given, self.group_labels)
+        if model.rule is not None:
+            return model.rule.apply(given)
+        return np.asarray(given.argmax(axis=1), dtype=np.int64)
 
     def predict_unseen(self, model: TabularModel, rows: pd.DataFrame) -> Floats:
         """The ensemble's predictions for the sample's rows (possibly altered), each by the
@@ -128,7 +155,7 @@ def gather(prepared: Prepared, model: TabularModel, oof: Floats, *, seed: int) -
 def validation_score(evidence: Evidence, prepared: Prepared, model: TabularModel) -> float:
     """The score of the final model on the validated rows, decisions included."""
     how = _how(evidence, prepared, model)
-    return float(prepared.metric.score(evidence.y, evidence.scores, **how))
+    return float(prepared.metric.score(evidence.y, _scored(evidence, prepared, model), **how))
 
 
 def validation_interval(
@@ -138,7 +165,7 @@ def validation_interval(
     return score_interval(
         prepared.metric,
         evidence.y,
-        evidence.scores,
+        _scored(evidence, prepared, model),
         **_how(evidence, prepared, model),
         time_limit_s=INTERVAL_S,
         seed=seed,
@@ -149,8 +176,16 @@ def _how(evidence: Evidence, prepared: Prepared, model: TabularModel) -> dict[st
     return {
         "sample_weight": evidence.weights,
         "classes": prepared.target.labels if prepared.target.is_classification else None,
-        "decide": None if model.rule is None else model.rule.apply,
+        "decide": None if model.rule is None or model.fair is not None else model.rule.apply,
     }
+
+
+def _scored(evidence: Evidence, prepared: Prepared, model: TabularModel) -> Floats:
+    """What the metric looks at: decisions by group cannot be told from probabilities alone."""
+    if model.fair is None or prepared.metric.kind != "labels":
+        return evidence.scores
+    certain: Floats = np.eye(evidence.scores.shape[1])[evidence.decided(model)]
+    return certain
 
 
 def _columns(prepared: Prepared) -> tuple[Column, ...]:

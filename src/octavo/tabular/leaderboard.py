@@ -6,14 +6,20 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from octavo.ensemble.resampling import Resampling
 from octavo.history import History
+from octavo.tabular.artefact import row_seconds
 from octavo.tabular.model import TabularModel
 
 __all__ = ["leaderboard"]
 
 
 def leaderboard(
-    history: History, model: TabularModel | None = None, *, all_trials: bool = False
+    history: History,
+    model: TabularModel | None = None,
+    *,
+    all_trials: bool = False,
+    resampling: Resampling | None = None,
 ) -> pd.DataFrame:
     """One row per pipeline, best first.
 
@@ -25,13 +31,16 @@ def leaderboard(
         Its final model, for the weights.
     all_trials
         Whether to list failed ones too.
+    resampling
+        How pipelines were validated: the time per row can be told then.
 
     Returns
     -------
     DataFrame
         Columns: rank, trial, name, the metric (validation), test (the same on the test
         table, if there was one), weight (share of the ensemble), fit_s, predict_s,
-        size_mb, status, cause.
+        row_us (microseconds that its pipelines, one per fold, need per row), size_mb,
+        memory_mb (peak of its trial), status, cause.
     """
     objective = history.problem.objectives[0]
     weights: Mapping[int | None, float] = (
@@ -51,20 +60,26 @@ def leaderboard(
                 "weight": weights.get(trial.index, 0.0),
                 "fit_s": extra.get("fit_s", trial.resources.wall_s),
                 "predict_s": extra.get("predict_s", float("nan")),
+                "row_us": float("nan")
+                if resampling is None
+                else 1e6 * row_seconds(trial, resampling),
                 "size_mb": extra.get("size_bytes", float("nan")) / 2**20,
+                "memory_mb": float("nan")
+                if trial.resources.memory_mb is None
+                else trial.resources.memory_mb,
                 "status": trial.status.value,
                 "cause": trial.cause,
             }
         )
     columns = [
         "rank", "trial", "name", objective.name, "test", "weight",
-        "fit_s", "predict_s", "size_mb", "status", "cause",
+        "fit_s", "predict_s", "row_us", "size_mb", "memory_mb", "status", "cause",
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns[1:])
     table = table.sort_values(
         objective.name, ascending=not objective.maximize, kind="stable", na_position="last"
     ).reset_index(drop=True)
     table.insert(0, "rank", range(1, len(table) + 1))
-    if table["test"].isna().all():
-        table = table.drop(columns="test")
-    return table
+    # What nobody measured has no column.
+    unknown = [name for name in ("test", "row_us", "memory_mb") if table[name].isna().all()]
+    return table.drop(columns=unknown)

@@ -25,12 +25,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from octavo.ensemble.calibration import Calibration
+from octavo.ensemble.conformal import check_coverage
+from octavo.ensemble.conformal_intervals import Intervals
+from octavo.ensemble.conformal_sets import PredictionSets
 from octavo.ensemble.thresholds import DecisionRule
 from octavo.errors import SettingError, StorageError
 from octavo.tabular.folders import write_folder
 from octavo.tabular.pipeline import Pipeline
 from octavo.tabular.schema import Schema
+from octavo.tabular.sensitive import FairRule
 from octavo.tabular.target import Target
+from octavo.tabular.uncertainty import predicted_numbers
 
 __all__ = ["Member", "TabularModel", "load_model"]
 
@@ -84,6 +89,11 @@ class TabularModel:
         Applied to the probabilities; None leaves them as they are.
     rule
         Turns probabilities into labels; None takes the most probable.
+    conformal
+        What prediction intervals (of numbers) or sets (of classes) are made with; None if the
+        model was never validated.
+    fair
+        Decisions with a threshold per group instead of `rule`; None without.
     info
         Free JSON: versions, times, scores.
     who
@@ -96,6 +106,8 @@ class TabularModel:
     metric: str
     calibration: Calibration | None = None
     rule: DecisionRule | None = None
+    conformal: Intervals | PredictionSets | None = None
+    fair: FairRule | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
     who: str = "the model"
 
@@ -119,6 +131,8 @@ class TabularModel:
                     members=(replace(member, weight=1.0, pipelines=(pipeline,)),),
                     calibration=None,
                     rule=None,
+                    conformal=None,
+                    fair=None,
                 ),
             )
             for member in self.members
@@ -128,9 +142,10 @@ class TabularModel:
     def scores(self, X: Any) -> Floats:
         """Probabilities, shape (n, classes), or predicted values, shape (n,)."""
         parts = self.schema.chunks(X, CHUNK_ROWS, who=self.who)
-        return np.concatenate([self._scores(canonical) for canonical in parts])
+        return np.concatenate([self.canonical_scores(canonical) for canonical in parts])
 
-    def _scores(self, canonical: pd.DataFrame) -> Floats:
+    def canonical_scores(self, canonical: pd.DataFrame) -> Floats:
+        """The same for rows that `schema.apply` has brought into form already."""
         if not len(canonical):
             return np.empty((0, len(self.target.classes)) if self.target.classes else (0,))
         total: Floats | float = 0.0
@@ -146,12 +161,14 @@ class TabularModel:
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted labels or values, shape (n,), in the rows' order."""
-        return self.decide(self.scores(X))
+        return self.decide(self.scores(X), X)
 
-    def decide(self, scores: Floats) -> NDArray[Any]:
-        """Labels (or values) for what `scores` returned."""
+    def decide(self, scores: Floats, X: Any) -> NDArray[Any]:
+        """Labels (or values) for what `scores` returned for a table."""
         if not self.is_classifier:
             return np.asarray(self.target.decode(scores))
+        if self.fair is not None:
+            return np.asarray(self.target.decode(self.fair.apply(scores, X)))
         codes = scores.argmax(axis=1) if self.rule is None else self.rule.apply(scores)
         return np.asarray(self.target.decode(codes))
 
@@ -169,6 +186,91 @@ class TabularModel:
                 "Use predict."
             )
         return self.scores(X)
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
+        """Between which values each row's truth lies with a given probability.
+
+        Conformal: it holds on average over new rows that come as those of training came,
+        whatever the models are like.
+
+        Parameters
+        ----------
+        X
+            A table as in training.
+        coverage
+            The probability, strictly between 0 and 1.
+
+        Returns
+        -------
+        shape (n, 2)
+            Lower and upper ends.
+
+        Raises
+        ------
+        SettingError
+            If this is a classifier, the coverage is none, or cannot be promised from as many
+            rows as it was validated on.
+        """
+        if self.is_classifier:
+            raise SettingError(
+                f"predict_interval is for numbers, but {self.target.name!r} has classes here. "
+                "Use predict_set."
+            )
+        intervals = self._conformal("predict_interval")
+        assert isinstance(intervals, Intervals)
+        check_coverage(coverage)
+        canonical = self.schema.apply(X, who=self.who)
+        parts = [np.empty((0, 2))]
+        for start in range(0, len(canonical), CHUNK_ROWS):
+            chunk = canonical.iloc[start : start + CHUNK_ROWS]
+            predicted, spread = predicted_numbers(self.members, chunk)
+            parts.append(intervals.apply(predicted, coverage, disagreement=spread))
+        return np.concatenate(parts)
+
+    def predict_set(
+        self, X: Any, coverage: float = 0.9, *, allow_empty: bool = True
+    ) -> NDArray[np.bool_]:
+        """Classes of which the true one is one with a given probability.
+
+        Parameters
+        ----------
+        X
+            A table as in training.
+        coverage
+            The probability, strictly between 0 and 1.
+        allow_empty
+            A model that is right more often than `coverage` has some empty sets. False puts the
+            likeliest class into these.
+
+        Returns
+        -------
+        shape (n, classes)
+            Whether each class is in the set, in the order of `target.classes`.
+
+        Raises
+        ------
+        SettingError
+            If this is a regression model, the coverage is none, or cannot be promised from as
+            many rows as it was validated on.
+        """
+        if not self.is_classifier:
+            raise SettingError(
+                f"predict_set is for classes, but {self.target.name!r} is a number here. "
+                "Use predict_interval."
+            )
+        sets = self._conformal("predict_set")
+        assert isinstance(sets, PredictionSets)
+        check_coverage(coverage)
+        return sets.apply(self.scores(X), coverage, allow_empty=allow_empty)
+
+    def _conformal(self, what: str) -> Intervals | PredictionSets:
+        if self.conformal is None:
+            raise SettingError(
+                f"this model cannot {what}: it was saved by an Octavo that kept no scores of "
+                "validated rows, or was fitted without validation. Fit and save it again, with "
+                "AutoClassifier, AutoRegressor, a task's search or `octavo fit`."
+            )
+        return self.conformal
 
     def save(self, folder: str | Path) -> Path:
         """Write the model to a folder, replacing a model that is there already.
@@ -226,6 +328,8 @@ class TabularModel:
             ],
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "rule": None if self.rule is None else self.rule.to_json(),
+            "conformal": None if self.conformal is None else self.conformal.to_json(),
+            "fair": None if self.fair is None else self.fair.to_json(),
             "info": dict(self.info),
         }
 
@@ -281,9 +385,11 @@ def load_model(folder: str | Path) -> TabularModel:
         )
     try:
         _warn_of_versions(described["versions"])
+        target = Target.from_json(described["target"])
+        conformal = PredictionSets if target.is_classification else Intervals
         return TabularModel(
             schema=Schema.from_json(described["schema"]),
-            target=Target.from_json(described["target"]),
+            target=target,
             members=tuple(
                 Member(pipelines=_pipelines(folder, place), **member)
                 for place, member in enumerate(described["members"])
@@ -291,6 +397,9 @@ def load_model(folder: str | Path) -> TabularModel:
             metric=described["metric"],
             calibration=_or_none(Calibration, described["calibration"]),
             rule=_or_none(DecisionRule, described["rule"]),
+            # Models of earlier versions have neither.
+            conformal=_or_none(conformal, described.get("conformal")),
+            fair=_or_none(FairRule, described.get("fair")),
             info=described["info"],
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from octavo.tabular.models.family import Family, Shape
 from octavo.tabular.pipeline import cash_space, first_configurations, left_out, shape_of
 from octavo.tabular.portfolio import opening
 from octavo.tabular.schema import Schema, infer_schema
+from octavo.tabular.sensitive import Sensitive, read_sensitive
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.target import Target, infer_target
 
@@ -58,6 +59,8 @@ class Prepared:
         Sentences that the user should read.
     test_table, test_y
         Scored for the record only; None without.
+    sensitive
+        The groups of each sensitive column that the user named.
     """
 
     schema: Schema
@@ -74,6 +77,7 @@ class Prepared:
     warnings: tuple[str, ...]
     test_table: pd.DataFrame | None = None
     test_y: NDArray[Any] | None = None
+    sensitive: tuple[Sensitive, ...] = ()
 
     def without_tables(self) -> Prepared:
         """The same question without its rows: small enough to keep."""
@@ -131,7 +135,16 @@ def prepare(
     given = check_fit_inputs(X, y, sample_weight=sample_weight, groups=groups, time=time, who=who)
     target = infer_target(given.y, settings.task)
     encoded = target.encode(given.y)
-    schema = infer_schema(given.X, given.y, kinds=settings.kinds)
+    if settings.sensitive_names and not target.is_classification:
+        raise SettingError(
+            f"sensitive={settings.sensitive!r} is for classes, but {target.name!r} is a number "
+            "here: gaps between groups are measured on decisions. Leave it out."
+        )
+    sensitive = read_sensitive(given.X, settings.sensitive_names)
+    kinds = settings.kinds
+    if sensitive and not settings.sensitive_at_predict:
+        kinds = _unseen(kinds, [one.column.name for one in sensitive], list(given.X.columns))
+    schema = infer_schema(given.X, given.y, kinds=kinds)
     metric = (
         default_metric(target.kind)
         if settings.metric is None
@@ -177,6 +190,7 @@ def prepare(
         first=tuple(first),
         families=families,
         warnings=(*given.warnings, *target.warnings, *schema.warnings, *absent),
+        sensitive=sensitive,
     )
     if X_test is None:
         return prepared
@@ -184,3 +198,12 @@ def prepare(
     check_lengths(len(test_table), y_test=y_test)
     test_y = None if y_test is None else target.encode(y_test)
     return replace(prepared, test_table=test_table, test_y=test_y)
+
+
+def _unseen(kinds: Any, names: Sequence[str], columns: Sequence[str]) -> Any:
+    """The user's kinds, with some columns left out for models."""
+    if kinds is None or isinstance(kinds, Mapping):
+        return {**(kinds or {}), **dict.fromkeys(names, "drop")}
+    return [
+        "drop" if at < len(columns) and columns[at] in names else k for at, k in enumerate(kinds)
+    ]

@@ -26,6 +26,7 @@ from octavo.tabular.evidence import validation_interval, validation_score
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.models import CATALOG
 from octavo.tabular.search import SearchResult
+from octavo.tabular.vouching import front_dots, sheets
 from octavo.trial import Resources, Status, Trial
 
 __all__ = ["report_data", "write_report"]
@@ -34,7 +35,7 @@ IMPORTANCE_S = 20.0
 
 
 def write_report(result: SearchResult, path: Path, *, importance_s: float = IMPORTANCE_S) -> Path:
-    """Write the report of a search to an HTML file.
+    """Write the report of a search to an HTML file, or a model card to one that ends in ".md".
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ def write_report(result: SearchResult, path: Path, *, importance_s: float = IMPO
     path
         The file.
     importance_s
-        Seconds for measuring the importance of columns; it takes what it needs up to that.
+        Seconds for measuring the importance of columns, the time per row and robustness; it
+        takes what it needs up to that.
     """
     return write(report_data(result, importance_s=importance_s), path)
 
@@ -59,7 +61,11 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
     objective = history.problem.objectives[0]
     target, metric = prepared.target, prepared.metric
     began = float(np.nanmin(history.started))
-    board = leaderboard(history, model)
+    board = leaderboard(history, model, resampling=prepared.resampling)
+    started = time.monotonic()
+    trust = sheets(result, importance_s)
+    importance_s = max(importance_s - (time.monotonic() - started), 0.0)
+    broken = [one["told"] for one in model.info.get("bounds", ()) if not one["is_met"]]
     return ReportData(
         target=target.name,
         task=target.kind,
@@ -74,7 +80,7 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
         test_score=result.path[-1].test_score,
         n_rows=int(model.info["n_rows"]),
         columns=evidence.columns,
-        warnings=prepared.warnings,
+        warnings=(*prepared.warnings, *broken),
         leaderboard=tuple(
             ModelRow(
                 name=str(row["name"]),
@@ -104,9 +110,11 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
             y_true=evidence.y,
             prediction=evidence.scores,
             classes=tuple(str(label) for label in target.classes or ()),
-            labels=None if model.rule is None else model.rule.apply(evidence.scores),
+            labels=evidence.decided(model) if model.is_classifier else None,
         ),
         importance=_importance(result, importance_s),
+        trust=trust,
+        front=front_dots(result),
         judged=prepared.resampling.why,
         stopped=result.stopped_because,
         resources=_resources(result),

@@ -32,10 +32,10 @@ from octavo.study.running import RunSettings, run_study
 from octavo.study.study import Study, open_study
 from octavo.tabular.cash import family_of
 from octavo.tabular.collect import Collector, EnsembleStep
-from octavo.tabular.combine import combine
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.evaluate import Setup, evaluate
-from octavo.tabular.evidence import Evidence, gather
+from octavo.tabular.evidence import Evidence
+from octavo.tabular.finish import finish
 from octavo.tabular.fold_race import FoldRace
 from octavo.tabular.model import TabularModel, versions
 from octavo.tabular.prepare import Prepared, prepare
@@ -294,7 +294,7 @@ def _explore(
     if selection is None:
         raise StudyError(_nothing_found(study, settings))
     wall_s = time.monotonic() - began
-    model = combine(
+    model, evidence = finish(
         prepared,
         collector,
         selection,
@@ -302,8 +302,6 @@ def _explore(
         seed=study.seed,
         info=_info(prepared, study, wall_s, selection.score),
     )
-    oof = selection.combine([candidate.oof for candidate in collector.candidates])
-    evidence = gather(prepared, model, oof, seed=study.seed)
     if settings.folder is not None:
         model.save(settings.folder / "model")
     result = SearchResult(

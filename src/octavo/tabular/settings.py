@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from octavo.errors import SettingError, closest
 from octavo.problem import Limits, TrialLimits, is_whole
+from octavo.tabular.bounds import Bound, read_bounds
 
 if TYPE_CHECKING:
     from octavo.callbacks import Callback
@@ -67,6 +68,13 @@ class SearchSettings:
         Whether the decision rule is tuned for metrics of labels.
     portfolio
         Configurations to begin with, before the families' defaults; None for none.
+    sensitive
+        Names of the columns whose groups are to be treated alike (one name, or several).
+    sensitive_at_predict
+        Whether these columns are there when the model predicts: it then learns from them, and
+        may decide by group. Otherwise it never sees them.
+    constraints
+        Bounds on the final model; see `octavo.tabular.bounds`.
     optimizer
         What proposes configurations after the opening.
     folder
@@ -101,6 +109,9 @@ class SearchSettings:
     calibrate: bool = True
     tune_decision: bool = True
     portfolio: Portfolio | None = None
+    sensitive: str | Sequence[str] | None = None
+    sensitive_at_predict: bool = False
+    constraints: Mapping[str, Any] = field(default_factory=dict)
     optimizer: Any = "random-forest"
     folder: Path | None = None
     scratch: Path | None = None
@@ -135,6 +146,31 @@ class SearchSettings:
                 "to have one drawn."
             )
         self._check_groups_of_settings()
+        gaps = [bound.word for bound in self.bounds if bound.kind == "gap"]
+        if gaps and not self.sensitive_names:
+            raise SettingError(
+                f"constraints bounds {gaps[0]!r}, but no sensitive column is named, whose groups "
+                "would be compared. Add such as sensitive='sex'."
+            )
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The constraints, read."""
+        return read_bounds(self.constraints)
+
+    @property
+    def sensitive_names(self) -> tuple[str, ...]:
+        """The sensitive columns."""
+        if self.sensitive is None:
+            return ()
+        if isinstance(self.sensitive, str):
+            return (self.sensitive,)
+        if not isinstance(self.sensitive, Collection):
+            raise SettingError(
+                f"sensitive={self.sensitive!r} is of type {type(self.sensitive).__name__}. Write "
+                "the name of a column, such as sensitive='sex', or a list of names."
+            )
+        return tuple(map(str, self.sensitive))
 
     def _check_groups_of_settings(self) -> None:
         for name in ("include", "exclude"):

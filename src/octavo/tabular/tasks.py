@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from octavo.errors import SettingError, StudyError, closest
 from octavo.history import History, Improvement
 from octavo.problem import megabytes, seconds
+from octavo.tabular.choices import chosen, front_table
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.model import TabularModel
 from octavo.tabular.models import CATALOG, is_installed
@@ -79,6 +80,7 @@ class _TabularTask:
         )
         self._result: SearchResult | None = None
         self._model: TabularModel | None = None
+        self._offered: SearchResult | None = None  # the search as it ended, to choose from
         self._dataset_name = ""
 
     # Searching -----------------------------------------------------------------------
@@ -165,6 +167,7 @@ class _TabularTask:
             who=type(self).__name__,
         )
         self._model = self._result.model
+        self._offered = self._result
         return self
 
     def _found(self) -> SearchResult:
@@ -296,6 +299,16 @@ class _TabularTask:
         objective = result.history.problem.objectives[0]
         return dict(best.config), {objective.name: objective.value(best.costs[0]), **best.extra}
 
+    def front(self) -> pd.DataFrame:
+        """Ensembles to choose from, none better than another in everything."""
+        return front_table(self._offered or self._found())
+
+    def choose(self, number: int) -> Self:
+        """Predict with the ensemble in this row of `front` from now on."""
+        self._result = chosen(self._offered or self._found(), number)
+        self._model = self._result.model
+        return self
+
     def get_search_results(self) -> pd.DataFrame:
         """All pipelines that were tried, failed ones included, best first."""
         return leaderboard(self._found().history, self._fitted, all_trials=True)
@@ -406,6 +419,12 @@ class TabularClassificationTask(_TabularTask):
         """Probability of each class, shape (n, classes), in sorted order of the labels."""
         return self._fitted.predict_proba(X_test)
 
+    def predict_set(
+        self, X_test: Any, coverage: float = 0.9, *, allow_empty: bool = True
+    ) -> NDArray[np.bool_]:
+        """Classes of which the true one is one with this probability, shape (n, classes)."""
+        return self._fitted.predict_set(X_test, coverage, allow_empty=allow_empty)
+
 
 class TabularRegressionTask(_TabularTask):
     """Regression on the rows of a table, with Auto-PyTorch's call.
@@ -414,6 +433,10 @@ class TabularRegressionTask(_TabularTask):
     """
 
     _task = "regression"
+
+    def predict_interval(self, X_test: Any, coverage: float = 0.9) -> Floats:
+        """Between which values the truth lies with this probability, shape (n, 2)."""
+        return self._fitted.predict_interval(X_test, coverage)
 
 
 _SEARCH_ARGUMENTS = (

@@ -105,6 +105,12 @@ def onnx_inputs(schema: Schema, X: Any) -> dict[str, NDArray[Any]]:
 def _written(model: TabularModel) -> Any:
     graph = Graph()
     target = model.target
+    if model.fair is not None:
+        raise SettingError(
+            "the model cannot be written in ONNX: it decides by thresholds that keep a bound on "
+            "fairness. Use export(), which writes a folder with everything, or leave out "
+            "constraints= when fitting."
+        )
     try:
         columns = Columns(graph, model.schema)
     except NotInOnnx as error:

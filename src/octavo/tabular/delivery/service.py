@@ -172,13 +172,14 @@ def _predicted(
                     "once. Send it in parts.",
                 )
             scores = model.scores(table)
+            predictions = model.decide(scores, table)
     except Unreadable as error:
         raise _Refusal(400, str(error)) from error
     except OctavoError as error:
         raise _Refusal(422, str(error)) from error
     answer: dict[str, Any] = {
         "target": model.target.name,
-        "predictions": model.decide(scores).tolist(),
+        "predictions": predictions.tolist(),
         "warnings": list(dict.fromkeys(str(one.message) for one in caught)),
     }
     if model.is_classifier:
