@@ -25,7 +25,7 @@ from octavo.tabular.target_scale import fit_target_scale
 
 ALWAYS = ("linear", "lightgbm", "xgboost", "random_forest", "extra_trees", "mlp")
 WITHOUT_CATEGORIES = ("catboost", "histogram_boosting")
-NEVER = ("nearest_neighbors", "svm", "gaussian_process")
+NEVER = ("nearest_neighbors", "svm", "gaussian_process", "network")
 NUMBERS = ["size", "weight"]
 
 

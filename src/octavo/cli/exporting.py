@@ -91,8 +91,12 @@ def _write_model(run: str, out: str | None, *, onnx: bool, as_json: bool) -> Non
     console = stdout()
     console.print(f"{found.describe()} -> {path}", markup=False, soft_wrap=True)
     if not onnx:
-        console.print(f"install  pip install -r {path / 'requirements.txt'}", markup=False)
-        console.print(f"predict  python {path / 'predict.py'} NEW.csv", markup=False)
+        # Whole, however long: somebody copies these lines.
+        for line in (
+            f"install  pip install -r {path / 'requirements.txt'}",
+            f"predict  python {path / 'predict.py'} NEW.csv",
+        ):
+            console.print(line, markup=False, soft_wrap=True)
 
 
 def _validation(study: Study, place: str | Path) -> Study:

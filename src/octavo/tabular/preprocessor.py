@@ -87,6 +87,8 @@ class Preprocessor(TransformerMixin, BaseEstimator):
     for training.
     """
 
+    generate = 0  # of transformers that were saved before there was such a setting
+
     def __init__(
         self,
         features: Sequence[Feature] | Schema,

@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         model = load()
         table = _part("tabular.reading").read_table(asked.table)
         scores = model.predict_proba(table) if asked.proba else model.scores(table)
-        found = pd.DataFrame({model.target.name: model.decide(scores)})
+        found = pd.DataFrame({model.target.name: model.decide(scores, table)})
         if asked.proba:
             for place, label in enumerate(model.target.classes):
                 found[f"probability_{label}"] = scores[:, place]
