@@ -107,9 +107,10 @@ def test_what_violates_a_constraint_is_avoided() -> None:
 
 def test_pending_trials_turn_the_search_to_other_branches() -> None:
     optimizer = TreeSearch().start(FAMILIES, 0)
-    optimizer.tell(run(TreeSearch(), 0, 60))
-    alone = [dict(optimizer.ask(1)[0].config)]
-    assert alone[0]["family"] == "a"
+    told = run(TreeSearch(), 0, 60)
+    optimizer.tell(told)
+    # One proposal may be a look elsewhere, and which one differs between processors.
+    assert count(told[-30:], family="a") > 15
     # Twenty in flight lie about as many losses upon the best branch as it has wins.
     waiting = [Proposal(60 + i, {"family": "a", "u": 0.8, "v": 0.3 + i / 100}) for i in range(20)]
     moved = optimizer.ask(10, pending=waiting)

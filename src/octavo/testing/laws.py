@@ -31,7 +31,9 @@ _N = 30  # proposals in a run: past the initial design of most optimizers
 _WORKERS = 8
 _MOST_RUNGS = 8
 _MANY = 10_000
-_MANY_CPU_S = 2.0
+_ALLOWANCE = 2.5
+_ORDINARY_S = 0.06  # for a million squares, on an ordinary machine
+_MANY_CPU_S = 2.0  # on an ordinary machine; see `slowness`
 
 
 def stays_inside_the_space(make: MakeRecipe, problem: Problem, seed: int) -> None:
@@ -242,17 +244,30 @@ def survives_being_written_as_json(make: MakeRecipe, problem: Problem, seed: int
             )
 
 
+def slowness() -> float:
+    """How many times as long as an ordinary machine this one computes now, with some allowance.
+
+    The allowance is for tests that share a core, its caches and its memory with others.
+    """
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        sum(number * number % 7 for number in range(1_000_000))
+        took.append(time.process_time() - began)
+    return _ALLOWANCE * max(1.0, min(took) / _ORDINARY_S)
+
+
 def learns_ten_thousand_trials_at_once(make: MakeRecipe, problem: Problem, seed: int) -> None:
-    """Telling a long history takes less than two seconds, and asking works afterwards."""
+    """Telling a long history takes about two seconds at most, and asking works afterwards."""
     told = _history(problem, seed, _MANY)
     optimizer = make().start(problem, seed)
     began = time.process_time()  # not the wall clock: the machine may be busy
     optimizer.tell(told)
     took = time.process_time() - began
-    if took > _MANY_CPU_S:
+    if took > _MANY_CPU_S and took > (limit := _MANY_CPU_S * slowness()):
         raise LawBroken(
             f"telling {_MANY} trials at once took {took:.1f} s of CPU time; the limit is "
-            f"{_MANY_CPU_S:.0f} s."
+            f"{limit:.1f} s."
         )
     for proposal in optimizer.ask(1):
         check_proposal(problem, proposal, told[-1:], ())
