@@ -16,6 +16,7 @@ import numpy as np
 from octavo.optimizers.protocol import Optimizer, Recipe
 from octavo.optimizers.random_search import RandomSearch
 from octavo.problem import Problem
+from octavo.testing.laws import slowness
 from octavo.trial import Proposal, Trial
 
 __all__ = ["BROKEN"]
@@ -176,7 +177,7 @@ class _RefitsForEachTrial:
 
     def start(self, problem: Problem, seed: int) -> Optimizer:
         def listen(trials: Sequence[Trial]) -> None:
-            end = time.process_time() + 3e-4 * len(trials)
+            end = time.process_time() + 4e-4 * slowness() * len(trials)
             while time.process_time() < end:
                 pass
 
