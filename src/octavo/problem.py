@@ -7,12 +7,12 @@ restored at the edges (`Objective.value`).
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from numbers import Real
-from typing import Any, TypeGuard
+from typing import Any
 
+from octavo.amounts import is_number, is_whole
 from octavo.errors import ObjectiveError, ProblemError, closest
 from octavo.spaces.protocol import Space
 
@@ -24,9 +24,6 @@ __all__ = [
     "Objective",
     "Problem",
     "TrialLimits",
-    "is_whole",
-    "megabytes",
-    "seconds",
 ]
 
 MEASURED: Mapping[str, str] = {
@@ -100,7 +97,7 @@ class Constraint:
 
     def __post_init__(self) -> None:
         for word, bound in (("low", self.low), ("high", self.high)):
-            if bound is not None and not _is_number(bound):
+            if bound is not None and not is_number(bound):
                 raise ProblemError(
                     f"constraint {self.name!r} has {word}={bound!r}, which is not a number. "
                     f"Give a number, or None for an open side."
@@ -165,7 +162,7 @@ class Fidelity:
                 "low and high, in this order: octavo.Fidelity('epochs', 1, 81)."
             )
         for word, bound in (("low", self.low), ("high", self.high)):
-            if not _is_number(bound) or math.isinf(bound):
+            if not is_number(bound) or math.isinf(bound):
                 raise ProblemError(
                     f"fidelity {self.name!r} has {word}={bound!r}, which is not a finite number. "
                     "Give two numbers, such as octavo.Fidelity('epochs', 1, 81)."
@@ -225,7 +222,7 @@ class TrialLimits:
     def __post_init__(self) -> None:
         for name in ("wall_s", "memory_mb", "cpu_s"):
             value = getattr(self, name)
-            if value is not None and not (_is_number(value) and value > 0):
+            if value is not None and not (is_number(value) and value > 0):
                 raise ProblemError(
                     f"trial limit {name}={value!r} must be greater than 0. "
                     "Give a positive number (of seconds, of MiB), or None for no limit."
@@ -258,12 +255,12 @@ class Limits:
                 "Use None for no limit on the number of trials."
             )
         for name, value in (("time_limit", self.wall_s), ("cpu_limit", self.cpu_s)):
-            if value is not None and not (_is_number(value) and value > 0):
+            if value is not None and not (is_number(value) and value > 0):
                 raise ProblemError(
                     f"{name}={value!r} must be more than 0 seconds. "
                     "Write it as '10m', '90s' or a number of seconds, or None for no limit."
                 )
-        if self.target is not None and not _is_number(self.target):
+        if self.target is not None and not is_number(self.target):
             raise ProblemError(
                 f"target={self.target!r} must be a number: the value of the first objective that "
                 "is good enough to stop. Give such as target=0.01, or None."
@@ -502,7 +499,7 @@ def _read_features(features: object, instances: Sequence[str]) -> dict[str, tupl
 def _read_row(name: str, row: Any) -> tuple[float, ...]:
     numbers = row.tolist() if hasattr(row, "tolist") else row  # NumPy arrays
     if isinstance(numbers, Sequence) and not isinstance(numbers, str):
-        wrong = [n for n in numbers if not (_is_number(n) and math.isfinite(n))]
+        wrong = [n for n in numbers if not (is_number(n) and math.isfinite(n))]
         if numbers and not wrong:
             return tuple(float(number) for number in numbers)
         numbers = wrong[0] if wrong else numbers
@@ -510,99 +507,6 @@ def _read_row(name: str, row: Any) -> tuple[float, ...]:
         f"instance_features has {_shown(numbers)} for {name!r}, but needs a list of finite "
         "numbers. Write such as (12, 0.5), and impute what is unknown."
     )
-
-
-def is_whole(value: object, least: int) -> bool:
-    """Whether a value is a whole number of at least `least`; words and truths are none.
-
-    Examples
-    --------
-    >>> is_whole(3, 1), is_whole(0, 1), is_whole("3", 1), is_whole(True, 1), is_whole(1.5, 1)
-    (True, False, False, False, False)
-    """
-    return _is_number(value) and float(value).is_integer() and value >= least
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    """Whether a value is a real number; NaN and truths are none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
-
-
-_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZES = {"": 1.0, "mb": 1.0, "mib": 1.0, "m": 1.0, "gb": 1024.0, "gib": 1024.0, "g": 1024.0}
-
-
-def seconds(time: str | float | None, name: str = "time") -> float | None:
-    """A time as seconds: "90s", "10m", "1h30m", "2h", a number of seconds, or None.
-
-    Raises
-    ------
-    ProblemError
-        If it cannot be read as a time, or is not more than zero.
-
-    Examples
-    --------
-    >>> seconds("1h30m"), seconds("500ms"), seconds(20)
-    (5400.0, 0.5, 20.0)
-    """
-    if time is None:
-        return None
-    if isinstance(time, Real) and not isinstance(time, bool):
-        total = float(time)
-    else:
-        text = str(time).strip().lower().replace(" ", "")
-        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|min|[smhd])", text)
-        if parts and "".join(number + unit for number, unit in parts) == text:
-            total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-        else:
-            try:
-                total = float(text)
-            except ValueError:
-                raise ProblemError(
-                    f"{name}={time!r} cannot be read as a time. "
-                    "Write it as '90s', '10m', '1h30m', '2h', or a number of seconds."
-                ) from None
-    if not total > 0 or math.isinf(total):
-        raise ProblemError(
-            f"{name}={time!r} must be a finite time of more than 0 seconds. "
-            "Write it as '10m' or 600, or use None for no limit."
-        )
-    return total
-
-
-def megabytes(memory: str | float | None, name: str = "memory") -> float | None:
-    """An amount of memory as MiB: "500MB", "4GB", a number of MiB, or None.
-
-    Raises
-    ------
-    ProblemError
-        If it cannot be read as an amount of memory, or is not more than zero.
-
-    Examples
-    --------
-    >>> megabytes("4GB"), megabytes(512)
-    (4096.0, 512.0)
-    """
-    if memory is None:
-        return None
-    if isinstance(memory, Real) and not isinstance(memory, bool):
-        total = float(memory)
-    else:
-        match = re.fullmatch(
-            r"(\d+(?:\.\d+)?)([a-z]*)", str(memory).strip().lower().replace(" ", "")
-        )
-        if match is None or match[2] not in _SIZES:
-            raise ProblemError(
-                f"{name}={memory!r} cannot be read as an amount of memory. "
-                "Write it as '500MB', '4GB', or a number of MiB."
-            )
-        total = float(match[1]) * _SIZES[match[2]]
-    if not total > 0 or math.isinf(total):
-        raise ProblemError(
-            f"{name}={memory!r} must be a finite amount of more than 0 MiB. "
-            "Write it as '4GB' or 4096, or use None for no limit."
-        )
-    return total
 
 
 def _number(value: object, name: str) -> float:

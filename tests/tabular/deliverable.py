@@ -59,3 +59,20 @@ def fitted(family: str, kind: str, *, texts: bool = True) -> TabularModel:
         max_trials=1,
     )
     return cloudpickle.loads(cloudpickle.dumps(fit_one(None, X, target(X, kind), settings)))
+
+
+@cache
+def with_made_columns(family: str = "lightgbm") -> tuple[TabularModel, pd.DataFrame]:
+    """A model whose preprocessing makes columns of others in every way, and its table."""
+    X = table(900, texts=False, seed=2)
+    usual = X.groupby("town")["weight"].transform("mean")
+    crossed = X.groupby(["town", "colour"], dropna=False).ngroup() * 7 % 5
+    y = X["size"].fillna(5) / X["weight"] + (X["weight"] > usual) + 0.3 * crossed
+    settings = SearchSettings(
+        task="regression",
+        include=[family],
+        seed=0,
+        max_trials=1,
+        space_updates={f"{family}.prep.generated": True},
+    )
+    return fit_one(None, X, y.rename("price"), settings), X

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from deliverable import fitted, table, target
+from deliverable import fitted, table, target, with_made_columns
 from sklearn.datasets import load_diabetes
 from sklearn.tree import DecisionTreeRegressor
 
@@ -95,6 +95,17 @@ def test_every_family_predicts_the_same_without_octavo(tmp_path, new_rows, kind,
         np.testing.assert_allclose(there, model.scores(new_rows), rtol=0, atol=1e-12, err_msg=name)
         labels = np.load(tmp_path / name / "labels.npy")
         assert labels.tolist() == model.predict(new_rows).astype("U").tolist(), name
+
+
+def test_columns_made_of_others_are_made_without_octavo_too(tmp_path):
+    model, X = with_made_columns()
+    X[:50].to_pickle(tmp_path / "new.pkl")
+    folder = model.export(tmp_path / "m")
+    run(PREDICT_ALL, tmp_path / "new.pkl", folder)
+    there = np.load(folder / "scores.npy")
+    np.testing.assert_allclose(there, model.scores(X[:50]), rtol=0, atol=1e-12)
+    code = (folder / "runtime" / "tabular" / "generated_features.py").read_text()
+    assert "GeneratedFeatures" in code and "def fit_generated" not in code
 
 
 def test_an_ensemble_with_calibration_and_rule_too(tmp_path, new_rows):

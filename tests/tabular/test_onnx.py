@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
-from deliverable import fitted, table, target
+from deliverable import fitted, table, target, with_made_columns
 from scipy.special import ndtri
 
 from octavo.ensemble.calibration import Calibration
@@ -62,6 +63,17 @@ def check(model, path, X, *, exact=1.0):
 @pytest.mark.parametrize("family", ALWAYS)
 def test_families_that_can_predict_the_same(tmp_path, family, kind):
     check(fitted(family, kind, texts=False), tmp_path / "m.onnx", new_rows())
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "xgboost"])
+def test_columns_made_of_others_are_made_there_too(tmp_path, family):
+    model, X = with_made_columns(family)
+    (pipeline,) = model.members[0].pipelines
+    made = {one.how for one in pipeline._preprocessor._generated.made}
+    assert {"/", "target"} <= made and {"mean", "deviation", "count"} & made
+    new = new_rows()
+    new.loc[5, "weight"] = 0.0  # nothing can be divided by it
+    check(model, tmp_path / "m.onnx", pd.concat([X[:200], new], ignore_index=True))
 
 
 def on_numbers(family, kind, **more):

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octavo.amounts import megabytes, seconds
 from octavo.cli.console import number, print_json, show_warnings, stderr, stdout, table_of
 from octavo.cli.starting import free_folder, process_start, refuse_taken
 from octavo.errors import DataError, SettingError, closest
-from octavo.problem import megabytes, seconds
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import secrets
 
+from octavo.amounts import megabytes
 from octavo.cli.console import show_warnings, stdout
 from octavo.errors import SettingError
-from octavo.problem import megabytes
 
 __all__ = ["serve_command"]
 

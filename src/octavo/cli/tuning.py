@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octavo.amounts import seconds
 from octavo.cli.console import number, print_json, show_warnings, stderr, stdout
 from octavo.cli.looking import print_recommended, recommended, tally, told_methods
 from octavo.cli.starting import free_folder, process_start
 from octavo.errors import OctavoError, StudyError
 from octavo.measured import methods_of
-from octavo.problem import seconds
 
 if TYPE_CHECKING:
     from octavo.scenarios import Scenario

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octavo.amounts import seconds
 from octavo.cli.console import number, print_json, stdout, table_of
 from octavo.cli.looking import tally, told_methods, trials_frame
 from octavo.cli.tuning import told_validation
 from octavo.measured import methods_of
-from octavo.problem import seconds
 
 if TYPE_CHECKING:
     from octavo.study import Study

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.amounts import is_whole
 from octavo.errors import ProblemError, SettingError
 from octavo.numerics.scalarization import random_weights
 from octavo.optimizers.cmaes_cube import Sample, SampledCube
@@ -37,7 +38,7 @@ from octavo.optimizers.protocol import Optimizer, trial_seed
 from octavo.optimizers.told import Seen, Told
 from octavo.optimizers.unit_cube import has_one_number_per_column
 from octavo.optimizers.unseen import Unseen
-from octavo.problem import Problem, is_whole
+from octavo.problem import Problem
 from octavo.spaces.protocol import Points
 from octavo.trial import Proposal, Status, Trial
 

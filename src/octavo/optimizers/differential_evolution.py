@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.amounts import is_whole
 from octavo.errors import SettingError
 from octavo.optimizers.feasible_first import FAILED, FeasibleFirst, Merit
 from octavo.optimizers.initial_design import InitialDesign
@@ -37,7 +38,7 @@ from octavo.optimizers.sobol import SobolPoints
 from octavo.optimizers.told import Seen, Told
 from octavo.optimizers.unit_cube import has_one_number_per_column
 from octavo.optimizers.unseen import Unseen
-from octavo.problem import Problem, is_whole
+from octavo.problem import Problem
 from octavo.spaces.protocol import Points, Space
 from octavo.trial import Origin, Proposal, Trial
 

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from octavo.amounts import megabytes, seconds
 from octavo.errors import closest
 from octavo.executors.answers import Reading
 from octavo.executors.wrappers import PROTOCOLS
-from octavo.problem import (
-    MEASURED,
-    Constraint,
-    Fidelity,
-    Limits,
-    Objective,
-    Problem,
-    TrialLimits,
-    megabytes,
-    seconds,
-)
+from octavo.problem import MEASURED, Constraint, Fidelity, Limits, Objective, Problem, TrialLimits
 from octavo.scenarios.source import Table
 
 __all__ = [

@@ -18,9 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from octavo.amounts import is_whole
 from octavo.optimizers.proposing import ask_in_turn
 from octavo.optimizers.protocol import Optimizer
-from octavo.problem import Problem, is_whole
+from octavo.problem import Problem
 from octavo.schedulers.ladder import Board
 from octavo.trial import Proposal, Trial
 

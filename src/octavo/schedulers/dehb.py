@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.amounts import is_whole
 from octavo.optimizers.differential_evolution import slot_weights
 from octavo.optimizers.feasible_first import FeasibleFirst
 from octavo.optimizers.initial_design import InitialDesign
@@ -32,7 +33,7 @@ from octavo.optimizers.settings import check_share
 from octavo.optimizers.told import Seen
 from octavo.optimizers.unit_cube import has_one_number_per_column
 from octavo.optimizers.unseen import Unseen
-from octavo.problem import Problem, is_whole
+from octavo.problem import Problem
 from octavo.schedulers.brackets import Brackets, Place, hyperband_brackets
 from octavo.schedulers.ladder import Board, check_eta
 from octavo.spaces.protocol import Points, Space

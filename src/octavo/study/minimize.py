@@ -8,8 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octavo.amounts import megabytes, seconds
 from octavo.errors import SettingError
-from octavo.problem import Constraint, Fidelity, Objective, TrialLimits, megabytes, seconds
+from octavo.problem import Constraint, Fidelity, Objective, TrialLimits
 from octavo.spaces import as_space
 from octavo.study.arguments import check_ends, check_run, make_executor
 from octavo.study.reading import read_constraints, read_limits, read_objectives

@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from octavo.amounts import is_whole, seconds
 from octavo.errors import SettingError
 from octavo.optimizers.protocol import Recipe
-from octavo.problem import Constraint, Limits, Objective, Problem, is_whole, seconds
+from octavo.problem import Constraint, Limits, Objective, Problem
 from octavo.spaces import Believed
 from octavo.storage import Address, is_address
 

@@ -17,12 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from octavo.amounts import is_whole, megabytes
 from octavo.errors import SettingError, StorageError, StudyError
 from octavo.history import History
 from octavo.optimizers import recipe as as_recipe
 from octavo.optimizers.protocol import Optimizer, Recipe, kept_by, next_index, trial_seed
 from octavo.optimizers.recipes import recipe_from_json, recipe_to_json
-from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem, is_whole, megabytes
+from octavo.problem import Constraint, Fidelity, Limits, Objective, Problem
 from octavo.schedulers.raced import with_cutoff
 from octavo.spaces import Believed, as_space
 from octavo.storage import Intervention, Seen, Store, create_store, open_store

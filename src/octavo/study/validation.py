@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octavo.amounts import is_whole
 from octavo.errors import ProblemError, StudyError
 from octavo.optimizers.protocol import trial_seed
-from octavo.problem import Limits, Problem, TrialLimits, is_whole
+from octavo.problem import Limits, Problem, TrialLimits
 from octavo.schedulers.raced import rules_of, with_cutoff
 from octavo.schedulers.run_all import RunAll
 from octavo.storage import has_study

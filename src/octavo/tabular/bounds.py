@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from octavo.amounts import megabytes, seconds
 from octavo.ensemble.fairness import GAPS
 from octavo.errors import SettingError, closest
-from octavo.problem import megabytes, seconds
 
 __all__ = ["RESOURCES", "Bound", "BoundWarning", "read_bounds", "shown_amount"]
 

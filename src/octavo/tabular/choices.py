@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.amounts import is_whole
 from octavo.ensemble.budgets import FrontPoint, front
 from octavo.ensemble.calibration import calibrate
 from octavo.ensemble.fairness import fairness_gap
 from octavo.ensemble.thresholds import tune_decision
 from octavo.errors import SettingError, StudyError
-from octavo.problem import is_whole
 from octavo.tabular.artefact import member_needs
 from octavo.tabular.finish import conformal_of
 

@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from octavo.amounts import is_whole, megabytes, seconds
 from octavo.errors import DataError, SettingError
-from octavo.problem import is_whole, megabytes, seconds
 from octavo.tabular.choices import chosen, front_table
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.model import TabularModel

@@ -72,6 +72,13 @@ class Made:
     how: str
     of: tuple[int, ...]
 
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """The columns by whose categories it is made; none for arithmetic."""
+        if self.how in _ARITHMETIC:
+            return ()
+        return self.of[1:] if self.how in ("mean", "deviation") else self.of
+
     def name(self, columns: Sequence[str]) -> str:
         """For people: "height / weight", "price: mean by city"."""
         words = [columns[at] for at in self.of]
@@ -212,9 +219,8 @@ def _fitted(
     """What a candidate learns from rows, its numbers of codes, and its values on these rows."""
     if made.how in _ARITHMETIC:
         return None, (), _values(matrix, made, None, ())
-    by = made.of[1:] if made.how in ("mean", "deviation") else made.of
-    sizes = tuple(_n_codes(matrix[:, at]) for at in by)
-    codes = _codes(matrix, by, sizes)
+    sizes = tuple(_n_codes(matrix[:, at]) for at in made.categories)
+    codes = _codes(matrix, made.categories, sizes)
     n_codes = int(np.prod([size + 1 for size in sizes]))
     if made.how == "count":
         counts = np.bincount(codes, minlength=n_codes).astype(np.float64)
@@ -245,13 +251,10 @@ def _values(matrix: Matrix, made: Made, table: Floats | None, sizes: tuple[int, 
         with np.errstate(over="ignore", invalid="ignore"):
             return _ARITHMETIC[made.how](a, b)
     assert table is not None
-    by = made.of[1:] if made.how in ("mean", "deviation") else made.of
-    learned = table[_codes(matrix, by, sizes)]
-    if made.how == "count":
-        return learned[:, 0]
+    learned = table[_codes(matrix, made.categories, sizes)]
     if made.how == "target":
         return learned
-    if made.how == "mean":
+    if made.how in ("count", "mean"):
         return learned[:, 0]
     return (matrix[:, made.of[0]].astype(np.float64) - learned[:, 0]) / learned[:, 1]
 
@@ -266,8 +269,8 @@ def _codes(matrix: Matrix, by: Sequence[int], sizes: Sequence[int]) -> Rows:
     codes = np.zeros(len(matrix), dtype=np.int64)
     for at, size in zip(by, sizes, strict=True):
         column = matrix[:, at]
-        known = ~np.isnan(column) & (column < size) & (column >= 0)
-        own = np.where(known, np.where(known, column, 0), size).astype(np.int64)
+        known = (column >= 0) & (column < size)  # NaN compares as false
+        own = np.where(known, column, size).astype(np.int64)
         codes = codes * (size + 1) + own
     return codes
 

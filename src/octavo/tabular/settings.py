@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octavo.amounts import is_whole
 from octavo.errors import SettingError, closest
-from octavo.problem import Limits, TrialLimits, is_whole
+from octavo.problem import Limits, TrialLimits
 from octavo.tabular.bounds import Bound, read_bounds
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.amounts import megabytes, seconds
 from octavo.errors import SettingError, StudyError, closest
 from octavo.history import History, Improvement
-from octavo.problem import megabytes, seconds
 from octavo.tabular.choices import chosen, front_table
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.model import TabularModel

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.tabular.delivery.onnx_generated import made_columns
 from octavo.tabular.delivery.onnx_graph import ML, Graph, NotInOnnx
 from octavo.tabular.delivery.onnx_normal import normal_scores
 from octavo.tabular.number_encoding import LARGEST, NumberEncoder
@@ -74,7 +75,10 @@ class Columns:
             for name, means in zip(p._mean_names, p._mean_encoder.means, strict=True):
                 blocks.append(self._looked_up(name, means.astype(np.float32)))
         matrix = graph.joined(blocks)
-        return matrix if p._kept is None else graph.columns(matrix, p._kept)
+        if p._kept is not None:
+            matrix = graph.columns(matrix, p._kept)
+        made = made_columns(graph, p._generated, matrix) if p.generate else None
+        return matrix if made is None else graph.joined([matrix, made])
 
     def _code(self, feature: Feature) -> str:
         """The number of a label, shape (rows,); that behind the last for any other text."""

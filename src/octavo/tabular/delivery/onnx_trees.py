@@ -134,7 +134,7 @@ def _below(threshold: float) -> float:
     """The largest number of single precision that is not above a threshold."""
     with np.errstate(over="ignore"):
         single = np.float32(threshold)
-    if single > threshold:
+    if float(single) > threshold:
         single = np.nextafter(single, np.float32(-np.inf))
     return float(single)
 
