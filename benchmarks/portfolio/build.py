@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,11 @@ from octavo.transfer import Evaluations, build_portfolio, leave_one_out
 from octavo.transfer.left_out import (
     GreedyStrategy,
     LeftOut,
-    NearCountsMore,
-    NearestFirst,
     RandomOrders,
+    SimilarFirst,
     Strategy,
 )
-from octavo.transfer.similarity import learned_weights
+from octavo.transfer.similarity import learned_weights, near_counts_more, nearest_first
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parents[1] / "src" / "octavo" / "tabular" / "portfolio.json"
@@ -99,14 +99,15 @@ class Opening:
 class Learned:
     """A strategy by similarity, whose weights are learned from the known tables."""
 
-    kind: type[NearestFirst] | type[NearCountsMore]
+    reorder: Callable[..., list[int]]
 
     def __call__(
         self, known: Evaluations, dataset: str, features: Mapping[str, float]
     ) -> Sequence[Sequence[int]]:
         """One order."""
         weights = learned_weights(list(known.features or ()), known.normalized())
-        return self.kind(SIZE, DEADLINES, weights=weights)(known, dataset, features)
+        reorder = partial(self.reorder, weights=weights)
+        return SimilarFirst(SIZE, DEADLINES, reorder)(known, dataset, features)
 
 
 def strategies(orders: Mapping[str, list[int]]) -> dict[str, Strategy]:
@@ -116,10 +117,10 @@ def strategies(orders: Mapping[str, list[int]]) -> dict[str, Strategy]:
         "the present opening": Opening(orders),
         "portfolio, by count": GreedyStrategy(SIZE),
         "portfolio, by time": GreedyStrategy(SIZE, DEADLINES),
-        "by time, nearest first": NearestFirst(SIZE, DEADLINES),
-        "by time, near counts more": NearCountsMore(SIZE, DEADLINES),
-        "by time, nearest first, learned weights": Learned(NearestFirst),
-        "by time, near counts more, learned weights": Learned(NearCountsMore),
+        "by time, nearest first": SimilarFirst(SIZE, DEADLINES, nearest_first),
+        "by time, near counts more": SimilarFirst(SIZE, DEADLINES, near_counts_more),
+        "by time, nearest first, learned weights": Learned(nearest_first),
+        "by time, near counts more, learned weights": Learned(near_counts_more),
     }
 
 

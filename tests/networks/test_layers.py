@@ -4,11 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
-
-from octavo.networks import (  # noqa: E402
+from octavo.networks import (
     Architecture,
     CategoryEmbedding,
     Layout,
@@ -16,6 +14,8 @@ from octavo.networks import (  # noqa: E402
     PeriodicEmbedding,
     TabularNetwork,
 )
+
+pytestmark = pytest.mark.torch
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,11 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_diabetes, load_wine
 
-torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
-
-from octavo.errors import OutOfTimeError  # noqa: E402
-from octavo.networks import (  # noqa: E402
+from octavo.errors import OutOfTimeError
+from octavo.networks import (
     Architecture,
     FittedNetwork,
     Recipe,
@@ -22,6 +20,8 @@ from octavo.networks import (  # noqa: E402
     fit_network,
     train,
 )
+
+pytestmark = pytest.mark.torch
 
 SMALL = Architecture(width=16, depth=1, members=4, waves=4)
 QUICK = Recipe(epochs=8, batch_rows=64)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from octavo.tabular.costs import TrialCosts
-from octavo.tabular.models import CATALOG, Shape, is_installed
+from octavo.tabular.models import CATALOG, Shape
 from octavo.tabular.models.network import recipe_of
 from octavo.tabular.pipeline import cash_space, make_pipeline, shape_of
 from octavo.tabular.schema import infer_schema
@@ -89,7 +89,6 @@ def test_more_rows_get_fewer_epochs_and_larger_steps():
 
 
 @pytest.mark.torch
-@pytest.mark.skipif(not is_installed(CATALOG["network"]), reason="needs PyTorch")
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_a_pipeline_with_a_network_takes_any_row(task):
     rng = np.random.default_rng(0)

@@ -1,5 +1,7 @@
 """Leaving data sets out: whole groups, and no credit for what nobody knows."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,11 @@ from octavo.errors import DataError
 from octavo.transfer import Evaluations
 from octavo.transfer.left_out import (
     GreedyStrategy,
-    NearCountsMore,
-    NearestFirst,
     RandomOrders,
+    SimilarFirst,
     leave_one_out,
 )
+from octavo.transfer.similarity import nearest_first
 
 NAN = np.nan
 
@@ -28,7 +30,9 @@ def alike(n=10, m=30, seed=0):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", [GreedyStrategy, NearestFirst, NearCountsMore])
+@pytest.mark.parametrize(
+    "kind", [GreedyStrategy, SimilarFirst, partial(SimilarFirst, reorder=nearest_first)]
+)
 def test_what_was_learned_elsewhere_beats_a_random_order(kind):
     seen = alike()
     for deadlines in (None, (0.1, 100)):

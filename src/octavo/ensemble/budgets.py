@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from octavo.ensemble.batches import Batch
 from octavo.ensemble.metrics import METRICS, Metric
-from octavo.ensemble.selection import Selection
+from octavo.ensemble.selection import Selection, greedy_steps
 from octavo.errors import DataError, SettingError
 from octavo.numerics.pareto import nondominated
 
@@ -233,30 +233,16 @@ class _Problem:
         self, budgets: Mapping[str, float], part: float, size: int
     ) -> list[tuple[float, Floats]] | None:
         """(cost, counts) after each step; None if not even one model is within the budgets."""
-        cuts = self.batch.cuts
-        needs = np.array([self.amounts[name] for name in budgets]).reshape(len(budgets), len(cuts))
+        needs = np.array([self.amounts[name] for name in budgets])
+        needs = needs.reshape(len(budgets), len(self.batch.cuts))
         limits = np.array(list(budgets.values()))[:, np.newaxis]
         small = (needs <= part * limits).all(axis=0)
-        counts, total, used = (
-            np.zeros(len(cuts)),
-            np.zeros(cuts.shape[1:]),
-            np.zeros((len(limits), 1)),
-        )
-        steps: list[tuple[float, Floats]] = []
-        for step in range(1, size + 1):
-            fits = (counts > 0) | (small & (used + needs <= limits).all(axis=0))
-            models = np.flatnonzero(fits)
-            if not len(models):
-                return None
-            costs = self.batch.costs((total + cuts[models]) / step)
-            ties = np.flatnonzero(costs <= costs.min() + 1e-12 * max(abs(float(costs.min())), 1.0))
-            chosen = models[ties[np.argmax(counts[models[ties]] > 0)]]
-            if counts[chosen] == 0:
-                used = used + needs[:, [chosen]]
-            counts[chosen] += 1
-            total = total + cuts[chosen]
-            steps.append((float(costs.min()), counts.copy()))
-        return steps
+
+        def allowed(counts: Floats) -> NDArray[np.int64]:
+            used = needs[:, counts > 0].sum(axis=1, keepdims=True)
+            return np.flatnonzero((counts > 0) | (small & (used + needs <= limits).all(axis=0)))
+
+        return list(greedy_steps(self.batch, size, allowed)) or None
 
     def least(self, budgets: Mapping[str, float]) -> int:
         """The model that exceeds the budgets by the smallest factor."""

@@ -9,7 +9,7 @@ not train on.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from octavo.ensemble.batches import Batch
 from octavo.ensemble.metrics import METRICS, Metric
 from octavo.errors import DataError, SettingError
 
-__all__ = ["Selection", "select"]
+__all__ = ["Selection", "greedy_steps", "select"]
 
 Floats = NDArray[np.float64]
 
@@ -264,17 +264,28 @@ def _usable(stack: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return usable, rows
 
 
-def _greedy(
-    batch: Batch, models: NDArray[np.int64], size: int, ends: float
-) -> tuple[Floats, list[float]]:
-    """Counts of each model at the best point of the path, and the costs along it."""
+def greedy_steps(
+    batch: Batch, size: int, allowed: Callable[[Floats], NDArray[np.int64]]
+) -> Iterator[tuple[float, Floats]]:
+    """The cost after each greedy step, and how often each model was added, shape (m,).
+
+    Parameters
+    ----------
+    batch
+        The models, and what mixtures of them cost.
+    size
+        How many steps at most.
+    allowed
+        Given the counts so far, the models that may be added; where there are none it ends.
+    """
     cuts = batch.cuts
     counts = np.zeros(len(cuts))
-    best_counts, best_cost = counts, np.inf
     total = np.zeros(cuts.shape[1:])
-    path: list[float] = []
     per_chunk = max(_CHUNK // max(total.size, 1), 1)
     for step in range(1, size + 1):
+        models = allowed(counts)
+        if not len(models):
+            return
         costs = np.concatenate(
             [
                 batch.costs((total + cuts[models[at : at + per_chunk]]) / step)
@@ -282,20 +293,35 @@ def _greedy(
             ]
         )
         lowest = float(costs.min())
-        slack = 1e-12 * max(abs(lowest), 1.0)
         # Among equals prefer a member that is in already: fewer models to keep and to run.
-        ties = np.flatnonzero(costs <= lowest + slack)
+        ties = np.flatnonzero(costs <= lowest + _slack(lowest))
         chosen = models[ties[np.argmax(counts[models[ties]] > 0)]]
+        counts = counts.copy()
         counts[chosen] += 1
         total += cuts[chosen]
+        yield lowest, counts
+
+
+def _greedy(
+    batch: Batch, models: NDArray[np.int64], size: int, ends: float
+) -> tuple[Floats, list[float]]:
+    """Counts of each model at the best point of the path, and the costs along it."""
+    best_counts, best_cost = np.zeros(len(batch.cuts)), np.inf
+    path: list[float] = []
+    for lowest, counts in greedy_steps(batch, size, lambda _: models):
         path.append(lowest)
-        if lowest < best_cost - slack:
-            best_counts, best_cost = counts.copy(), lowest
+        if lowest < best_cost - _slack(lowest):
+            best_counts, best_cost = counts, lowest
         # No patience beside the clock: a small share of a careful model, which is only
         # possible late, can save an overconfident one (log loss 0.13 instead of 0.21).
         if time.monotonic() >= ends:
             break
     return best_counts, path
+
+
+def _slack(cost: float) -> float:
+    """Differences below this are rounding."""
+    return 1e-12 * max(abs(cost), 1.0)
 
 
 def _bagged(batch: Batch, n_models: int, size: int, n_bags: int, ends: float, seed: int) -> Floats:

@@ -6,13 +6,11 @@ member predicts with one pipeline per fold. Once it exists, its time per row is 
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from octavo.ensemble.resampling import Resampling
     from octavo.tabular.model import TabularModel
 
-__all__ = ["Latency", "member_needs", "model_bytes", "row_seconds", "time_per_row"]
+__all__ = ["Latency", "member_needs", "row_seconds", "time_per_row"]
 
 Floats = NDArray[np.float64]
 
@@ -102,14 +100,6 @@ def time_per_row(
         p50, p95 = np.quantile(per_row, [0.5, 0.95])
         found.append(Latency(batch, float(p50), float(p95), len(spent)))
     return tuple(found)
-
-
-def model_bytes(model: TabularModel) -> int:
-    """The size of a model's pipelines as they are saved, in bytes."""
-    return sum(
-        len(cloudpickle.dumps(member.pipelines, protocol=pickle.DEFAULT_PROTOCOL))
-        for member in model.members
-    )
 
 
 def row_seconds(trial: Trial, resampling: Resampling) -> float:

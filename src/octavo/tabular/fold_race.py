@@ -7,7 +7,7 @@ pipeline is stopped when even a lucky remainder would not bring it among those t
 may want.
 
 Stopping on partial cross-validation is the intensification of SMAC (Hutter, Hoos & Leyton-Brown
-2011, LION 5) over folds, as Auto-sklearn 2.0 has it (Feurer et al. 2022, JMLR 23, section 3.2).
+2011, LION 5) over folds, as Auto-sklearn 2.0 has it (Feurer et al. 2022, JMLR 23).
 """
 
 from __future__ import annotations

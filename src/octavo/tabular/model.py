@@ -219,12 +219,11 @@ class TabularModel:
         intervals = self._conformal("predict_interval")
         assert isinstance(intervals, Intervals)
         check_coverage(coverage)
-        canonical = self.schema.apply(X, who=self.who)
         parts = [np.empty((0, 2))]
-        for start in range(0, len(canonical), CHUNK_ROWS):
-            chunk = canonical.iloc[start : start + CHUNK_ROWS]
-            predicted, spread = predicted_numbers(self.members, chunk)
-            parts.append(intervals.apply(predicted, coverage, disagreement=spread))
+        for chunk in self.schema.chunks(X, CHUNK_ROWS, who=self.who):
+            if len(chunk):
+                predicted, spread = predicted_numbers(self.members, chunk)
+                parts.append(intervals.apply(predicted, coverage, disagreement=spread))
         return np.concatenate(parts)
 
     def predict_set(

@@ -6,7 +6,7 @@ Each data set is judged by what is learned from the others. Its whole group is l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 from octavo.errors import DataError
 from octavo.transfer.evaluations import Evaluations
 from octavo.transfer.greedy import anytime_area, anytime_order, cost_after, greedy_order
-from octavo.transfer.portfolio import build_portfolio
-from octavo.transfer.similarity import near_counts_more, nearest_first
+from octavo.transfer.portfolio import Portfolio, build_portfolio
+from octavo.transfer.similarity import near_counts_more
 
 __all__ = [
     "GreedyStrategy",
     "LeftOut",
-    "NearCountsMore",
-    "NearestFirst",
     "RandomOrders",
+    "SimilarFirst",
     "Strategy",
     "leave_one_out",
 ]
@@ -180,54 +179,29 @@ class GreedyStrategy:
 
 
 @dataclass(frozen=True)
-class NearestFirst:
-    """The portfolio's members, the favourites of similar data sets first (`nearest_first`).
+class SimilarFirst:
+    """The portfolio's members, in an order that depends on the data set's features.
 
     Parameters
     ----------
     size, deadlines
         Of the portfolio.
-    weights
-        Of the meta-features; None: all alike.
+    reorder
+        From a portfolio and the features of a data set to places of members: `nearest_first`,
+        `near_counts_more`, or one of them with settings (`functools.partial`).
     """
 
     size: int
     deadlines: tuple[float, float] | None = None
-    weights: Mapping[str, float] | None = None
+    reorder: Callable[[Portfolio, Mapping[str, float]], Sequence[int]] = near_counts_more
 
     def __call__(
         self, known: Evaluations, dataset: str, features: Mapping[str, float]
     ) -> list[list[int]]:
         """One order."""
         portfolio = build_portfolio(known, size=self.size, deadlines=self.deadlines)
-        order = nearest_first(portfolio, features, weights=self.weights)
-        return [[_column(known, portfolio.members[i]) for i in order]]
-
-
-@dataclass(frozen=True)
-class NearCountsMore:
-    """The portfolio's members, in the greedy order for similar data sets (`near_counts_more`).
-
-    Parameters
-    ----------
-    size, deadlines
-        Of the portfolio.
-    reach, weights
-        See `near_counts_more`.
-    """
-
-    size: int
-    deadlines: tuple[float, float] | None = None
-    reach: float = 0.5
-    weights: Mapping[str, float] | None = None
-
-    def __call__(
-        self, known: Evaluations, dataset: str, features: Mapping[str, float]
-    ) -> list[list[int]]:
-        """One order."""
-        portfolio = build_portfolio(known, size=self.size, deadlines=self.deadlines)
-        order = near_counts_more(portfolio, features, reach=self.reach, weights=self.weights)
-        return [[_column(known, portfolio.members[i]) for i in order]]
+        columns = [known.configs.index(member) for member in portfolio.members]
+        return [[columns[place] for place in self.reorder(portfolio, features)]]
 
 
 @dataclass(frozen=True)
@@ -251,7 +225,3 @@ class RandomOrders:
         """Several orders, the same for every data set."""
         rng = np.random.default_rng(self.seed)
         return [rng.permutation(len(known.configs)).tolist() for _ in range(self.n)]
-
-
-def _column(evaluations: Evaluations, member: Mapping[str, object]) -> int:
-    return list(evaluations.configs).index(dict(member))

@@ -280,7 +280,6 @@ def build_portfolio(
             f"size={size!r} must be a whole number of at least 1: how many members to choose."
         )
     costs, weights = evaluations.normalized(), evaluations.weights
-    seconds = None if evaluations.seconds is None else evaluations.seconds
     if deadlines is None:
         order = greedy_order(costs, size, weights=weights)
     else:
@@ -296,7 +295,7 @@ def build_portfolio(
         )
     return Portfolio(
         members=tuple(evaluations.configs[i] for i in order),
-        sources=_sources(evaluations, costs, seconds, order),
+        sources=_sources(evaluations, costs, order),
         origin={
             **_origin(evaluations),
             "deadlines_s": None if deadlines is None else list(deadlines),
@@ -306,10 +305,9 @@ def build_portfolio(
     )
 
 
-def _sources(
-    evaluations: Evaluations, costs: Floats, seconds: Floats | None, order: Sequence[int]
-) -> tuple[Source, ...]:
+def _sources(evaluations: Evaluations, costs: Floats, order: Sequence[int]) -> tuple[Source, ...]:
     assert evaluations.groups is not None and evaluations.features is not None
+    seconds = evaluations.seconds
     taken = np.full_like(costs, np.nan) if seconds is None else seconds
     return tuple(
         Source(

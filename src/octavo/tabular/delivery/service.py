@@ -244,9 +244,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         found = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise SettingError(
-            f"--host {host} is no address: {error.strerror}. Use 127.0.0.1 for this machine alone."
+            f"--host {host} is no address: {why}. Use 127.0.0.1 for this machine alone."
         ) from error
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
