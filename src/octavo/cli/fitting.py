@@ -298,6 +298,7 @@ def _finish(
                     for member in result.model.members
                 ],
                 "warnings": list(result.prepared.warnings),
+                "not_tried": list(result.prepared.not_tried),
                 "bounds": list(result.model.info.get("bounds", [])),
                 "stopped_because": result.stopped_because,
                 "seconds": round(spent, 2),
@@ -320,5 +321,7 @@ def _finish(
     for bound in result.model.info.get("bounds", []):
         console.print(bound["told"], markup=False)
     console.print(f"stopped because {result.stopped_because}", markup=False, style="dim")
+    for sentence in result.prepared.not_tried:
+        console.print(f"not tried: {sentence}", markup=False, style="dim")
     console.print(f"report   {report}", markup=False)
     console.print(f"predict  octavo predict {folder} NEW.csv", markup=False)

@@ -237,7 +237,7 @@ class ReportData:
     judged
         How models were judged: the resampling in a sentence.
     stopped
-        Why the search stopped, in a sentence.
+        Why the search ended, and what it could not try, in sentences.
     resources, versions, settings
         Names and values for people.
     created

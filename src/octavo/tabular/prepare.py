@@ -57,6 +57,8 @@ class Prepared:
         The user's own families by name.
     warnings
         Sentences that the user should read.
+    not_tried
+        Which families are absent because a package is, and what to install, in a sentence each.
     test_table, test_y
         Scored for the record only; None without.
     sensitive
@@ -77,6 +79,7 @@ class Prepared:
     warnings: tuple[str, ...]
     test_table: pd.DataFrame | None = None
     test_y: NDArray[Any] | None = None
+    not_tried: tuple[str, ...] = ()
     sensitive: tuple[Sensitive, ...] = ()
 
     def without_tables(self) -> Prepared:
@@ -189,7 +192,8 @@ def prepare(
         space=space,
         first=tuple(first),
         families=families,
-        warnings=(*given.warnings, *target.warnings, *schema.warnings, *absent),
+        warnings=(*given.warnings, *target.warnings, *schema.warnings),
+        not_tried=tuple(absent),
         sensitive=sensitive,
     )
     if X_test is None:

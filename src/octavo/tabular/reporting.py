@@ -116,12 +116,18 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
         trust=trust,
         front=front_dots(result),
         judged=prepared.resampling.why,
-        stopped=result.stopped_because,
+        stopped=_ended(result),
         resources=_resources(result),
         versions=dict(model.info["versions"]),
         settings={"seed": str(result.seed), "metric": metric.name, "task": target.kind},
         created=time.strftime("%Y-%m-%d %H:%M"),
     )
+
+
+def _ended(result: SearchResult) -> str:
+    """Why the search ended, and what it could not try, in sentences."""
+    absent = [sentence[0].upper() + sentence[1:] for sentence in result.prepared.not_tried]
+    return " ".join([f"The search ended: {result.stopped_because}.", *absent])
 
 
 def _finite(value: Any) -> float | None:

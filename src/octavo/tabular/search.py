@@ -143,6 +143,8 @@ def search_table(
     )
     for warning in prepared.warnings:
         logger.warning("%s", warning)
+    for sentence in prepared.not_tried:
+        logger.info("%s", sentence)
     with ExitStack() as stack:
         folder = settings.folder
         if folder is None:
