@@ -16,7 +16,7 @@ from octavo.testing import live
 from octavo.trial import Status, Trial
 
 REPEATS = int(os.environ.get("OCTAVO_REPEATS", "1"))
-SEEDS = 12 * REPEATS
+SEEDS = 6 * REPEATS
 INNER = space(
     a=Float(0, 1), b=Float(0, 1), c=Float(0, 1), d=Float(0, 1), kind=Categorical(["p", "q", "r"])
 )

@@ -43,8 +43,8 @@ def every_check():
     """All of scikit-learn's checks but the one that needs a process of its own, see below."""
     mark = parametrize_with_checks(
         [
-            AutoClassifier(max_trials=3, time_limit=None),
-            AutoRegressor(max_trials=3, time_limit=None),
+            AutoClassifier(max_trials=2, time_limit=None),
+            AutoRegressor(max_trials=2, time_limit=None),
         ],
         expected_failed_checks=may_fail,
     )
@@ -70,7 +70,7 @@ from octavo import AutoClassifier, AutoRegressor
 
 for estimator in (AutoClassifier, AutoRegressor):
     for one, check in estimator_checks.estimator_checks_generator(
-        estimator(max_trials=3, time_limit=None)
+        estimator(max_trials=2, time_limit=None)
     ):
         if getattr(check, "func", check).__name__ == "check_array_api_input":
             check(one)
