@@ -107,7 +107,8 @@ def test_the_first_incumbent_proves_itself_before_it_is_challenged():
 def test_who_was_incumbent_is_compared_again_when_luck_has_run_out(workers):
     # "b" beats the default "a" on whatever comes first, and loses on the rest.
     problem = Problem(FINITE, instances=NAMES)
-    recipe = Racing(Warmed(first=[{"c": "a"}, {"c": "b"}], inner=RandomSearch()), first_runs=2)
+    in_order = Warmed(first=[{"c": "a"}, {"c": "b"}], inner=RandomSearch())
+    recipe = Racing(in_order, first_runs=2, incumbent_runs=1)
     lucky = {trial.proposal.instance for trial in raced(recipe, problem, additive, n=3)[0][:2]}
 
     def cost(config, instance, seed):
@@ -129,6 +130,41 @@ def test_who_was_incumbent_is_compared_again_when_luck_has_run_out(workers):
     after = [t for t in trials if t.config["c"] == "a"][2]
     before = {t.proposal.instance for t in trials if t.config["c"] == "b" and t.index < after.index}
     assert len(before) >= 4
+
+
+def test_the_incumbent_is_run_as_often_as_is_asked_for_each_challenger():
+    problem = Problem(FINITE, instances=tuple(map(str, range(60))))
+    in_order = Warmed(first=[{"c": letter} for letter in LETTERS], inner=RandomSearch())
+    for wanted in (1, 3):
+        recipe = Racing(in_order, first_runs=1, incumbent_runs=wanted)
+        # "a" stays incumbent, and all others are dropped after a run.
+        trials, _ = raced(recipe, problem, lambda config, *_: LETTERS.index(config["c"]), n=12)
+        names = [trial.config["c"] for trial in trials]
+        others = [place for place, name in enumerate(names) if name != "a"]
+        assert others == list(range(1, len(names), 1 + wanted))  # a b a.. c a.. d
+        assert len({names[place] for place in others}) == len(others)
+
+
+def test_who_is_safe_beats_who_is_quick_and_fails_now_and_then():
+    # "a" takes a second and times out on one instance of ten, "b" takes two and never does.
+    names = tuple(f"i{number}" for number in range(40))
+    problem = Problem(space(c=Categorical(["a", "b"])), objectives=TIME, instances=names)
+    in_order = Warmed(first=[{"c": "a"}, {"c": "b"}], inner=RandomSearch())
+
+    def cost(config, instance, seed):
+        return 2.0 if config["c"] == "b" else 99.0 if instance.endswith("7") else 1.0
+
+    n_slower_at_first = 0
+    for seed in range(10):
+        recipe = Racing(in_order, cutoff_s=5, first_runs=20)
+        trials, _ = raced(recipe, problem, cost, seed=seed, n=80)
+        assert [t.config["c"] for t in trials[:20]] == ["a"] * 20
+        if all(t.status is Status.SUCCESS for t in trials[:20]):
+            continue  # nobody knows yet that it is not safe
+        assert History(problem, trials).incumbent.config["c"] == "b"
+        first = next(t.proposal.instance for t in trials if t.config["c"] == "b")
+        n_slower_at_first += not first.endswith("7")
+    assert n_slower_at_first >= 5
 
 
 def test_runs_of_challengers_are_on_what_the_incumbent_was_run_on():

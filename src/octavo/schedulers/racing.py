@@ -1,10 +1,15 @@
 """Racing: a configuration is run on as many instances as it takes to see that it is worse.
 
-The incumbent is run on one more (instance, seed) for each challenger. A challenger is run on
+The incumbent is run on some more (instances, seeds) for each challenger. A challenger is run on
 one of those that the incumbent was run on, then on twice as many, and so on, as long as it is
 not worse on those that both share; who is run on all of them and better is the new incumbent.
 Most challengers are dropped after a run or two. Who was incumbent before is no such challenger:
 when the new one was run on twice as much, both are compared again.
+
+An incumbent that is quick but fails now and then costs a lot on few pairs, which a challenger
+does not meet at first: a slower, safe one would be dropped before it can show that it is safe.
+So in comparisons on some of its pairs the incumbent's failures count as if each pair had its
+share of them.
 
 Where the cost is the time of a run, a challenger's run is killed as soon as the challenger must
 have lost (adaptive capping): what is left of the incumbent's time on the same instances, and a
@@ -75,6 +80,9 @@ class Racing:
     first_runs
         On so many instances (and seeds) the first incumbent is run before it is challenged: it is
         often a good default, which a single run of luck should not replace.
+    incumbent_runs
+        On so many more the incumbent is run for each challenger. The best of many challengers is
+        often one that had luck, which more runs find out.
 
     Raises
     ------
@@ -98,12 +106,13 @@ class Racing:
     capping: bool = True
     slack: float = 1.2
     first_runs: int = 3
+    incumbent_runs: int = 3
 
     def __post_init__(self) -> None:
         check_recipe(self)
         self.rules  # noqa: B018  raises if a setting makes no sense
         check_at_least(self, 1, "slack", hint="Below it, better challengers would be killed too.")
-        check_at_least(self, 1, "first_runs")
+        check_at_least(self, 1, "first_runs", "incumbent_runs")
 
     @property
     def rules(self) -> Rules:
@@ -165,6 +174,7 @@ class _Racing:
     def __init__(self, problem: Problem, seed: int, recipe: Racing) -> None:
         self._problem, self._seed, self._recipe = problem, seed, recipe
         self._rules = recipe.rules
+        self._penalty = recipe.rules.penalty(problem)
         self._single = single(problem)
         self._told = Told(problem)
         self._trials: list[Trial] = []  # by row of what was told
@@ -227,12 +237,26 @@ class _Racing:
         shared = self._standings.shared(key)
         if len(shared) < self._target(key):
             return
-        mine, theirs = runs.score(shared), champion.score(shared)
         # Who is as good on some pairs may still win; who is as good on all changes nothing.
         is_over = len(shared) == len(champion.costs)
+        mine = runs.score(shared)
+        theirs = champion.score(shared) if is_over else self._expected(champion, shared)
         challenger.is_out = mine > theirs or (is_over and mine >= theirs)
         challenger.rests = False
         challenger.tested = len(shared)
+
+    def _expected(self, champion: Runs, pairs: Sequence[Pair]) -> tuple[int, float]:
+        """The champion's score on some of its pairs, its failures spread over all of them."""
+        done = [cost for cost in champion.costs.values() if cost < self._penalty]
+        n_failed = len(champion.costs) - len(done)
+        if not pairs or not done or not n_failed or not math.isfinite(self._penalty):
+            return champion.score(
+                pairs
+            )  # without a penalty, failures are counted, see `Runs.score`
+        usual = math.fsum(done) / len(done)
+        costs = [champion.costs[pair] for pair in pairs]
+        mean = math.fsum(c if c < self._penalty else usual for c in costs) / len(costs)
+        return 0, mean + n_failed / len(champion.costs) * (self._penalty - usual)
 
     @property
     def _champion(self) -> Runs | None:
@@ -311,8 +335,7 @@ class _Racing:
             return None
         running = waiting.get(key, [])
         n_known = len(self._challengers.keys() | waiting)
-        # One more run of the incumbent for each challenger, after its first ones.
-        wanted = max(n_known, self._recipe.first_runs)
+        wanted = max(self._recipe.incumbent_runs * (n_known - 1) + 1, self._recipe.first_runs)
         if is_over or len(champion.costs.keys() | set(running)) < wanted:
             for pair in self._pairs:
                 if pair not in champion.costs and pair not in running:
@@ -361,7 +384,8 @@ class _Racing:
         if champion is None:
             return math.inf
         level = self._level(key, running)
-        allowed = math.fsum(champion.costs[pair] for pair in level)
+        n_unknown, mean = self._expected(champion, level)
+        allowed = math.inf if n_unknown else mean * len(level)
         done = {} if runs is None else runs.costs
         spent = math.fsum(done[pair] for pair in level if pair in done)
         return self._recipe.slack * allowed - spent if math.isfinite(allowed) else math.inf
@@ -411,8 +435,7 @@ class _Racing:
         """
         n = len(self._told)
         if self._inner is None or self._inner[0] != n:
-            penalty = self._rules.penalty(self._problem)
-            known = (self._problem, self._told, self._trials, self._standings, penalty)
+            known = (self._problem, self._told, self._trials, self._standings, self._penalty)
             trials = aggregated(*known)
             recipe = self._recipe.inner
             if self._problem.instance_features and trials and self._problem.n_objectives == 1:
