@@ -200,15 +200,31 @@ def _bounded(
 ) -> Floats:
     """Coefficients and intercept of a model whose signs are given."""
     weight = np.ones(len(y)) if sample_weight is None else sample_weight
-    kind = {"directions": shape.directions, "is_classification": shape.is_classification}
+    is_classification = shape.is_classification
     strength = config.get("strength")
     if strength is None:
-        splits = _inner_splits(y, is_classification=shape.is_classification, seed=seed)
+        splits = _inner_splits(y, is_classification=is_classification, seed=seed)
         # A third of the time is kept for the fit on all rows.
         halt = deadline - (deadline - time.monotonic()) / 3
-        path = _STRENGTHS.tolist()
-        strength = best_strength(X, y, weight, splits=splits, strengths=path, deadline=halt, **kind)
-    return bounded_coefficients(X, y, weight, strength=strength, deadline=deadline, **kind)
+        strength = best_strength(
+            X,
+            y,
+            weight,
+            directions=shape.directions,
+            is_classification=is_classification,
+            splits=splits,
+            strengths=_STRENGTHS.tolist(),
+            deadline=halt,
+        )
+    return bounded_coefficients(
+        X,
+        y,
+        weight,
+        directions=shape.directions,
+        strength=strength,
+        is_classification=is_classification,
+        deadline=deadline,
+    )
 
 
 def _ridge(X: Floats, y: Floats, strength: float | None) -> Floats:
