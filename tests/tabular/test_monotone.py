@@ -14,7 +14,7 @@ import octavo
 from octavo.errors import SettingError
 from octavo.tabular.cash import not_tried
 from octavo.tabular.models import CATALOG, Shape, is_installed
-from octavo.tabular.monotone import with_directions
+from octavo.tabular.monotone import largest_reversal, with_directions
 from octavo.tabular.pipeline import cash_space, first_configurations, make_pipeline, shape_of
 from octavo.tabular.reporting import report_data
 from octavo.tabular.runs import load_result
@@ -195,6 +195,14 @@ def test_linear_models_are_the_same_where_signs_are_as_wished():
         config = {"model": "linear", "linear.penalty": "fixed", "linear.strength": 1e-3}
         found.append(make_pipeline(config, schema, shape, seed=0).fit(X, y).predict_scores(X))
     np.testing.assert_allclose(found[0], found[1], atol=1e-3)
+
+
+def test_the_largest_step_the_wrong_way_is_found():
+    X, _ = goods(50)
+    squares = lambda rows: (rows["age"] - 40).to_numpy() ** 2  # noqa: E731
+    assert largest_reversal(squares, X, "age", 1) > 1 < largest_reversal(squares, X, "age", -1)
+    assert largest_reversal(lambda rows: rows["price"].to_numpy(), X, "price", 1) == 0
+    assert largest_reversal(squares, X.assign(age=np.nan), "age", 1) == 0
 
 
 def test_schemas_of_before_have_no_direction():

@@ -41,7 +41,7 @@ DIRECTIONS: Mapping[str, Direction] = {"increasing": 1, "decreasing": -1}
 """The words of the user, and what `Feature.direction` holds for them."""
 N_VALUES = 20
 """Values of a column that a row is tried with."""
-_ROUNDING = 1e-9  # of the size of what is predicted: sums in another order differ by as much
+_ROUNDING = 1e-6  # of the size of what is predicted: some libraries predict in single precision
 
 
 def read_directions(monotone: Any) -> dict[str, Direction]:
