@@ -1,6 +1,7 @@
 """Misuses of the commands, run in this process. Each prints one sentence and sets a code."""
 
 import json
+import socket
 from pathlib import Path
 
 from misuse import Misuse, command
@@ -8,7 +9,7 @@ from misuses_of_fit import price, sold, table
 from misuses_of_predict import cut_off, saved
 
 import octavo
-from octavo.errors import DataError, SettingError, SpaceError, StorageError
+from octavo.errors import DataError, SettingError, SpaceError, StorageError, StudyError
 
 SPACE = octavo.space(x=octavo.Float(0, 1))
 
@@ -38,6 +39,19 @@ def begun():
     with octavo.Study(SPACE, seed=0, storage="mlp") as study:
         study.tell(study.ask(), 1.0)
         study.ask()
+
+
+def never_told():
+    """A study in the folder `mlp` whose only trial failed."""
+    with octavo.Study(SPACE, seed=0, storage="mlp") as study:
+        study.tell(study.ask(), failed="no luck")
+
+
+def serve_where_another_does():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen(1)
+        return command("serve", "model", "--port", str(other.getsockname()[1]))
 
 
 def refuse_file(cause, name, content, value, expected, remedy):
@@ -122,6 +136,18 @@ FIT = [
         given=houses,
     ),
     Misuse(
+        "a bound without its word",
+        fit("--constraint", "20MB"),
+        SettingError, "--constraint '20MB'", "cannot be read", "Write WORD=BOUND",
+        given=houses,
+    ),
+    Misuse(
+        "a direction without its column",
+        fit("--monotone", "increasing"),
+        SettingError, "--monotone 'increasing'", "cannot be read", "Write COLUMN=increasing",
+        given=houses,
+    ),
+    Misuse(
         "one column in two roles",
         fit("--groups", "soon"),
         SettingError, "the column 'soon'", "--target and --groups both name", "Name another column",
@@ -174,6 +200,38 @@ LATER = [
         given=lambda: (houses(), saved()),
     ),
     Misuse(
+        "predictions and JSON on one terminal",
+        lambda: command("predict", "model", "houses.csv", "--out", "-", "--json"),
+        SettingError, "--out - and --json", "both want to write to the terminal",
+        "Give a file with --out",
+        given=lambda: (houses(), saved()),
+    ),
+    Misuse(
+        "the validation of a study that has none",
+        lambda: command("export", "mlp", "--best", "--validation"),
+        StudyError, "'mlp'", "was not validated", "Give its scenario held-out instances",
+        given=begun,
+    ),
+    Misuse(
+        "a best configuration that goes nowhere",
+        lambda: command("export", "mlp", "--best", "--out", "notes.txt/best.json"),
+        StorageError, "notes.txt/best.json", "could not be written", "Give another file",
+        given=lambda: (begun(), Path("notes.txt").write_text("")),
+    ),
+    Misuse(
+        "a portfolio over another file",
+        lambda: command("portfolio", "build", "mlp", "--out", "mine.json"),
+        SettingError, "--out mine.json", "exists, and nothing is overwritten",
+        "Give another file",
+        given=lambda: (begun(), Path("mine.json").write_text("{}")),
+    ),
+    Misuse(
+        "a portfolio of studies without a success",
+        lambda: command("portfolio", "build", "mlp", "--out", "mine.json"),
+        DataError, "'mlp'", "none succeeded", "Leave it out",
+        given=never_told,
+    ),
+    Misuse(
         "a model exported to nowhere",
         lambda: command("export", "model", "--model"),
         SettingError, "--model", "has nowhere to write to", "Give a folder, such as --out deployed",
@@ -195,6 +253,12 @@ LATER = [
         "a service at no address",
         lambda: command("serve", "model", "--host", "no..host", "--port", "0"),
         SettingError, "no..host", "is no address", "Use 127.0.0.1",
+        given=saved,
+    ),
+    Misuse(
+        "a service at a port that is taken",
+        serve_where_another_does,
+        SettingError, "of 127.0.0.1", "cannot be used", "Give another with --port",
         given=saved,
     ),
     Misuse(

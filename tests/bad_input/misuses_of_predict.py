@@ -38,6 +38,20 @@ def regressor_of_numbers():
     return octavo.AutoRegressor(**QUICK).fit(table()[["size", "rooms"]], price())
 
 
+@cache
+def by_group():
+    """A model whose decisions look at the group of each row."""
+    n = 400
+    rng = np.random.default_rng(0)
+    town = rng.choice(["Bonn", "Köln"], n)
+    size = rng.normal(size=n) + (town == "Bonn")
+    X = pd.DataFrame({"size": size, "rooms": rng.integers(1, 9, n), "town": town})
+    bounds = {"demographic_parity": (None, 0.05)}
+    settings = {**QUICK, "metric": "accuracy", "sensitive": "town", "sensitive_at_predict": True}
+    y = np.where(size + rng.normal(size=n) > 0.5, "yes", "no")
+    return octavo.AutoClassifier(**settings, constraints=bounds).fit(X, y)
+
+
 def saved() -> Path:
     """The folder of a saved model, in the working directory."""
     return classifier().save("model")
@@ -141,3 +155,64 @@ CASES = [
         given=lambda: of_a_newer_format(saved()),
     ),
 ]  # fmt: skip
+
+PROMISES = [
+    Misuse(
+        "a coverage in percent",
+        lambda: classifier().predict_set(table(), coverage=90),
+        SettingError, "coverage=90", "strictly between 0 and 1", "Did you mean 0.9?",
+    ),
+    Misuse(
+        "a coverage that so few rows cannot promise",
+        lambda: regressor().predict_interval(table(), coverage=0.999),
+        SettingError, "a coverage of 0.999", "cannot be promised from 40 validated rows",
+        "Ask for less",
+    ),
+    Misuse(
+        "intervals of classes",
+        lambda: classifier().model_.predict_interval(table()),
+        SettingError, "'sold_soon' has classes here", "predict_interval is for numbers",
+        "Use predict_set",
+    ),
+    Misuse(
+        "sets of numbers",
+        lambda: regressor().model_.predict_set(table()),
+        SettingError, "'price' is a number here", "predict_set is for classes",
+        "Use predict_interval",
+    ),
+    Misuse(
+        "sets of a model that was never validated",
+        lambda: classifier().model_.parts()[0][1].predict_set(table()),
+        SettingError, "this model cannot predict_set", "fitted without validation",
+        "Fit and save it again",
+    ),
+    Misuse(
+        "groups that were never named",
+        lambda: classifier().fairness(),
+        SettingError, "no sensitive column was named", "no groups to compare",
+        "Fit with sensitive='...'",
+    ),
+    Misuse(
+        "the fairness of a table without its target",
+        lambda: by_group().fairness(table()),
+        SettingError, "X without y", "a table and its target", "Give both",
+    ),
+    Misuse(
+        "decisions by group without the groups",
+        lambda: by_group().predict(table().drop(columns="town")),
+        DataError, "'town'", "is not in this table, but groups are read off it", "Add the column",
+    ),
+    Misuse(
+        "an ONNX file of decisions by group",
+        lambda: by_group().export_onnx("model.onnx"),
+        SettingError, "thresholds that keep a bound on fairness", "cannot be written in ONNX",
+        "Use export()",
+    ),
+    Misuse(
+        "an ensemble that is not on the front",
+        lambda: classifier().choose(99),
+        SettingError, "choose got 99", "the front has the rows 0 to", "Look at front()",
+    ),
+]  # fmt: skip
+
+CASES += PROMISES

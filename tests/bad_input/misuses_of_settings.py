@@ -1,11 +1,14 @@
 """Misuses of the estimators' and tasks' settings, and of `search`."""
 
+from pathlib import Path
+
 from misuse import Misuse
-from misuses_of_fit import N, classify, sold, table
+from misuses_of_fit import N, classify, price, regress, sold, table
 from sklearn.metrics import make_scorer, r2_score
 
 import octavo
-from octavo.errors import ProblemError, SettingError, StudyError
+from octavo.errors import DataError, ProblemError, SettingError, StudyError
+from octavo.transfer import Portfolio
 
 
 def search(task=octavo.TabularClassificationTask, metric="accuracy", settings=None, **arguments):
@@ -265,4 +268,143 @@ TASKS = [
     ),
 ]  # fmt: skip
 
-CASES = [*METRICS, *SETTINGS, *TASKS]
+BOUNDS = [
+    Misuse(
+        "bounds that are no mapping",
+        lambda: classify(constraints="model_size<20MB"),
+        SettingError, "constraints='model_size<20MB'", "is a dict by name", "Write constraints={",
+    ),
+    Misuse(
+        "a misspelt bound",
+        lambda: classify(constraints={"modelsize": (None, "20MB")}),
+        SettingError, "'modelsize'", "not known. Did you mean 'model_size'?", "Use one of",
+    ),
+    Misuse(
+        "a bound that is no pair",
+        lambda: classify(constraints={"model_size": "20MB"}),
+        SettingError, "constraints['model_size']='20MB'", "is not a pair (low, high)",
+        "Write {'model_size': (None, '20MB')}",
+    ),
+    Misuse(
+        "a bound on the good side",
+        lambda: classify(constraints={"training_time": ("5s", None)}),
+        SettingError, "('5s', None)", "only the upper side can be bounded",
+        "Write {'training_time': (None, '5m')}",
+    ),
+    Misuse(
+        "a gap in percent",
+        lambda: classify(constraints={"demographic_parity": (None, 5)}, sensitive="town"),
+        SettingError, "the upper bound 5", "strictly between 0 and 1",
+        "Write {'demographic_parity': (None, 0.05)}",
+    ),
+    Misuse(
+        "a gap between no groups",
+        lambda: classify(constraints={"equalized_odds": (None, 0.05)}),
+        SettingError, "bounds 'equalized_odds'", "no sensitive column is named",
+        "Add such as sensitive='sex'",
+    ),
+]  # fmt: skip
+
+GROUPS = [
+    Misuse(
+        "a sensitive column by its number",
+        lambda: classify(sensitive=5),
+        SettingError, "sensitive=5", "of type int", "Write the name of a column",
+    ),
+    Misuse(
+        "an unknown sensitive column",
+        lambda: classify(sensitive=["towm"]),
+        SettingError, "'towm'", "the table does not have. Did you mean 'town'?", "Name one of its",
+    ),
+    Misuse(
+        "a sensitive column of one group",
+        lambda: classify(X=table().assign(land="DE"), sensitive="land"),
+        SettingError, "'land' has one group only, 'DE'", "nothing can be compared",
+        "Name another column",
+    ),
+    Misuse(
+        "groups for a number",
+        lambda: regress(price(), sensitive="town"),
+        SettingError, "sensitive='town'", "gaps between groups are measured on decisions",
+        "Leave it out",
+    ),
+]  # fmt: skip
+
+DIRECTIONS = [
+    Misuse(
+        "directions that are no mapping",
+        lambda: classify(monotone=["rooms"]),
+        SettingError, "monotone=['rooms']", "is a dict by column",
+        "Write monotone={'age': 'increasing'}",
+    ),
+    Misuse(
+        "a misspelt direction",
+        lambda: classify(monotone={"rooms": "incresing"}),
+        SettingError, "monotone['rooms']='incresing'",
+        "is no direction. Did you mean 'increasing'?", "Write 'increasing' or 'decreasing'",
+    ),
+    Misuse(
+        "the direction of an unknown column",
+        lambda: classify(monotone={"romms": "increasing"}),
+        SettingError, "'romms'", "the table does not have. Did you mean 'rooms'?",
+        "Name one of its",
+    ),
+    Misuse(
+        "the direction of words",
+        lambda: classify(monotone={"town": "increasing"}),
+        SettingError, "'town', which is of kind 'category'", "only numbers grow",
+        "Leave it out, or, if its values are numbers, say so",
+    ),
+    Misuse(
+        "a direction for several classes",
+        lambda: classify(y=["a", "b", "c", "d"] * 10, monotone={"rooms": "decreasing"}),
+        SettingError, "monotone={'rooms': 'decreasing'}", "is for numbers and two classes",
+        "predict one class against the rest",
+    ),
+    Misuse(
+        "a direction of what decides by group",
+        lambda: classify(
+            monotone={"rooms": "increasing"}, sensitive="rooms", sensitive_at_predict=True
+        ),
+        SettingError, "the column 'rooms'", "decisions may differ between its groups",
+        "Leave it out of one of them",
+    ),
+]  # fmt: skip
+
+PORTFOLIOS = [
+    Misuse(
+        "a number of configurations as portfolio",
+        lambda: classify(portfolio=20),
+        SettingError, "portfolio=20", "a portfolio or the path of its file",
+        "Write such as 'portfolio.json'",
+    ),
+    Misuse(
+        "a portfolio that is not there",
+        lambda: classify(portfolio="portfolio.json"),
+        DataError, "'portfolio.json'", "cannot be read", "Check the path",
+    ),
+    Misuse(
+        "a portfolio that is no JSON",
+        lambda: classify(portfolio=Path("portfolio.json")),
+        DataError, "'portfolio.json'", "is no JSON", "Give the file that `octavo portfolio build`",
+        given=lambda: Path("portfolio.json").write_text("lightgbm"),
+    ),
+    Misuse(
+        "a portfolio of something else",
+        lambda: classify(portfolio="space.json"),
+        DataError, "space.json", "describes no portfolio", "`octavo portfolio build` wrote",
+        given=lambda: Path("space.json").write_text('{"kind": "space"}'),
+    ),
+    Misuse(
+        "a portfolio of a later version",
+        lambda: Portfolio.from_json({"kind": "portfolio", "version": 99}),
+        DataError, "version=99", "this Octavo reads version", "Update Octavo",
+    ),
+    Misuse(
+        "a portfolio without its members",
+        lambda: Portfolio.from_json({"kind": "portfolio", "version": 1, "sources": []}),
+        DataError, "it has no 'members'", "incomplete or malformed", "Write it again",
+    ),
+]  # fmt: skip
+
+CASES = [*METRICS, *SETTINGS, *TASKS, *BOUNDS, *GROUPS, *DIRECTIONS, *PORTFOLIOS]

@@ -22,6 +22,8 @@ from octavo.errors import StorageError
 from octavo.tabular import estimator_family
 from octavo.tabular.model import Member
 from octavo.tabular.models import CATALOG
+from octavo.tabular.refit import fit_one
+from octavo.tabular.settings import SearchSettings
 
 WITHOUT_OCTAVO = """
 import sys
@@ -95,6 +97,25 @@ def test_every_family_predicts_the_same_without_octavo(tmp_path, new_rows, kind,
         np.testing.assert_allclose(there, model.scores(new_rows), rtol=0, atol=1e-12, err_msg=name)
         labels = np.load(tmp_path / name / "labels.npy")
         assert labels.tolist() == model.predict(new_rows).astype("U").tolist(), name
+
+
+def test_columns_with_a_direction_keep_it_without_octavo(tmp_path):
+    X = table(texts=False)
+    words = {"size": "increasing", "weight": "decreasing"}
+    names = ["linear", "extra_trees", "lightgbm"]
+    folders = []
+    for name in names:
+        settings = SearchSettings(
+            task="regression", include=[name], seed=0, max_trials=1, monotone=words
+        )
+        model = fit_one(None, X, target(X, "regression"), settings)
+        folders.append(model.export(tmp_path / name))
+    new = X.head(1).drop(columns="size").merge(pd.DataFrame({"size": np.arange(20.0)}), "cross")
+    new.to_pickle(tmp_path / "new.pkl")
+    run(PREDICT_ALL, tmp_path / "new.pkl", *folders)
+    for name in names:
+        there = np.load(tmp_path / name / "scores.npy")
+        assert (np.diff(there) >= -1e-12).all() and there[-1] > there[0], name
 
 
 def test_columns_made_of_others_are_made_without_octavo_too(tmp_path):

@@ -106,6 +106,16 @@ def test_the_others_say_which_member_cannot_and_what_to_do(tmp_path, family):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("family", ALWAYS[:5])
+def test_models_with_directions_are_as_others(tmp_path, family):
+    X = table(200, texts=False)
+    words = {"size": "increasing", "weight": "decreasing"}
+    for kind in ("binary", "regression"):
+        settings = SearchSettings(include=[family], seed=0, max_trials=1, monotone=words)
+        model = fit_one(None, X, target(X, kind), settings)
+        check(model, tmp_path / f"{kind}.onnx", new_rows(), exact=0.97)
+
+
 def test_texts_and_dates_are_refused_by_name(tmp_path):
     with pytest.raises(SettingError, match=r"column 'sold' is a date.*'drop'"):
         fitted("linear", "binary").export_onnx(tmp_path / "m.onnx")

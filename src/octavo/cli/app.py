@@ -114,6 +114,14 @@ def fit(
             "model_size=20MB, demographic_parity=0.05, ...",
         ),
     ] = None,
+    monotone: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--monotone",
+            help="COLUMN=increasing or COLUMN=decreasing: how predictions may change with it "
+            "(repeatable).",
+        ),
+    ] = None,
     weights: Annotated[
         str | None, typer.Option("--weights", help="Column with the rows' weights.")
     ] = None,
@@ -153,6 +161,7 @@ def fit(
         sensitive=sensitive,
         sensitive_at_predict=sensitive_at_predict,
         constraints=constraint or [],
+        monotone=monotone or [],
         weights=weights,
         groups=groups,
         time_column=time_column,

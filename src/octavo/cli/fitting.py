@@ -42,6 +42,7 @@ def fit_command(
     sensitive: Sequence[str] | None,
     sensitive_at_predict: bool,
     constraints: Sequence[str],
+    monotone: Sequence[str],
     weights: str | None,
     groups: str | None,
     time_column: str | None,
@@ -59,6 +60,7 @@ def fit_command(
     folder = Path(out) if out is not None else free_folder(Path("runs") / _stem(train))
     refuse_taken(folder)
     given_kinds, given_bounds = _kinds(kinds), _bounds(constraints)
+    given_directions = _directions(monotone)
 
     from octavo.tabular.portfolio import as_portfolio
     from octavo.tabular.reading import read_table
@@ -97,6 +99,7 @@ def fit_command(
             sensitive=sensitive or None,
             sensitive_at_predict=sensitive_at_predict,
             constraints=given_bounds,
+            monotone=given_directions or None,
             folder=folder,
             callbacks=_progress(console, limit_s, began, as_json or quiet),
             progress=False,
@@ -262,6 +265,20 @@ def _bounds(given: Sequence[str]) -> dict[str, Any]:
     return bounds
 
 
+def _directions(given: Sequence[str]) -> dict[str, str]:
+    """Directions by column; what they mean is checked with all other settings."""
+    directions = {}
+    for one in given:
+        column, sign, direction = one.rpartition("=")
+        if not sign or not column:
+            raise SettingError(
+                f"--monotone {one!r} cannot be read. Write COLUMN=increasing or COLUMN=decreasing, "
+                "such as --monotone age=increasing."
+            )
+        directions[column] = direction
+    return directions
+
+
 def _stem(path: str) -> str:
     name = Path(path).name
     return name.split(".")[0] or "run"
@@ -273,6 +290,7 @@ def _finish(
     """Write the report in what is left of the time, then say what was found."""
     from octavo.tabular.evidence import validation_score
     from octavo.tabular.leaderboard import leaderboard
+    from octavo.tabular.monotone import in_words
     from octavo.tabular.reporting import write_report
 
     spare_s = 10.0 if limit_s is None else limit_s - (time.monotonic() - began) - 0.7
@@ -300,6 +318,7 @@ def _finish(
                 "warnings": list(result.prepared.warnings),
                 "not_tried": list(result.prepared.not_tried),
                 "bounds": list(result.model.info.get("bounds", [])),
+                "monotone": in_words(result.model.schema),
                 "stopped_because": result.stopped_because,
                 "seconds": round(spent, 2),
                 "seed": result.seed,

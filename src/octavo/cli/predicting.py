@@ -37,6 +37,7 @@ def predict_command(
     show_warnings(silent=as_json)
     model = load_model(run)
     table = read_table(table_path)
+    model.check_groups(table)
     scores = model.scores(table)
     predictions = pd.DataFrame({model.target.name: model.decide(scores, table)})
     if proba:
@@ -140,8 +141,13 @@ def _scored(model: Any, table: Any, scores: Any) -> dict[str, Any]:
     try:
         metric = get_metric(model.metric, target.kind)
         truth = target.encode(table.loc[known, target.name])
-        decide = {} if model.rule is None else {"decide": model.rule.apply}
-        score = metric.score(truth, scores[known], classes=target.classes, **decide)
+        score = metric.score(
+            truth,
+            scores[known],
+            classes=target.classes,
+            # As they were written: by the groups of these rows, where decisions look at them.
+            decide=lambda probabilities: model.codes(probabilities, table[known]),
+        )
         baseline = None
         if "plain_guess" in model.info:  # as every search leaves it
             plain = model.info["plain_guess"]

@@ -30,6 +30,7 @@ __all__ = [
     "family_of",
     "first_configurations",
     "left_out",
+    "not_tried",
     "own_part",
     "predicted_memory_mb",
     "predicted_seconds",
@@ -82,12 +83,19 @@ def shape_of(
         "n_onehot": sum(min(n, _MOST_LEVELS) - 1 for n in levels if n > 1),
         "n_texts": n_texts,
         "has_categories": bool(levels),
+        "directions": _directions(schema),
     }
     if task == "regression":
         return Shape(**common, is_skewed=is_skewed(np.asarray(y, dtype=np.float64)))
     counts = np.bincount(np.asarray(y, dtype=np.int64))
     imbalance = float(counts.max() / max(1, counts[counts > 0].min()))
     return Shape(**common, n_classes=max(2, len(counts)), imbalance=imbalance)
+
+
+def _directions(schema: Schema) -> tuple[int, ...]:
+    """Of all features, or none if all are free."""
+    found = tuple(feature.direction for feature in schema.features)
+    return found if any(found) else ()
 
 
 def cash_space(
@@ -181,12 +189,41 @@ def left_out(
     for name, family in known.items():
         if name in exclude or (include is not None and name not in include):
             continue
-        objection = family.objection(shape)
-        if not is_installed(family):
+        inability, objection = family.inability(shape), family.objection(shape)
+        if inability is not None:
+            found[name] = inability
+        elif not is_installed(family):
             found[name] = str(missing_extra(family))
-        elif objection is not None and (include is None or shape.task not in family.tasks):
+        elif objection is not None and include is None:
             found[name] = objection
     return found
+
+
+def not_tried(
+    shape: Shape,
+    *,
+    include: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
+    families: Families | None = None,
+) -> tuple[str, ...]:
+    """In sentences, the families that the user could have: by a package, or with free columns.
+
+    Of what is left out as too slow, or for another kind of target, nobody needs to hear.
+    """
+    known = {**CATALOG, **(families or {})}
+    out = left_out(shape, include=include, exclude=exclude, families=families)
+    unable = {name for name in out if known[name].inability(shape) is not None}
+    absent = [
+        why for name, why in out.items() if name not in unable and not is_installed(known[name])
+    ]
+    free = replace(shape, directions=())
+    bound = [known[name].title for name in unable if known[name].inability(free) is None]
+    if bound:
+        absent.append(
+            f"{' and '.join(', '.join(sorted(bound)).rsplit(', ', 1))} cannot keep monotone "
+            "constraints and are left out."
+        )
+    return tuple(absent)
 
 
 def family_of(config: Config, families: Families | None = None) -> Family:

@@ -63,6 +63,7 @@ class _AutoEstimator(BaseEstimator):
         sensitive: str | Sequence[str] | None = None,
         sensitive_at_predict: bool = False,
         constraints: Mapping[str, Any] | None = None,
+        monotone: Mapping[str, str] | None = None,
         optimizer: Any = "random-forest",
         output_folder: str | Path | None = None,
         progress: bool | None = None,
@@ -86,6 +87,7 @@ class _AutoEstimator(BaseEstimator):
         self.sensitive = sensitive
         self.sensitive_at_predict = sensitive_at_predict
         self.constraints = constraints
+        self.monotone = monotone
         self.optimizer = optimizer
         self.output_folder = output_folder
         self.progress = progress
@@ -169,6 +171,7 @@ class _AutoEstimator(BaseEstimator):
             sensitive=self.sensitive,
             sensitive_at_predict=self.sensitive_at_predict,
             constraints={} if self.constraints is None else self.constraints,
+            monotone=self.monotone,
             optimizer=self.optimizer,
             folder=as_folder(self.output_folder, "output_folder"),
             progress=self.progress,
@@ -302,6 +305,10 @@ class AutoClassifier(ClassifierMixin, _AutoEstimator):
         Bounds on the final model: `{"demographic_parity": (None, 0.05)}` or one of
         "equalized_odds", "equal_opportunity", "inference_time" ("50us" per row), "model_size"
         ("20MB"), "training_time" ("1m"), "memory" ("2GB").
+    monotone
+        Columns with which predictions may only rise or fall while all others stay as they are:
+        `{"age": "increasing", "price": "decreasing"}`. Of classes it is the probability of the
+        second of two.
     optimizer
         What proposes pipelines after the opening: a name from the catalog or a recipe.
     output_folder

@@ -133,6 +133,7 @@ def fit_generated(
     y: NDArray[Any],
     categorical: Sequence[int],
     *,
+    apart: Sequence[int] = (),
     most: int,
     seed: int,
 ) -> tuple[GeneratedFeatures, Matrix]:
@@ -146,6 +147,8 @@ def fit_generated(
         Class codes as integers, or numbers as floats.
     categorical
         Columns of `matrix` that hold codes.
+    apart
+        Columns of which none is made.
     most
         How many columns to make at most.
     seed
@@ -163,7 +166,7 @@ def fit_generated(
     rng = np.random.default_rng([seed, 0x6E4])
     rows = _sample(len(matrix), MOST_ROWS, rng)
     gradients, hessians, gains = _residuals(matrix[rows], y[rows], categorical, seed)
-    candidates = _candidates(gains, categorical)
+    candidates = _candidates(gains, categorical, apart)
     targets = target_columns(y)
     few = np.arange(len(rows)) < FEW_ROWS
     scored: list[tuple[float, Made]] = []
@@ -196,9 +199,9 @@ def generating_seconds(n_rows: int, n_columns: int, n_outputs: int) -> float:
 # Candidates -----------------------------------------------------------------------------
 
 
-def _candidates(gains: Floats, categorical: Sequence[int]) -> list[Made]:
+def _candidates(gains: Floats, categorical: Sequence[int], apart: Sequence[int]) -> list[Made]:
     """Everything that may be made of the columns that a model gains most by."""
-    order = [int(at) for at in np.argsort(-gains, kind="stable")]
+    order = [int(at) for at in np.argsort(-gains, kind="stable") if at not in set(apart)]
     numbers = [at for at in order if at not in set(categorical)][:MOST_NUMBERS]
     categories = [at for at in order if at in set(categorical)][:MOST_CATEGORIES]
     found = [Made(how, (a, b)) for a, b in combinations(sorted(numbers), 2) for how in _ARITHMETIC]

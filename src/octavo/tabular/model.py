@@ -161,16 +161,28 @@ class TabularModel:
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted labels or values, shape (n,), in the rows' order."""
+        self.check_groups(X)
         return self.decide(self.scores(X), X)
+
+    def check_groups(self, X: Any) -> None:
+        """Refuse a table in which decisions by group would find none, before it is scored."""
+        if self.fair is not None:
+            self.fair.labels(X)
 
     def decide(self, scores: Floats, X: Any) -> NDArray[Any]:
         """Labels (or values) for what `scores` returned for a table."""
         if not self.is_classifier:
             return np.asarray(self.target.decode(scores))
+        return np.asarray(self.target.decode(self.codes(scores, X)))
+
+    def codes(self, probabilities: Floats, X: Any) -> NDArray[np.int64]:
+        """The encoded decisions of a classifier for the probabilities of a table, shape (n,)."""
         if self.fair is not None:
-            return np.asarray(self.target.decode(self.fair.apply(scores, X)))
-        codes = scores.argmax(axis=1) if self.rule is None else self.rule.apply(scores)
-        return np.asarray(self.target.decode(codes))
+            return self.fair.apply(probabilities, X)
+        found = (
+            probabilities.argmax(axis=1) if self.rule is None else self.rule.apply(probabilities)
+        )
+        return np.asarray(found, dtype=np.int64)
 
     def predict_proba(self, X: Any) -> Floats:
         """Probability of each class, shape (n, classes), in the order of `target.classes`.

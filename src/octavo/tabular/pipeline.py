@@ -23,6 +23,7 @@ from octavo.tabular.cash import (
     family_of,
     first_configurations,
     left_out,
+    not_tried,
     own_part,
     predicted_memory_mb,
     predicted_seconds,
@@ -42,6 +43,7 @@ __all__ = [
     "first_configurations",
     "left_out",
     "make_pipeline",
+    "not_tried",
     "predicted_memory_mb",
     "predicted_seconds",
     "shape_of",
@@ -146,6 +148,7 @@ class Pipeline:
             n_rows=len(matrix),
             n_features=max(1, matrix.shape[1]),
             n_onehot=0,
+            directions=self._preprocessor.directions_,
         )
         if self.shape.is_classification:
             n_classes = len(self._classes)

@@ -17,7 +17,8 @@ from octavo.errors import SettingError
 from octavo.spaces import Space
 from octavo.tabular.checks import check_fit_inputs, check_lengths
 from octavo.tabular.models.family import Family, Shape
-from octavo.tabular.pipeline import cash_space, first_configurations, left_out, shape_of
+from octavo.tabular.monotone import with_directions
+from octavo.tabular.pipeline import cash_space, first_configurations, not_tried, shape_of
 from octavo.tabular.portfolio import opening
 from octavo.tabular.schema import Schema, infer_schema
 from octavo.tabular.sensitive import Sensitive, read_sensitive
@@ -58,7 +59,8 @@ class Prepared:
     warnings
         Sentences that the user should read.
     not_tried
-        Which families are absent because a package is, and what to install, in a sentence each.
+        Which families are absent because a package is, and what to install, or because they
+        cannot keep a monotone constraint; in a sentence each.
     test_table, test_y
         Scored for the record only; None without.
     sensitive
@@ -147,7 +149,13 @@ def prepare(
     kinds = settings.kinds
     if sensitive and not settings.sensitive_at_predict:
         kinds = _unseen(kinds, [one.column.name for one in sensitive], list(given.X.columns))
-    schema = infer_schema(given.X, given.y, kinds=kinds)
+    if settings.directions and target.kind == "multiclass":
+        raise SettingError(
+            f"monotone={settings.monotone!r} is for numbers and two classes, but {target.name!r} "
+            f"has {len(target.labels)}: the probabilities of more than two cannot all rise. Leave "
+            "it out, or predict one class against the rest."
+        )
+    schema = with_directions(infer_schema(given.X, given.y, kinds=kinds), settings.directions)
     metric = (
         default_metric(target.kind)
         if settings.metric is None
@@ -179,7 +187,7 @@ def prepare(
     first = first_configurations(schema, shape, updates=updates, **chosen)
     if settings.portfolio is not None:
         first = opening(settings.portfolio, space, then=first)
-    absent = [why for why in left_out(shape, **chosen).values() if "pip install" in why]
+    absent = not_tried(shape, **chosen)
     prepared = Prepared(
         schema=schema,
         target=target,
@@ -193,7 +201,7 @@ def prepare(
         first=tuple(first),
         families=families,
         warnings=(*given.warnings, *target.warnings, *schema.warnings),
-        not_tried=tuple(absent),
+        not_tried=absent,
         sensitive=sensitive,
     )
     if X_test is None:

@@ -28,6 +28,9 @@ FIXED: Mapping[Wants, Mapping[str, Any]] = {
 }
 """The best guess where nothing is searched; each is the first choice where something is."""
 
+FILLED: Mapping[str, Any] = {"missing": "median", "indicator": True}
+"""For trees with monotone columns: scikit-learn's then refuse what is missing."""
+
 WIDE = 60
 """From so many columns on, keeping only some of them may help."""
 GENERATED = 20
@@ -71,7 +74,11 @@ def preprocessing_space(
         choices |= _number_choices(features, for_, prefix)
     choices |= _category_choices(features, for_, prefix)
     choices |= _text_choices(features, prefix)
-    if for_ in ("trees", "native") and 2 <= len(features) <= MOST_GENERATING:
+    # Columns are only made of others where predictions are free; divisions by zero are missing,
+    # which constrained forests do not take.
+    free = [feature for feature in features if not feature.direction]
+    is_possible = for_ == "native" or (for_ == "trees" and len(free) == len(features))
+    if is_possible and len(free) >= 2 and len(features) <= MOST_GENERATING:
         choices[f"{prefix}generated"] = Categorical([False, True])
     if len(features) >= WIDE:
         choices[f"{prefix}select"] = Float(0.05, 1.0, log=True, default=1.0)
@@ -104,6 +111,8 @@ def preprocessor_from(
     """
     _check_wants(for_)
     settings = dict(FIXED[for_])
+    if for_ == "trees" and any(feature.direction for feature in _features(features)):
+        settings |= FILLED
     for name in (
         "numbers",
         "missing",

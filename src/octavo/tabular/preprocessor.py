@@ -79,6 +79,8 @@ class Preprocessor(TransformerMixin, BaseEstimator):
     ----------
     categorical_indices_
         Columns of the matrix that hold native codes.
+    directions_
+        The direction of each of its columns (see `Feature`); empty if none has any.
 
     Notes
     -----
@@ -170,7 +172,21 @@ class Preprocessor(TransformerMixin, BaseEstimator):
                 np.isin(self._kept, self.categorical_indices_)
             )
             matrix = np.ascontiguousarray(matrix[:, self._kept])
-        return self._with_generated(matrix, y) if self.generate else matrix
+        directions = self._directions()
+        if self.generate:
+            matrix = self._with_generated(matrix, y, np.flatnonzero(directions).tolist())
+        # What is made of free columns is free.
+        free = np.zeros(matrix.shape[1] - len(directions), dtype=np.int64)
+        self.directions_ = tuple(np.append(directions, free).tolist()) if any(directions) else ()
+        return matrix
+
+    def _directions(self) -> NDArray[np.int64]:
+        """Of each column of the matrix, without those that are made of others."""
+        given = {feature.name: feature.direction for feature in self._features()}
+        own = [given[name] for name in self._number_names]  # these come first
+        directions = np.zeros(len(self._names), dtype=np.int64)
+        directions[: len(own)] = own
+        return directions if self._kept is None else directions[self._kept]
 
     def transform(self, X: pd.DataFrame) -> Matrix:
         """The matrix of a canonical table, n >= 0: float32, C-contiguous."""
@@ -266,7 +282,9 @@ class Preprocessor(TransformerMixin, BaseEstimator):
             self._text_encoders.append(encoder)
             yield [f"{name}: {part}" for part in encoder.names], encoder.transform(texts)
 
-    def _with_generated(self, matrix: Matrix, y: NDArray[Any] | None) -> Matrix:
+    def _with_generated(
+        self, matrix: Matrix, y: NDArray[Any] | None, apart: Sequence[int]
+    ) -> Matrix:
         assert y is not None
         codes: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         if self._code_names:
@@ -275,7 +293,7 @@ class Preprocessor(TransformerMixin, BaseEstimator):
         if self._kept is not None:
             codes = np.flatnonzero(np.isin(self._kept, codes))
         self._generated, made = fit_generated(
-            matrix, y, codes.tolist(), most=self.generate, seed=self._seed
+            matrix, y, codes.tolist(), apart=apart, most=self.generate, seed=self._seed
         )
         return self._joined([matrix, made], len(matrix))
 

@@ -57,6 +57,8 @@ class Feature:
         How it was recognized, for people.
     form
         How its text is to be read: a date format, "decimal comma", or "".
+    direction
+        1 if predictions may only rise with it, -1 if they may only fall, 0 if they are free.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Feature:
     categories: tuple[str, ...] | None = None
     note: str = ""
     form: str = ""
+    direction: int = 0
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,11 @@ class FairRule:
 
     def apply(self, probabilities: NDArray[np.float64], X: Any) -> NDArray[np.int64]:
         """Encoded decisions, shape (n,); unknown groups have the threshold of all rows."""
-        return self.of_labels(
-            probabilities, joined_labels([column.labels(X) for column in self.columns])
-        )
+        return self.of_labels(probabilities, self.labels(X))
+
+    def labels(self, X: Any) -> Labels:
+        """The group of each row in words; a table without the columns is refused."""
+        return joined_labels([column.labels(X) for column in self.columns])
 
     def of_labels(self, probabilities: NDArray[np.float64], labels: Labels) -> NDArray[np.int64]:
         """The same for rows whose groups are known in words."""

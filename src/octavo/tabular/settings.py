@@ -12,6 +12,7 @@ from octavo.amounts import is_whole
 from octavo.errors import SettingError, closest
 from octavo.problem import Limits, TrialLimits
 from octavo.tabular.bounds import Bound, read_bounds
+from octavo.tabular.monotone import Direction, read_directions
 
 if TYPE_CHECKING:
     from octavo.callbacks import Callback
@@ -76,6 +77,9 @@ class SearchSettings:
         may decide by group. Otherwise it never sees them.
     constraints
         Bounds on the final model; see `octavo.tabular.bounds`.
+    monotone
+        Columns with which predictions may only rise ("increasing") or fall ("decreasing"), by
+        name; see `octavo.tabular.monotone`.
     optimizer
         What proposes configurations after the opening.
     folder
@@ -113,6 +117,7 @@ class SearchSettings:
     sensitive: str | Sequence[str] | None = None
     sensitive_at_predict: bool = False
     constraints: Mapping[str, Any] = field(default_factory=dict)
+    monotone: Mapping[str, str] | None = None
     optimizer: Any = "random-forest"
     folder: Path | None = None
     scratch: Path | None = None
@@ -153,11 +158,23 @@ class SearchSettings:
                 f"constraints bounds {gaps[0]!r}, but no sensitive column is named, whose groups "
                 "would be compared. Add such as sensitive='sex'."
             )
+        both = [name for name in self.directions if name in self.sensitive_names]
+        if both and self.sensitive_at_predict:
+            raise SettingError(
+                f"the column {both[0]!r} is named by both monotone and sensitive, but with "
+                "sensitive_at_predict=True decisions may differ between its groups in any "
+                "direction. Leave it out of one of them."
+            )
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
         """The constraints, read."""
         return read_bounds(self.constraints)
+
+    @property
+    def directions(self) -> dict[str, Direction]:
+        """The direction of each column that `monotone` names."""
+        return read_directions(self.monotone)
 
     @property
     def sensitive_names(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ __all__ = ["TabularClassificationTask", "TabularRegressionTask"]
 
 Floats = NDArray[np.float64]
 
-OPTIONS = ("n_threads", "calibrate", "tune_decision")
+OPTIONS = ("n_threads", "calibrate", "tune_decision", "monotone")
 NEURAL = ("mlp", "network")  # what is left when traditional pipelines are not wanted
 
 
@@ -324,7 +324,7 @@ class _TabularTask:
         return prepared.space.configspace  # type: ignore[attr-defined]
 
     def set_pipeline_options(self, **options: Any) -> None:
-        """Set what holds for all pipelines: n_threads, calibrate, tune_decision."""
+        """Set what holds for all pipelines: n_threads, calibrate, tune_decision, monotone."""
         refuse_unknown(options, OPTIONS, "set_pipeline_options")
         self._settings = replace(self._settings, **options)
 

@@ -27,6 +27,7 @@ from octavo.report import FrontDot, Sheet
 from octavo.report.words import number, percent
 from octavo.tabular.artefact import BATCHES, row_seconds, time_per_row
 from octavo.tabular.choices import front_points
+from octavo.tabular.monotone import N_VALUES, directions_of, largest_reversal
 from octavo.tabular.trust import fairness_found, robustness_found
 from octavo.tabular.uncertainty import deviation, predicted_numbers
 
@@ -37,6 +38,7 @@ __all__ = ["front_dots", "sheets"]
 
 COVERAGES = (0.8, 0.9, 0.95)
 MOST_COLUMNS = 12
+MONOTONE_ROWS = 30
 FEW_COLUMNS, MANY_COLUMNS = 100, 2000  # whose drift is looked at in a hurry, and at all
 HURRY_S = 4.0  # with less time than this, only what is cheap
 
@@ -52,7 +54,7 @@ def sheets(result: SearchResult, limit_s: float) -> tuple[Sheet, ...]:
         Seconds for what is dear.
     """
     ends = time.monotonic() + limit_s
-    found = [_bounds(result), _calibration(result), _coverage(result)]
+    found = [_bounds(result), _monotone(result), _calibration(result), _coverage(result)]
     if result.prepared.sensitive and result.evidence.groups:
         found += _fairness(result)
     row_s = _row_seconds(result)
@@ -120,6 +122,32 @@ def _bounds(result: SearchResult) -> Sheet | None:
         ("Bound", "kept"),
         tuple((one["told"], "yes" if one["is_met"] else "no") for one in kept),
         alerts=tuple(at for at, one in enumerate(kept) if not one["is_met"]),
+    )
+
+
+def _monotone(result: SearchResult) -> Sheet | None:
+    model, sample = result.model, result.evidence.sample
+    directions = directions_of(model.schema)
+    if not directions:
+        return None
+    what = model.target.name
+    if model.is_classifier:
+        what = f"the probability of {model.target.labels[1]}"
+    rows = sample.iloc[:MONOTONE_ROWS]
+    wrong = {
+        name: largest_reversal(model.canonical_scores, rows, name, direction)
+        for name, direction in directions.items()
+    }
+    return Sheet(
+        "Monotone columns",
+        f"If only such a column of a row grows, {what} may only rise, or only fall. Looked at in "
+        f"{len(rows)} rows, each with {N_VALUES} values of the column.",
+        ("Column", "may only", "largest step the other way"),
+        tuple(
+            (name, "rise" if direction > 0 else "fall", number(wrong[name], 3))
+            for name, direction in directions.items()
+        ),
+        alerts=tuple(at for at, value in enumerate(wrong.values()) if value > 0),
     )
 
 

@@ -142,6 +142,14 @@ class CatBoostModel:
         }
         if config.get("onehot_up_to"):
             params["one_hot_max_size"] = config["onehot_up_to"]
+        if self.shape.is_monotone:
+            # By place in the pool, in which numbers come first.
+            numbers = np.setdiff1d(np.arange(len(self.shape.directions)), self.categorical_)
+            params["monotone_constraints"] = {
+                place: self.shape.directions[at]
+                for place, at in enumerate(numbers.tolist())
+                if self.shape.directions[at]
+            }
         if self.shape.task == "multiclass":
             params["classes_count"] = self.shape.n_classes
         return params
@@ -177,7 +185,8 @@ def space(shape: Shape) -> dict[str, Hyperparameter]:
     }
     if shape.has_categories:
         found["onehot_up_to"] = Integer(2, 32, log=True, default=8)
-    if not shape.is_classification:
+    # The leaves of absolute loss become medians after the tree has grown, in any order.
+    if not shape.is_classification and not shape.is_monotone:
         found["loss"] = Categorical(["squared", "absolute"])
     return found
 
@@ -227,6 +236,7 @@ CATBOOST = Family(
     parallel=0.6,
     memory_mb=memory_mb,
     describe=describe,
+    keeps_directions=True,
     max_classes=50,
     package="catboost",
 )

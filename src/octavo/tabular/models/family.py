@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -63,6 +63,9 @@ class Shape:
     is_skewed
         Whether a regression target is positive with a long tail, so that its logarithm
         may be easier to predict.
+    directions
+        Of the features, or of the columns of a fitted matrix: 1 where predictions may only
+        rise, -1 where they may only fall, 0 where they are free; empty if all are.
     """
 
     task: TaskKind
@@ -74,6 +77,17 @@ class Shape:
     has_categories: bool = False
     imbalance: float = 1.0
     is_skewed: bool = False
+    directions: tuple[int, ...] = ()
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        """A shape that was pickled before there was a field has its default."""
+        for at, field in enumerate(fields(self)):
+            object.__setattr__(self, field.name, state[at] if at < len(state) else field.default)
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether predictions may only rise, or only fall, with any column."""
+        return any(self.directions)
 
     @property
     def is_classification(self) -> bool:
@@ -177,6 +191,8 @@ class Family:
         The extra of Octavo that brings it.
     startup_s
         Seconds that loading it takes, once in each process.
+    keeps_directions
+        Whether its models of numbers and of two classes keep `Shape.directions`.
     """
 
     name: str
@@ -198,6 +214,7 @@ class Family:
     package: str | None = None
     extra: str = "tabular"
     startup_s: float = 0.0
+    keeps_directions: bool = False
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -224,8 +241,9 @@ class Family:
         >>> CATALOG["linear"].objection(shape) is None
         True
         """
-        if shape.task not in self.tasks:
-            return f"{self.title}: cannot do {shape.task}"
+        inability = self.inability(shape)
+        if inability is not None:
+            return inability
         counts = (
             ("rows", shape.n_rows, self.max_rows),
             ("features", shape.width(self.preprocessing), self.max_features),
@@ -237,6 +255,14 @@ class Family:
                     f"{self.title}: {count} {what} are more than the {most:.0f} "
                     "it is worth its time for"
                 )
+        return None
+
+    def inability(self, shape: Shape) -> str | None:
+        """What it cannot do that is asked for, whatever the user includes; None for nothing."""
+        if shape.task not in self.tasks:
+            return f"{self.title}: cannot do {shape.task}"
+        if shape.is_monotone and not self.keeps_directions:
+            return f"{self.title}: cannot keep monotone constraints"
         return None
 
 

@@ -104,6 +104,7 @@ class ForestModel:
             max_leaf_nodes=_most_leaves(self.shape, n_rows, config),
             bootstrap=config["bootstrap"],
             criterion=config.get("criterion", "squared_error"),
+            monotonic_cst=list(self.shape.directions) if self.shape.is_monotone else None,
             n_jobs=self.n_threads,
             random_state=self.seed,
             warm_start=True,
@@ -204,6 +205,7 @@ RANDOM_FOREST = Family(
     parallel=0.8,
     memory_mb=memory_mb,
     describe=describe,
+    keeps_directions=True,
 )
 
 EXTRA_TREES = Family(
@@ -218,4 +220,5 @@ EXTRA_TREES = Family(
     parallel=0.8,
     memory_mb=memory_mb,
     describe=describe,
+    keeps_directions=True,
 )

@@ -141,9 +141,11 @@ class HistogramModel:
             "warm_start": True,
             "random_state": self.seed,
         }
+        if self.shape.is_monotone:
+            settings["monotonic_cst"] = list(self.shape.directions)
         if self.shape.is_classification:
             return HistGradientBoostingClassifier(**settings)
-        loss = "absolute_error" if config["loss"] == "absolute" else "squared_error"
+        loss = "absolute_error" if config.get("loss") == "absolute" else "squared_error"
         return HistGradientBoostingRegressor(loss=loss, **settings)
 
 
@@ -165,7 +167,8 @@ def space(shape: Shape) -> dict[str, Hyperparameter]:
         "column_share": Float(0.3, 1.0, default=1.0),
         "l2": Float(1e-6, 10.0, log=True, default=1e-3),
     }
-    if not shape.is_classification:
+    # The leaves of absolute loss become medians after the tree has grown, in any order.
+    if not shape.is_classification and not shape.is_monotone:
         found["loss"] = Categorical(["squared", "absolute"])
     return found
 
@@ -212,5 +215,6 @@ HISTOGRAM_BOOSTING = Family(
     parallel=0.6,
     memory_mb=memory_mb,
     describe=describe,
+    keeps_directions=True,
     max_classes=50,
 )

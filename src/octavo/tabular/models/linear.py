@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter
+from octavo.tabular.models.bounded_linear import best_strength, bounded_coefficients
 from octavo.tabular.models.convergence import stopping_early_is_fine
 from octavo.tabular.models.early_stopping import inner_split, log_loss
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
@@ -53,6 +54,10 @@ class LogisticModel:
     ) -> None:
         """Walk the path where the strength is open, then fit all rows."""
         in_time(deadline, "logistic regression")
+        if self.shape.is_monotone:
+            found = _bounded(self.config, self.shape, X, y, sample_weight, self.seed, deadline)
+            self.coef_, self.intercept_ = found[np.newaxis, :-1], found[-1:]
+            return
         strength = self.config.get("strength")
         if strength is None:
             strength = self._best_strength(X, y, sample_weight, deadline)
@@ -156,6 +161,10 @@ class RidgeModel:
     ) -> None:
         """Solve on centred columns; with an open strength, choose it by leave-one-out."""
         in_time(deadline, "ridge regression")
+        if self.shape.is_monotone:
+            found = _bounded(self.config, self.shape, X, y, sample_weight, self.seed, deadline)
+            self.coef_, self.intercept_ = found[:-1], float(found[-1])
+            return
         weight = np.ones(len(y)) if sample_weight is None else sample_weight
         center = np.average(X, axis=0, weights=weight).astype(np.float64)
         middle = float(np.average(y, weights=weight))
@@ -178,6 +187,44 @@ class RidgeModel:
     def size(self) -> int:
         """Coefficients."""
         return int(self.coef_.size + 1)
+
+
+def _bounded(
+    config: Config,
+    shape: Shape,
+    X: Matrix,
+    y: NDArray[Any],
+    sample_weight: Floats | None,
+    seed: int,
+    deadline: float,
+) -> Floats:
+    """Coefficients and intercept of a model whose signs are given."""
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight
+    is_classification = shape.is_classification
+    strength = config.get("strength")
+    if strength is None:
+        splits = _inner_splits(y, is_classification=is_classification, seed=seed)
+        # A third of the time is kept for the fit on all rows.
+        halt = deadline - (deadline - time.monotonic()) / 3
+        strength = best_strength(
+            X,
+            y,
+            weight,
+            directions=shape.directions,
+            is_classification=is_classification,
+            splits=splits,
+            strengths=_STRENGTHS.tolist(),
+            deadline=halt,
+        )
+    return bounded_coefficients(
+        X,
+        y,
+        weight,
+        directions=shape.directions,
+        strength=strength,
+        is_classification=is_classification,
+        deadline=deadline,
+    )
 
 
 def _ridge(X: Floats, y: Floats, strength: float | None) -> Floats:
@@ -276,7 +323,8 @@ def space(shape: Shape) -> dict[str, Hyperparameter]:
         "penalty": Categorical(["path", "fixed"]),
         "strength": Float(1e-7, 10.0, log=True, default=1e-3).when(penalty="fixed"),
     }
-    if _work(shape) <= _ELASTIC_LIMIT or not shape.is_classification:
+    is_fast = _work(shape) <= _ELASTIC_LIMIT or not shape.is_classification
+    if is_fast and not shape.is_monotone:
         found["norm"] = Categorical(["l2", "elastic"])
         found["l1_share"] = Float(0.05, 1.0, default=0.5).when(norm="elastic")
     return found
@@ -295,7 +343,7 @@ def terms(config: Config, shape: Shape) -> tuple[float, ...]:
     d = shape.width("linear")
     work = _work(shape)
     elastic = "l1_share" in config
-    if not shape.is_classification:
+    if not shape.is_classification and not shape.is_monotone:
         side = min(d, shape.n_rows)
         if elastic:
             return 1.0, 0.0, 0.0, work * (25 if config["penalty"] == "path" else 2) * 1e-9
@@ -335,5 +383,6 @@ LINEAR = Family(
     parallel=0.3,
     memory_mb=memory_mb,
     describe=describe,
+    keeps_directions=True,
     max_features=20_000,
 )

@@ -143,6 +143,8 @@ class XGBoostModel:
         }
         if "onehot_up_to" in config:
             params["max_cat_to_onehot"] = config["onehot_up_to"]
+        if self.shape.is_monotone:
+            params["monotone_constraints"] = tuple(self.shape.directions)
         if self.shape.task == "multiclass":
             params["num_class"] = self.shape.n_classes
         return params
@@ -161,7 +163,8 @@ def space(shape: Shape) -> dict[str, Hyperparameter]:
     }
     if shape.has_categories:
         found["onehot_up_to"] = Integer(2, 32, log=True, default=8)
-    if not shape.is_classification:
+    # The leaves of absolute loss become medians after the tree has grown, in any order.
+    if not shape.is_classification and not shape.is_monotone:
         found["loss"] = Categorical(["squared", "absolute"])
     return found
 
@@ -214,6 +217,7 @@ XGBOOST = Family(
     parallel=0.6,
     memory_mb=memory_mb,
     describe=describe,
+    keeps_directions=True,
     max_classes=200,
     package="xgboost",
 )
