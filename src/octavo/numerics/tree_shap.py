@@ -48,7 +48,7 @@ class Tree:
     column : shape (N,)
         On which an inner node splits.
     cover : shape (N,)
-        Training rows, or their weight, in each node; positive.
+        Training rows, or their weight, in each leaf; positive. Inner nodes are not looked at.
     value : shape (N, K)
         What leaves predict; inner nodes are not looked at.
     """
@@ -178,7 +178,10 @@ def _edges(tree: Tree) -> _Edges:
         same[open_[hit]] = at[open_[hit]]
         open_ = open_[~hit]
         at[open_] = parent[at[open_]]
-    reached = tree.cover[node] / tree.cover[node[parent]]
+    cover = tree.cover[node].astype(np.float64)
+    for last, first in pairwise(level[:0:-1]):
+        cover[parent[first:last:2]] = cover[first:last:2] + cover[first + 1 : last : 2]
+    reached = cover / cover[parent]
     distinct = np.zeros(len(node), dtype=np.int64)  # columns on the path to each node
     for first, last in pairwise(level[1:]):
         here = slice(first, last)
