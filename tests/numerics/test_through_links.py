@@ -23,7 +23,7 @@ def test_values_add_up_behind_a_function_of_one_number(values):
 
 
 def test_columns_that_cancel_out_keep_their_slopes():
-    start, found = rescaled(np.exp, np.zeros(1), np.array([[[0.5], [-0.5]]]))
+    _, found = rescaled(np.exp, np.zeros(1), np.array([[[0.5], [-0.5]]]))
     np.testing.assert_allclose(found[0, :, 0], [0.5, -0.5], rtol=1e-5)
 
 

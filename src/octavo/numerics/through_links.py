@@ -86,7 +86,7 @@ def softmaxed(
         shared += weight * chances * (moved - mean)
     # What the quadrature lacks where the softmax is steep, by the sizes of the shares.
     lacking = _softmax(scores(base + change)) - start - shared.sum(axis=1)
-    size = np.abs(shared)
+    size = np.abs(shared).sum(axis=2, keepdims=True)  # one for all outputs: they still sum to 0
     total = size.sum(axis=1, keepdims=True)
     even = np.full_like(size, 1.0 / max(values.shape[1], 1))
     shared += lacking[:, np.newaxis] * np.divide(size, total, out=even, where=total > 0)

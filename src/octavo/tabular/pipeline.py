@@ -15,8 +15,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from octavo.errors import DataError, OutOfTimeError
+from octavo.numerics.through_links import rescaled, softmaxed
 from octavo.tabular.cash import (
     PREP,
     cash_space,
@@ -191,6 +193,37 @@ class Pipeline:
         scores = np.zeros((len(X), self.shape.n_classes))
         scores[:, self._classes] = raw / raw.sum(axis=1, keepdims=True)
         return scores
+
+    def contributions(self, X: pd.DataFrame) -> tuple[Floats, Floats] | None:
+        """Shapley values of the table's columns, if the model is one of trees; else None.
+
+        Returns
+        -------
+        base, values
+            Shapes (K,) and (n, features, K), K = 1 for numbers: they add up to what
+            `predict_scores` says.
+        """
+        contributions = getattr(self._model, "contributions", None)
+        found = None if contributions is None else contributions(self._preprocessor.transform(X))
+        if found is None:
+            return None
+        shares = self._preprocessor.column_shares()
+        values = np.einsum("ndk,dp->npk", found.values, shares, optimize=True)
+        if not self.shape.is_classification:
+            if self._scale is None:
+                return found.base, values
+            return rescaled(self._scale.original, found.base, values)
+        if found.link == "identity":
+            base = found.base
+        elif found.link == "softmax":
+            base, values = softmaxed(found.base, values)
+        else:
+            one, ones = rescaled(expit, found.base, values)
+            base, values = np.append(1.0 - one, one), np.concatenate([-ones, ones], axis=2)
+        full = np.zeros(self.shape.n_classes)
+        wide = np.zeros((*values.shape[:2], self.shape.n_classes))
+        full[self._classes], wide[:, :, self._classes] = base, values
+        return full, wide
 
     def describe(self) -> str:
         """One line for people: "LightGBM, 31 leaves, learning rate 0.05"."""
