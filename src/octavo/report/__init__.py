@@ -2,6 +2,7 @@
 
 from octavo.report.data import (
     Column,
+    EffectCurve,
     Feature,
     FrontDot,
     Member,
@@ -10,6 +11,7 @@ from octavo.report.data import (
     ReportData,
     Setting,
     Sheet,
+    Swarm,
     TrialPoint,
 )
 from octavo.report.page import render, write
@@ -17,6 +19,7 @@ from octavo.report.table import summarize
 
 __all__ = [
     "Column",
+    "EffectCurve",
     "Feature",
     "FrontDot",
     "Member",
@@ -25,6 +28,7 @@ __all__ = [
     "ReportData",
     "Setting",
     "Sheet",
+    "Swarm",
     "TrialPoint",
     "render",
     "summarize",

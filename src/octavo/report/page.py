@@ -15,7 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from octavo.errors import StorageError
-from octavo.report import class_figures, figures, front_figure, number_figures
+from octavo.report import class_figures, effect_figures, figures, front_figure, number_figures
 from octavo.report.data import ReportData
 from octavo.report.markdown import render_markdown
 from octavo.report.words import clipped, duration, number, percent
@@ -104,6 +104,10 @@ def _figures(data: ReportData) -> dict[str, Markup]:
         drawn["trials"] = figures.trials(data)
     if data.importance:
         drawn["importance"] = figures.importance(_most_important(data))
+    for at, effect in enumerate(data.effects):
+        drawn[f"effect {at}"] = effect_figures.effect(effect)
+    if data.swarm is not None:
+        drawn["swarm"] = effect_figures.swarm(data.swarm)
     if data.front:
         drawn["front"] = front_figure.front(data)
     if data.ensemble:

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from octavo.ensemble.partial_dependence import PartialDependence, partial_dependence
 from octavo.ensemble.shapley import SampledShapley, sampled_shapley
 from octavo.errors import DataError, SettingError, closest
 from octavo.numerics.through_links import rescaled, softmaxed
+from octavo.tabular.effects import place_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from octavo.ensemble.calibration import Calibration
     from octavo.tabular.model import Member, TabularModel
     from octavo.tabular.pipeline import Pipeline
-    from octavo.tabular.search import SearchResult
 
-__all__ = ["Explanation", "Method", "effect_of", "explain", "explain_result", "fold_models"]
+__all__ = ["Explanation", "Method", "explain", "fold_models"]
 
 Floats = NDArray[np.float64]
 Method = Literal["auto", "trees", "sampling"]
@@ -99,21 +98,9 @@ class Explanation:
         SettingError
             If there is no such class.
         """
-        if not self.classes or self.values.ndim == 2:
-            if label is not None:
-                raise SettingError(
-                    f"label={label!r}: there are no classes to choose from here. Leave it out."
-                )
+        at = place_of(label, self.classes, self.target)
+        if self.values.ndim == 2:
             return self
-        if label is None:
-            label = self.classes[1 if len(self.classes) == 2 else 0]
-        known = [str(one) for one in self.classes]
-        if str(label) not in known:
-            raise SettingError(
-                f"{label!r} is no class of {self.target!r}.{closest(str(label), known)} Classes "
-                f"are {', '.join(map(repr, self.classes[:10]))}."
-            )
-        at = known.index(str(label))
         return replace(
             self,
             values=self.values[:, :, at],
@@ -195,41 +182,82 @@ def _said(one: Explanation) -> str:
 
 def explain(
     model: TabularModel,
-    X: Any,
+    given: pd.DataFrame,
+    usual: pd.DataFrame | None = None,
     *,
-    background: Any = None,
     method: Method = "auto",
     rounds: int = ROUNDS,
     max_rows: int | None = MOST_ROWS,
     time_limit_s: float | None = None,
     seed: int = 0,
 ) -> Explanation:
-    """Contributions of the columns to a model's predictions; see `TabularModel.explain`."""
+    """Contributions of the columns to a model's predictions.
+
+    Parameters
+    ----------
+    model
+        An ensemble, or a part of one.
+    given, usual
+        Canonical rows to explain, and those that stand for the usual ones where values are
+        sampled; None takes the same.
+    method, rounds, max_rows, seed
+        As for `TabularModel.explain`.
+    time_limit_s
+        Rows are explained in a random order while time allows, some at least.
+    """
     _check(method, rounds, max_rows)
-    given = model.schema.apply(X, who=model.who)
     if not len(given):
         raise DataError("the table has no rows to explain. Pass at least one.")
-    usual = given if background is None else model.schema.apply(background, who=model.who)
-    return _explained(
-        model, given, usual, method, rounds, max_rows, time_limit_s, seed,
-        is_own_background=background is None,
-    )  # fmt: skip
+    trees, others = _sorted(model, method)
+    if others and method != "trees" and usual is None and len(given) == 1:
+        raise SettingError(
+            "background=None takes the explained rows themselves, but there is one only, and "
+            f"{_names(others)} must be sampled. Give background=..., rows of the training table."
+        )
+    rng = np.random.default_rng([seed, 0xE7])
+    positions = np.arange(len(given))
+    if time_limit_s is not None or (max_rows is not None and len(given) > max_rows):
+        positions = rng.permutation(len(given))[:max_rows]
+    usual = given if usual is None else usual
+    if len(usual) > BACKGROUND_ROWS:
+        usual = usual.iloc[rng.permutation(len(usual))[:BACKGROUND_ROWS]]
+    notes, whole = [], 1.0
+    if method == "trees" and others:
+        whole = sum(share for share, _, _ in trees)
+        notes.append(
+            f"Left out, as they are not made of trees: {_names(others)}. The values explain what "
+            f"the other {whole:.0%} of the ensemble's weight says."
+        )
+        others = []
 
+    def part(rows: pd.DataFrame) -> SampledShapley:
+        return _of_rows(model, rows, usual, trees, others, whole, rounds, seed)
 
-def explain_result(result: SearchResult, X: Any = None, **how: Any) -> Explanation:
-    """The same with rows that the search kept as background, which it explains if `X` is None."""
-    sample = result.evidence.sample
-    # The sample is in canonical form already, in which the schema finds it as it is.
-    if X is not None:
-        return explain(result.model, X, background=sample, **how)
-    return explain(result.model, sample, **how)
-
-
-def effect_of(
-    model: TabularModel, rows: pd.DataFrame, columns: str | Sequence[str], **how: Any
-) -> PartialDependence:
-    """Partial dependence on canonical rows."""
-    return partial_dependence(model.canonical_scores, rows, columns, **how)
+    found, n_done = _in_time(part, given, positions, time_limit_s)
+    if n_done < len(positions):
+        notes.append(f"Time sufficed for {n_done} of {len(positions)} rows.")
+    exact = float(sum(share for share, _, _ in trees) / whole)
+    if others:
+        notes.append(
+            f"{exact:.0%} of the ensemble's weight is made of trees, whose values are exact; the "
+            f"others' ({_names(others)}) are sampled in {rounds} rounds, with the errors given."
+        )
+    positions = positions[:n_done]
+    order = np.argsort(positions, kind="stable")
+    classes = model.target.classes or ()
+    at = (order,) if classes else (order, slice(None), 0)
+    return Explanation(
+        values=found.values[at],
+        base=found.base if classes else found.base[0],
+        error=np.nan_to_num(found.error)[at],
+        columns=tuple(map(str, given.columns)),
+        rows=given.iloc[positions[order]],
+        positions=positions[order],
+        classes=classes,
+        target=model.target.name,
+        exact=exact,
+        notes=tuple(notes),
+    )
 
 
 def fold_models(model: TabularModel, fold: int) -> TabularModel:
@@ -258,100 +286,28 @@ def _check(method: str, rounds: int, max_rows: int | None) -> None:
         raise SettingError(f"max_rows={max_rows!r} leaves nothing. Pass 1 or more, or None.")
 
 
-def _explained(
-    model: TabularModel,
-    given: pd.DataFrame,
-    usual: pd.DataFrame,
-    method: Method,
-    rounds: int,
-    max_rows: int | None,
-    time_limit_s: float | None,
-    seed: int,
-    *,
-    is_own_background: bool,
-) -> Explanation:
-    rng = np.random.default_rng([seed, 0xE7])
-    positions = rng.permutation(len(given))[:max_rows]
-    if max_rows is None or len(given) <= max_rows:
-        positions = np.arange(len(given)) if time_limit_s is None else positions
-    if len(usual) > BACKGROUND_ROWS:
-        usual = usual.iloc[rng.permutation(len(usual))[:BACKGROUND_ROWS]]
-    trees, others = _sorted(model, given.iloc[:1], method)
-    if others and is_own_background and len(given) == 1:
-        raise SettingError(
-            "the only row cannot be compared with itself, and "
-            f"{_names(member for _, member, _ in others)} must be sampled. Give background=..., "
-            "some rows of the training table."
-        )
-    notes = []
-    whole = 1.0
-    if method == "trees":
-        whole = sum(share for share, _, _ in trees)
-        if others:
-            notes.append(
-                f"Left out, as they are not made of trees: "
-                f"{_names(member for _, member, _ in others)}. The values explain what the other "
-                f"{whole:.0%} of the ensemble's weight says."
-            )
-            others = []
-
-    def part(rows: pd.DataFrame) -> SampledShapley:
-        return _of_rows(model, rows, usual, trees, others, whole, rounds, seed)
-
-    found, n_done = _in_time(part, given, positions, time_limit_s)
-    if n_done < len(positions):
-        notes.append(f"Time sufficed for {n_done} of {len(positions)} rows.")
-    positions = positions[:n_done]
-    order = np.argsort(positions, kind="stable")
-    classes = model.target.classes or ()
-    exact = sum(share for share, _, _ in trees) / whole
-    if exact < 1:
-        notes.append(
-            f"{exact:.0%} of the ensemble's weight is made of trees, whose values are exact; the "
-            f"others' are sampled in {rounds} rounds, with the errors given."
-        )
-
-    def shaped(array: Floats) -> Floats:
-        return array[order] if classes else array[order, :, 0]
-
-    return Explanation(
-        values=shaped(found.values),
-        base=found.base if classes else found.base[0],
-        error=shaped(np.nan_to_num(found.error)),
-        columns=tuple(map(str, given.columns)),
-        rows=given.iloc[positions[order]],
-        positions=positions[order],
-        classes=classes,
-        target=model.target.name,
-        exact=float(exact),
-        notes=tuple(notes),
-    )
-
-
 _Part = tuple[float, "Member", "Pipeline"]
 
 
-def _sorted(
-    model: TabularModel, row: pd.DataFrame, method: Method
-) -> tuple[list[_Part], list[_Part]]:
+def _sorted(model: TabularModel, method: Method) -> tuple[list[_Part], list[_Part]]:
     """Fitted pipelines with their shares: those of trees, and the others."""
     trees: list[_Part] = []
     others: list[_Part] = []
     for member in model.members:
         for pipeline in member.pipelines:
+            is_tree = method != "sampling" and pipeline.has_contributions
             one = (member.weight / len(member.pipelines), member, pipeline)
-            is_tree = method != "sampling" and pipeline.contributions(row) is not None
             (trees if is_tree else others).append(one)
     if method == "trees" and not trees:
         raise SettingError(
-            f"method='trees' finds no trees in this ensemble of {_names(model.members)}. Use "
+            f"method='trees' finds no trees in this ensemble of {_names(others)}. Use "
             "method='auto', which samples what the others say."
         )
     return trees, others
 
 
-def _names(members: Any) -> str:
-    return ", ".join(dict.fromkeys(member.name for member in members))
+def _names(parts: Sequence[_Part]) -> str:
+    return ", ".join(dict.fromkeys(member.name for _, member, _ in parts))
 
 
 def _of_rows(
@@ -370,7 +326,6 @@ def _of_rows(
     error: Any = 0.0
     for share, _, pipeline in trees:
         found = pipeline.contributions(rows)
-        assert found is not None
         base = base + share / whole * found[0]
         values = values + share / whole * found[1]
     if others:

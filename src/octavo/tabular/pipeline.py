@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,9 @@ from octavo.tabular.preprocessing import preprocessor_from
 from octavo.tabular.preprocessor import Preprocessor
 from octavo.tabular.schema import Schema
 from octavo.tabular.target_scale import TargetScale, fit_target_scale
+
+if TYPE_CHECKING:
+    from octavo.tabular.models.contributions import Contributions
 
 __all__ = [
     "Pipeline",
@@ -194,8 +197,14 @@ class Pipeline:
         scores[:, self._classes] = raw / raw.sum(axis=1, keepdims=True)
         return scores
 
-    def contributions(self, X: pd.DataFrame) -> tuple[Floats, Floats] | None:
-        """Shapley values of the table's columns, if the model is one of trees; else None.
+    @property
+    def has_contributions(self) -> bool:
+        """Whether the model is made of trees that can say what columns contribute."""
+        has_trees = hasattr(self._model, "contributions")
+        return has_trees and bool(getattr(self._model, "knows_its_rows", True))
+
+    def contributions(self, X: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Shapley values of the table's columns, of models that have them.
 
         Returns
         -------
@@ -203,10 +212,8 @@ class Pipeline:
             Shapes (K,) and (n, features, K), K = 1 for numbers: they add up to what
             `predict_scores` says.
         """
-        contributions = getattr(self._model, "contributions", None)
-        found = None if contributions is None else contributions(self._preprocessor.transform(X))
-        if found is None:
-            return None
+        matrix = self._preprocessor.transform(X)
+        found: Contributions = self._model.contributions(matrix)  # type: ignore[attr-defined]
         shares = self._preprocessor.column_shares()
         values = np.einsum("ndk,dp->npk", found.values, shares, optimize=True)
         if not self.shape.is_classification:

@@ -66,22 +66,19 @@ def with_base_last(found: Any, n_rows: int, n_outputs: int, link: Link) -> Contr
     return Contributions(base, values[:, :-1], link)
 
 
-def of_forest(estimators: Sequence[Any], X: Matrix, *, is_classifier: bool) -> Contributions | None:
-    """Of the mean of scikit-learn's trees; None if they no longer know their rows.
+def of_forest(estimators: Sequence[Any], X: Matrix, *, is_classifier: bool) -> Contributions:
+    """Of the mean of scikit-learn's trees.
 
     Parameters
     ----------
     estimators
-        The trees; those of forests that earlier versions saved do not know how many rows their
-        leaves had.
+        The trees, whose leaves know how many rows they had.
     X : shape (n, d)
         The rows.
     is_classifier
         Whether the values are probabilities, of which one is what the others leave.
     """
     trees = [estimator.tree_ for estimator in estimators]
-    if any(not tree.weighted_n_node_samples.any() for tree in trees):
-        return None
     first = 1 if is_classifier else 0
     base, values = _summed(
         (

@@ -75,10 +75,15 @@ class ForestModel:
         found: NDArray[Any] = (self.forest_.predict_proba(X) * n + 1.0 / k) / (n + 1)
         return found
 
-    def contributions(self, X: Matrix) -> Contributions | None:
-        """Shapley values of the columns; None of a forest that an earlier version saved."""
+    @property
+    def knows_its_rows(self) -> bool:
+        """Whether it has contributions: forests that earlier versions saved do not."""
+        return bool(self.forest_.estimators_[0].tree_.weighted_n_node_samples.any())
+
+    def contributions(self, X: Matrix) -> Contributions:
+        """Shapley values of the columns."""
         found = of_forest(self.forest_.estimators_, X, is_classifier=self.shape.is_classification)
-        if found is None or not self.shape.is_classification:
+        if not self.shape.is_classification:
             return found
         n, k = self.forest_.n_estimators, self.shape.n_classes
         base = (found.base * n + 1.0 / k) / (n + 1)  # with the tree that knows nothing
