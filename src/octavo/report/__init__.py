@@ -14,12 +14,13 @@ from octavo.report.data import (
     Swarm,
     TrialPoint,
 )
-from octavo.report.page import render, write
+from octavo.report.page import Explained, render, render_explanation, write, write_page
 from octavo.report.table import summarize
 
 __all__ = [
     "Column",
     "EffectCurve",
+    "Explained",
     "Feature",
     "FrontDot",
     "Member",
@@ -31,6 +32,8 @@ __all__ = [
     "Swarm",
     "TrialPoint",
     "render",
+    "render_explanation",
     "summarize",
     "write",
+    "write_page",
 ]
