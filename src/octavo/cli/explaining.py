@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.cli.console import number, print_json, show_warnings, stdout, table_of
-from octavo.errors import SettingError, StorageError
+from octavo.errors import SettingError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,13 +38,11 @@ def explain_command(
     from octavo.amounts import seconds
     from octavo.tabular.effects import effect
     from octavo.tabular.explaining import explain
-    from octavo.tabular.model import load_model
 
     show_warnings(silent=as_json)
     limit_s = seconds(time_limit, "--time")
-    model = load_model(run)
-    sample = _sample(run)
-    given = _given(model, table_path, sample)
+    model, sample = _opened(run)
+    given = _given(run, model, table_path, sample)
     if rows:
         given = _chosen(given, rows)
     found = explain(model, given, sample, max_rows=None if rows else max_rows, time_limit_s=limit_s)
@@ -60,24 +58,28 @@ def explain_command(
     _print(found, rows, label, path)
 
 
-def _sample(run: str) -> pd.DataFrame | None:
-    """Validated rows that the run kept, in the model's form; None of a model by itself."""
+def _opened(run: str) -> tuple[TabularModel, pd.DataFrame | None]:
+    """The model, and validated rows that its run kept; None of a model by itself."""
+    from octavo.tabular.model import load_model
     from octavo.tabular.runs import is_run, load_result
 
-    return load_result(Path(run)).evidence.sample if is_run(Path(run)) else None
+    if not is_run(Path(run)):
+        return load_model(run), None
+    result = load_result(Path(run))
+    return result.model, result.evidence.sample
 
 
 def _given(
-    model: TabularModel, table_path: str | None, sample: pd.DataFrame | None
+    run: str, model: TabularModel, table_path: str | None, sample: pd.DataFrame | None
 ) -> pd.DataFrame:
     from octavo.tabular.reading import read_table
 
     if table_path is not None:
         return model.schema.apply(read_table(table_path), who=model.who)
     if sample is None:
-        raise StorageError(
-            "there is a model in this folder, but no run with rows to explain. Give a table: "
-            "octavo explain MODEL TABLE."
+        raise SettingError(
+            f"{run} holds a model, but not the run that made it, so that there are no rows to "
+            f"explain. Give a table: octavo explain {run} TABLE."
         )
     return sample
 
