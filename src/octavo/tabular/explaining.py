@@ -221,7 +221,8 @@ def explain(
     usual = given if usual is None else usual
     if len(usual) > BACKGROUND_ROWS:
         usual = usual.iloc[rng.permutation(len(usual))[:BACKGROUND_ROWS]]
-    notes, whole = [], 1.0
+    notes: list[str] = []
+    whole = 1.0
     if method == "trees" and others:
         whole = sum(share for share, _, _ in trees)
         notes.append(
@@ -245,7 +246,7 @@ def explain(
     positions = positions[:n_done]
     order = np.argsort(positions, kind="stable")
     classes = model.target.classes or ()
-    at = (order,) if classes else (order, slice(None), 0)
+    at: Any = (order,) if classes else (order, slice(None), 0)
     return Explanation(
         values=found.values[at],
         base=found.base if classes else found.base[0],

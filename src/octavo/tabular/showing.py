@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,7 +113,10 @@ def swarm_shown(result: SearchResult, limit_s: float) -> Swarm | None:
         time_limit_s=limit_s,
         seed=result.seed,
     )
-    return swarm_of(found) if len(found.values) >= min(FEWEST_ROWS, len(rows)) else None
+    if len(found.values) < min(FEWEST_ROWS, len(rows)):
+        return None
+    where = "These are rows that the models have not seen."
+    return swarm_of(replace(found, notes=(where, *found.notes)))
 
 
 def _of_a_fold(result: SearchResult) -> tuple[TabularModel, Any]:
