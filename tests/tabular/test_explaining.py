@@ -159,6 +159,7 @@ def test_one_class_one_row_and_the_plots():
     good = found.of_class("good")
     assert good.values.shape == (10, 7) and good.classes == ("good",)
     row = found.of_row(3, "good")
+    assert row.loc["truth", "value"] in ("no", "yes")
     assert list(row.columns) == ["value", "contribution", "error"]
     assert abs(row["contribution"].sum() + good.base - good.predictions[3]) < 1e-9
     assert (row["contribution"].abs().diff().dropna() <= 1e-12).all()

@@ -136,7 +136,7 @@ def swarm(found: Swarm) -> str:
             found.values[:, at], found.shades[:, at], found.words[at], offsets, strict=True
         ):
             kind = "s8" if np.isnan(shade) else f"heat-{min(int(5 * shade), 4)}"
-            tip = f"{name} = {word}: {value:+.3g}"
+            tip = f"{name} = {word}: {_signed(value)}"
             marks.append(
                 element(
                     "circle",
@@ -180,7 +180,7 @@ def waterfall(columns: Sequence[str], words: Sequence[str], parts: Floats, base:
     marks = [line_of(0, "usual", number(base), base, base, "mark")]
     for at, (named, part) in enumerate(steps):
         kind = "raises" if part > 0 else "lowers"
-        marks.append(line_of(at + 1, named, f"{part:+.3g}", ends[at], ends[at + 1], kind))
+        marks.append(line_of(at + 1, named, _signed(part), ends[at], ends[at + 1], kind))
         edge = x(ends[at])
         top = 4 + line * at + line - 5
         marks.append(element("line", class_="grid", x1=edge, x2=edge, y1=top, y2=top + 10))
@@ -245,6 +245,10 @@ def value_words(values: Any) -> list[str]:
         else:
             found.append(clipped(str(value), 40))
     return found
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + number(float(value), 3)
 
 
 def _as_numbers(values: NDArray[Any]) -> Floats:

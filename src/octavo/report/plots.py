@@ -36,14 +36,19 @@ def bars(columns: Sequence[str], sizes: Floats, title: str) -> go.Figure:
     return _titled(go.Figure(marks), title, "", n_lines=len(order))
 
 
-def beeswarm(columns: Sequence[str], values: Floats, rows: pd.DataFrame, title: str) -> go.Figure:
+def beeswarm(
+    columns: Sequence[str],
+    values: Floats,
+    rows: pd.DataFrame,
+    words: Sequence[Sequence[str]],
+    title: str,
+) -> go.Figure:
     """A dot for each row and column; its colour is the column's value, from low to high."""
     import plotly.graph_objects as go
 
     order = np.argsort(-np.abs(values).mean(axis=0), kind="stable")[:MOST_COLUMNS][::-1]
     figure = go.Figure()
     for line, at in enumerate(order):
-        words = value_words(rows.iloc[:, at])
         figure.add_trace(
             go.Scatter(
                 x=values[:, at],
@@ -56,7 +61,7 @@ def beeswarm(columns: Sequence[str], values: Floats, rows: pd.DataFrame, title: 
                     "cmin": 0,
                     "cmax": 1,
                 },
-                text=[f"{columns[at]} = {word}" for word in words],
+                text=[f"{columns[at]} = {word}" for word in words[at]],
                 hovertemplate="%{text}: %{x:.4g}<extra></extra>",
                 showlegend=False,
             )

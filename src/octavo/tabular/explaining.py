@@ -9,8 +9,8 @@ of several columns is shared among them in equal parts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -67,6 +67,8 @@ class Explanation:
         Share of the ensemble's weight whose values are not sampled.
     notes
         What to know about it, in sentences.
+    truths
+        The words for 0 and 1 of columns that are true or false, by name.
     """
 
     values: Floats
@@ -79,6 +81,17 @@ class Explanation:
     target: str = "target"
     exact: float = 1.0
     notes: tuple[str, ...] = ()
+    truths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def words(self, column: int) -> list[str]:
+        """The cells of a column for people."""
+        from octavo.report.effect_figures import value_words
+
+        values = self.rows.iloc[:, column]
+        said = self.truths.get(self.columns[column])
+        if said is None:
+            return value_words(values)
+        return ["missing" if pd.isna(value) else said[int(value)] for value in values]
 
     @property
     def predictions(self) -> Floats:
@@ -132,7 +145,7 @@ class Explanation:
         one = self.of_class(label)
         table = pd.DataFrame(
             {
-                "value": [self.rows.iloc[row, at] for at in range(len(self.columns))],
+                "value": [self._cell(row, at) for at in range(len(self.columns))],
                 "contribution": one.values[row],
                 "error": one.error[row],
             },
@@ -140,6 +153,10 @@ class Explanation:
         )
         order = np.argsort(-np.abs(one.values[row]), kind="stable")
         return table.iloc[order]
+
+    def _cell(self, row: int, column: int) -> Any:
+        value, said = self.rows.iloc[row, column], self.truths.get(self.columns[column])
+        return value if said is None or pd.isna(value) else said[int(value)]
 
     def plot(self, kind: Literal["beeswarm", "bar"] = "beeswarm", label: Any = None) -> go.Figure:
         """All rows, as a plotly figure: a dot for each, or the mean size of contributions.
@@ -159,7 +176,9 @@ class Explanation:
         if kind == "bar":
             mean = np.abs(one.values).mean(axis=0)
             return plots.bars(self.columns, mean, f"mean contribution to {_said(one)}")
-        return plots.beeswarm(self.columns, one.values, self.rows, f"contribution to {_said(one)}")
+        words = [self.words(at) for at in range(len(self.columns))]
+        title = f"contribution to {_said(one)}"
+        return plots.beeswarm(self.columns, one.values, self.rows, words, title)
 
     def plot_row(self, row: int, label: Any = None) -> go.Figure:
         """One row, as a plotly figure: from the base to its prediction, column by column."""
@@ -258,6 +277,10 @@ def explain(
         target=model.target.name,
         exact=exact,
         notes=tuple(notes),
+        truths={
+            feature.name: tuple(map(str, feature.categories or ("0", "1")))
+            for feature in model.schema.of_kind("boolean")
+        },
     )
 
 

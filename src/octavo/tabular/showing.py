@@ -11,7 +11,7 @@ import numpy as np
 
 from octavo.errors import DataError, SettingError
 from octavo.report import EffectCurve, Swarm
-from octavo.report.effect_figures import shades, value_words
+from octavo.report.effect_figures import shades
 from octavo.tabular.effects import Effect, effect
 from octavo.tabular.explaining import Explanation, explain, fold_models
 from octavo.tabular.vouching import seconds_per_row
@@ -54,7 +54,7 @@ def swarm_of(found: Explanation, label: Any = None) -> Swarm:
         columns=one.columns,
         values=one.values,
         shades=np.column_stack([shades(column) for column in columns]),
-        words=tuple(tuple(value_words(column)) for column in columns),
+        words=tuple(tuple(one.words(at)) for at in range(len(columns))),
         base=float(one.base),
         notes=one.notes,
     )
