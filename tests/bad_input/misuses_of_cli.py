@@ -338,4 +338,19 @@ ASKING = [
     ),
 ]  # fmt: skip
 
-CASES = [*FILES, *FIT, *LATER, *ASKING]
+EXPLAINING = [
+    Misuse(
+        "explaining a model without rows",
+        lambda: command("explain", "model"),
+        SettingError, "model holds a model", "there are no rows to explain", "Give a table",
+        given=saved,
+    ),
+    Misuse(
+        "explaining a row that is not there",
+        lambda: command("explain", "model", "houses.csv", "--row", "5000"),
+        SettingError, "--row 5000", "is not among the", "Count from 0",
+        given=lambda: (houses(), saved()),
+    ),
+]  # fmt: skip
+
+CASES = [*FILES, *FIT, *LATER, *ASKING, *EXPLAINING]

@@ -96,6 +96,51 @@ CASES = [
         DataError, "'price'", "is a number and has no classes", "Use predict",
     ),
     Misuse(
+        "explaining no rows",
+        lambda: classifier().explain(table().head(0)),
+        DataError, "no rows to explain", "the table has", "Pass at least one",
+    ),
+    Misuse(
+        "a way to explain that is none",
+        lambda: classifier().explain(method="shap"),
+        SettingError, "method='shap'", "is no way to explain", "Use 'auto', 'trees' or 'sampling'",
+    ),
+    Misuse(
+        "trees of a linear model",
+        lambda: classifier().explain(method="trees"),
+        SettingError, "Linear model", "finds no trees in this ensemble", "Use method='auto'",
+    ),
+    Misuse(
+        "one row to be compared with itself",
+        lambda: classifier().model_.explain(table().head(1)),
+        SettingError, "background=None", "there is one only", "rows of the training table",
+    ),
+    Misuse(
+        "contributions to a class that is none",
+        lambda: classifier().explain(table().head(3), rounds=1).of_class("maybe"),
+        SettingError, "label='maybe'", "is no class of", "Classes are",
+    ),
+    Misuse(
+        "contributions to a class of a number",
+        lambda: regressor().explain(table().head(3), rounds=1).of_class("yes"),
+        SettingError, "label='yes'", "is a number and has no classes", "Leave it out",
+    ),
+    Misuse(
+        "the effect of a misspelt column",
+        lambda: classifier().partial_dependence("siez"),
+        SettingError, "'siez'", "is no column that the model learned from", "Did you mean 'size'?",
+    ),
+    Misuse(
+        "the effect of three columns",
+        lambda: classifier().partial_dependence(["size", "rooms", "sold"]),
+        SettingError, "['size', 'rooms', 'sold']", "of one column or of two", "one after the other",
+    ),
+    Misuse(
+        "a curve of one value",
+        lambda: classifier().partial_dependence("size", grid_size=1),
+        SettingError, "grid_size=1", "makes no curve", "Pass 2 or more",
+    ),
+    Misuse(
         "saving where something else is",
         lambda: classifier().save("notes"),
         StorageError, "notes", "not a saved model; nothing was overwritten", "Give a new folder",

@@ -52,6 +52,26 @@ def test_fit_says_what_it_found_and_leaves_it_in_the_folder(run):
     assert "late" in (folder / "report.html").read_text()
 
 
+def test_explain_says_what_columns_contribute_and_draws_it(run, tmp_path):
+    folder, _ = run
+    page = tmp_path / "page.html"
+    done = octavo_command(
+        "explain", folder, TEST, "--row", "0", "--row", "5", "--column", "miles",
+        "--out", page, "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["rows"] == 2 and len(said["contributions"]) == 2
+    assert said["contributions"][1]["row"] == 5
+    assert set(said["effects"]) == {"miles"}
+    assert 0 < said["exact"] <= 1 and "miles" in said["importance"]
+    html = page.read_text()
+    assert "Row 5." in html and "<script" not in html
+    shown = octavo_command("explain", folder, "--max-rows", "20")
+    assert shown.returncode == 0, shown.stderr
+    assert "mean contribution" in shown.stdout
+
+
 def test_predict_writes_one_prediction_per_row_and_scores_them(run, tmp_path):
     folder, said = run
     out = tmp_path / "predictions.csv"

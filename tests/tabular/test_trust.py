@@ -256,11 +256,28 @@ def test_the_report_vouches(classifier, tmp_path):
     assert titles == ["Calibration", "Prediction sets", "Drift of the test rows"]
     found = report_data(model.result_, importance_s=600)
     assert {"Time per row", "Robustness"} <= {sheet.title for sheet in found.trust}
+    assert len(found.effects) == 6 and found.swarm is not None
+    assert found.effects[0].column == found.importance[0].name
+    hurried = report_data(model.result_, importance_s=0)
+    assert not hurried.effects and hurried.swarm is None
     page = model.report(tmp_path / "report.html").read_text()
+    assert "How predictions change with a column" in page
     assert "What vouches for it" in page and "expected calibration error" in page
     card = model.report(tmp_path / "card.md").read_text()
     assert card.startswith("# Predicting target")
     assert "## Prediction sets" in card and "<" not in card.replace("&#60;", "")
+
+
+def test_an_estimator_explains_the_rows_that_it_kept(classifier):
+    model, X, _ = classifier
+    found = model.explain(max_rows=10, rounds=2)
+    assert found.values.shape == (10, 8, 2) and found.classes == ("bad", "good")
+    scores = model.model_.canonical_scores(found.rows)
+    np.testing.assert_allclose(found.predictions, scores, atol=1e-6)
+    new = model.explain(X.head(3), rounds=2)
+    np.testing.assert_allclose(new.predictions, model.predict_proba(X.head(3)), atol=1e-6)
+    effect = model.partial_dependence("mean radius", grid_size=5)
+    assert effect.classes == ("bad", "good") and effect.found.mean.shape == (5, 2)
 
 
 def test_robustness_is_a_table(regressor):

@@ -231,6 +231,59 @@ def report(
 
 
 @app.command()
+def explain(
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="Folder of a run or a saved model.", show_default=False),
+    ],
+    table: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TABLE]", help="Rows to explain; else some that the run validated on."
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column", "-c", help="Column whose effect to show (repeatable); else the largest."
+        ),
+    ] = None,
+    row: Annotated[
+        list[int] | None,
+        typer.Option("--row", help="Only this row, from 0, column by column (repeatable)."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option("--class", help="The class whose probability is explained.")
+    ] = None,
+    max_rows: Annotated[
+        int, typer.Option("--max-rows", min=1, help="Rows are sampled down to this.")
+    ] = 200,
+    time: Annotated[
+        str | None,
+        typer.Option("--time", help="Explain rows while it lasts, some at least: 30s, 2m."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="Page with pictures: page.html.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Explain a table's model: what its columns contribute, and their effects."""
+    from octavo.cli.explaining import explain_command
+
+    explain_command(
+        run,
+        table,
+        columns=columns or [],
+        rows=row or [],
+        label=label,
+        max_rows=max_rows,
+        time_limit=time,
+        out=out,
+        as_json=json,
+    )
+
+
+@app.command()
 def studies(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Where to look.")] = "runs",
     json: Json = False,

@@ -2,6 +2,7 @@
 
 from octavo.report.data import (
     Column,
+    EffectCurve,
     Feature,
     FrontDot,
     Member,
@@ -10,13 +11,16 @@ from octavo.report.data import (
     ReportData,
     Setting,
     Sheet,
+    Swarm,
     TrialPoint,
 )
-from octavo.report.page import render, write
+from octavo.report.page import Explained, render, render_explanation, write, write_page
 from octavo.report.table import summarize
 
 __all__ = [
     "Column",
+    "EffectCurve",
+    "Explained",
     "Feature",
     "FrontDot",
     "Member",
@@ -25,8 +29,11 @@ __all__ = [
     "ReportData",
     "Setting",
     "Sheet",
+    "Swarm",
     "TrialPoint",
     "render",
+    "render_explanation",
     "summarize",
     "write",
+    "write_page",
 ]

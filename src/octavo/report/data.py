@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Column",
+    "EffectCurve",
     "Feature",
     "FrontDot",
     "Member",
@@ -19,6 +20,7 @@ __all__ = [
     "ReportData",
     "Setting",
     "Sheet",
+    "Swarm",
     "TrialPoint",
 ]
 
@@ -127,6 +129,71 @@ class Feature:
     high: float | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EffectCurve:
+    """How predictions change with one column, all others as they are.
+
+    Parameters
+    ----------
+    column
+        Its name.
+    said
+        What is predicted, in words.
+    grid : shape (g,)
+        Where it was set to: numbers, or dates; ignored with `labels`.
+    labels
+        Its categories in words; empty for numbers and dates.
+    mean, low, high : shape (g,)
+        Mean prediction with its 95 % interval.
+    curves : shape (rows, g)
+        Of single rows.
+    deciles : shape (9,)
+        Where its values lie; empty for categories.
+    """
+
+    column: str
+    said: str
+    grid: NDArray[Any]
+    labels: tuple[str, ...]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    curves: NDArray[Any]
+    deciles: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Swarm:
+    """What columns contribute to the predictions of some rows.
+
+    Parameters
+    ----------
+    said
+        What is predicted, in words.
+    columns
+        Names, in any order.
+    values : shape (rows, columns)
+        Contributions.
+    shades : shape (rows, columns)
+        Each value among those of its column, from 0 (lowest) to 1; NaN for missing ones and for
+        what has no order.
+    words
+        The values themselves, for each column.
+    base
+        What the contributions are added to.
+    notes
+        What to know about them, in sentences.
+    """
+
+    said: str
+    columns: tuple[str, ...]
+    values: NDArray[np.float64]
+    shades: NDArray[np.float64]
+    words: tuple[tuple[str, ...], ...]
+    base: float
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A hyperparameter that was searched: its model, name and what it could be."""
@@ -230,6 +297,10 @@ class ReportData:
         Pairs (seconds from the start, best validation score until then).
     ensemble_progress
         The same of the ensemble.
+    effects
+        Of the columns that matter most.
+    swarm
+        What columns contribute to single predictions.
     trust
         Tables that vouch for the model: calibration, coverage, fairness, ...
     front
@@ -266,6 +337,8 @@ class ReportData:
     space: tuple[Setting, ...] = ()
     validation: Predictions | None = None
     importance: tuple[Feature, ...] = ()
+    effects: tuple[EffectCurve, ...] = ()
+    swarm: Swarm | None = None
     trust: tuple[Sheet, ...] = ()
     front: tuple[FrontDot, ...] = ()
     judged: str = ""

@@ -7,6 +7,7 @@ itself to try. It follows the reader's light or dark setting, fits a phone, and 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,41 @@ import jinja2
 from markupsafe import Markup
 
 from octavo.errors import StorageError
-from octavo.report import class_figures, figures, front_figure, number_figures
-from octavo.report.data import ReportData
+from octavo.report import class_figures, effect_figures, figures, front_figure, number_figures
+from octavo.report.data import EffectCurve, ReportData, Swarm
 from octavo.report.markdown import render_markdown
 from octavo.report.words import clipped, duration, number, percent
 
-__all__ = ["render", "write"]
+__all__ = ["Explained", "render", "render_explanation", "write", "write_page"]
 
 MOST_FEATURES = 20
 MOST_ROWS = 15
 """Longer tables fold: the first rows are shown, the rest open on a click."""
 
 
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """What a page on a model's columns shows; see `octavo.report.data` for its parts.
+
+    Parameters
+    ----------
+    title, lead
+        A heading and a sentence or two.
+    effects, swarm
+        As in a report.
+    rows
+        Which rows of the swarm are shown by themselves, with the numbers to call them by.
+    """
+
+    title: str
+    lead: str
+    effects: tuple[EffectCurve, ...] = ()
+    swarm: Swarm | None = None
+    rows: tuple[tuple[int, str], ...] = ()
+
+
 @cache
-def _template() -> jinja2.Template:
+def _template(name: str = "report.html.j2") -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("octavo.report", "templates"),
         autoescape=True,
@@ -43,7 +65,7 @@ def _template() -> jinja2.Template:
         "clipped": clipped,
         "metric": _spoken,
     }
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 def render(data: ReportData) -> str:
@@ -70,6 +92,20 @@ def render(data: ReportData) -> str:
     )
 
 
+def render_explanation(data: Explained) -> str:
+    """The page on a model's columns as text."""
+    rows = []
+    if data.swarm is not None:
+        columns, values, base = data.swarm.columns, data.swarm.values, data.swarm.base
+        for at, number_ in data.rows:
+            words = [column[at] for column in data.swarm.words]
+            drawn = Markup(effect_figures.waterfall(columns, words, values[at], base))
+            rows.append({"number": number_, "figure": drawn})
+    return _template("explanation.html.j2").render(
+        data=data, title=data.title, lead=data.lead, figures=_marked(_of_columns(data)), rows=rows
+    )
+
+
 def write(data: ReportData, path: str | Path) -> Path:
     """Render into a file, whose folder is made if needed; gives its path back.
 
@@ -81,7 +117,17 @@ def write(data: ReportData, path: str | Path) -> Path:
         If it cannot be written.
     """
     target = Path(path)
-    page = render_markdown(data) if target.suffix == ".md" else render(data)
+    return write_page(render_markdown(data) if target.suffix == ".md" else render(data), target)
+
+
+def write_page(page: str, target: Path) -> Path:
+    """Write a page into a file, whose folder is made if needed; gives its path back.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page, encoding="utf-8")
@@ -104,6 +150,7 @@ def _figures(data: ReportData) -> dict[str, Markup]:
         drawn["trials"] = figures.trials(data)
     if data.importance:
         drawn["importance"] = figures.importance(_most_important(data))
+    drawn |= _of_columns(data)
     if data.front:
         drawn["front"] = front_figure.front(data)
     if data.ensemble:
@@ -121,6 +168,18 @@ def _figures(data: ReportData) -> dict[str, Markup]:
         if column.bars:
             name = f"Distribution of {column.name}"
             drawn[f"column {at}"] = figures.sparkline(column.bars, name)
+    return _marked(drawn)
+
+
+def _of_columns(data: ReportData | Explained) -> dict[str, str]:
+    """Effects and contributions."""
+    drawn = {f"effect {at}": effect_figures.effect(one) for at, one in enumerate(data.effects)}
+    if data.swarm is not None:
+        drawn["swarm"] = effect_figures.swarm(data.swarm)
+    return drawn
+
+
+def _marked(drawn: dict[str, str]) -> dict[str, Markup]:
     # Every drawing escapes what it is given, in `svg.element`.
     return {name: Markup(drawing) for name, drawing in drawn.items()}
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from octavo.history import History
+    from octavo.tabular.effects import Effect
+    from octavo.tabular.explaining import Explanation
     from octavo.tabular.models.family import Family
     from octavo.transfer import Portfolio
 
@@ -225,6 +227,48 @@ class _AutoEstimator(BaseEstimator):
         """The score with noise, missing cells and shifted categories in the columns."""
         check_is_fitted(self)
         return robustness_table(self.result_, seed=seed)
+
+    def explain(self, X: Any = None, *, background: Any = None, **how: Any) -> Explanation:
+        """What each column contributes to the predictions of some rows: Shapley values.
+
+        Parameters
+        ----------
+        X
+            A table as in training; None explains 200 of the validated rows.
+        background
+            Usual rows; None takes validated rows of the training table.
+        how
+            `method`, `rounds`, `max_rows` and `seed`; see `TabularModel.explain`.
+        """
+        check_is_fitted(self)
+        from octavo.tabular.explaining import explain
+
+        def canonical(table: Any) -> pd.DataFrame:
+            if table is None:
+                return self.result_.evidence.sample
+            return self.model_.schema.apply(table, who=type(self).__name__)
+
+        return explain(self.model_, canonical(X), canonical(background), **how)
+
+    def partial_dependence(self, columns: str | Sequence[str], X: Any = None, **how: Any) -> Effect:
+        """How predictions change with one column or two, all others as they are in the rows.
+
+        Parameters
+        ----------
+        columns
+            A name or two.
+        X
+            A table as in training; None takes validated rows.
+        how
+            `grid_size`, `max_rows` and `seed`; see `TabularModel.partial_dependence`.
+        """
+        check_is_fitted(self)
+        from octavo.tabular.effects import effect
+
+        sample = self.result_.evidence.sample
+        who = type(self).__name__
+        rows = sample if X is None else self.model_.schema.apply(X, who=who)
+        return effect(self.model_, rows, columns, **how)
 
     def report(self, path: str | Path) -> Path:
         """Write the report, one HTML file that needs no network; returns its path."""

@@ -127,6 +127,14 @@ class GeneratedFeatures:
             found += [name] if n == 1 else [f"{name}: {at}" for at in range(n)]
         return found
 
+    def origins(self) -> list[tuple[int, ...]]:
+        """The columns that each of the new ones is made of, in the order of `names`."""
+        return [
+            made.of
+            for made, table in zip(self.made, self.tables, strict=True)
+            for _ in range(1 if made.how != "target" or table is None else table.shape[1])
+        ]
+
 
 def fit_generated(
     matrix: Matrix,

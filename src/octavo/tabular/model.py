@@ -13,11 +13,11 @@ import os
 import pickle
 import platform
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import numpy as np
@@ -36,6 +36,10 @@ from octavo.tabular.schema import Schema
 from octavo.tabular.sensitive import FairRule
 from octavo.tabular.target import Target
 from octavo.tabular.uncertainty import predicted_numbers
+
+if TYPE_CHECKING:
+    from octavo.tabular.effects import Effect
+    from octavo.tabular.explaining import Explanation, Method
 
 __all__ = ["Member", "TabularModel", "load_model"]
 
@@ -273,6 +277,97 @@ class TabularModel:
         assert isinstance(sets, PredictionSets)
         check_coverage(coverage)
         return sets.apply(self.scores(X), coverage, allow_empty=allow_empty)
+
+    def explain(
+        self,
+        X: Any,
+        *,
+        background: Any = None,
+        method: Method = "auto",
+        rounds: int = 16,
+        max_rows: int | None = 200,
+        seed: int = 0,
+    ) -> Explanation:
+        """What each column contributes to the predictions of some rows: Shapley values.
+
+        They are on the scale of the predictions: probabilities, or the target's own unit.
+
+        Parameters
+        ----------
+        X
+            A table as in training.
+        background
+            Rows that stand for the usual ones, such as some of the training table: columns of
+            members that are not made of trees are replaced by theirs. None takes `X` itself.
+        method
+            "auto": exact values of trees (TreeSHAP), sampled ones of other members. "trees":
+            the trees alone, the others left out. "sampling": everything sampled, which asks
+            what the model says of rows put together from two, instead of following the trees'
+            paths.
+        rounds
+            Of sampling; the error falls with their root.
+        max_rows
+            Rows are sampled down to this; None explains all.
+        seed
+            Of all that is random.
+
+        Returns
+        -------
+        Explanation
+            With `values` of shape (n, columns) or (n, columns, classes), `importance()`,
+            `of_row()`, `plot()` and `plot_row()`.
+
+        Raises
+        ------
+        SettingError, DataError
+            With what to do about it.
+        """
+        from octavo.tabular.explaining import explain
+
+        given = self.schema.apply(X, who=self.who)
+        usual = None if background is None else self.schema.apply(background, who=self.who)
+        return explain(
+            self, given, usual, method=method, rounds=rounds, max_rows=max_rows, seed=seed
+        )
+
+    def partial_dependence(
+        self,
+        columns: str | Sequence[str],
+        X: Any,
+        *,
+        grid_size: int = 20,
+        max_rows: int = 200,
+        seed: int = 0,
+    ) -> Effect:
+        """How predictions change with one column, or two, all others as they are in `X`.
+
+        Parameters
+        ----------
+        columns
+            A name or two: numbers, truths, dates or categories.
+        X
+            A table as in training.
+        grid_size
+            Values that a column is set to, at most.
+        max_rows
+            Rows are sampled down to this.
+        seed
+            Of the rows.
+
+        Returns
+        -------
+        Effect
+            The mean over rows with a 95 % interval, and the curves of single rows (ICE).
+
+        Raises
+        ------
+        SettingError, DataError
+            With what to do about it.
+        """
+        from octavo.tabular.effects import effect
+
+        given = self.schema.apply(X, who=self.who)
+        return effect(self, given, columns, grid_size=grid_size, max_rows=max_rows, seed=seed)
 
     def _conformal(self, what: str) -> Intervals | PredictionSets:
         if self.conformal is None:

@@ -10,13 +10,15 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from octavo.errors import DataError, OutOfTimeError
+from octavo.numerics.through_links import rescaled, softmaxed
 from octavo.tabular.cash import (
     PREP,
     cash_space,
@@ -36,6 +38,9 @@ from octavo.tabular.preprocessing import preprocessor_from
 from octavo.tabular.preprocessor import Preprocessor
 from octavo.tabular.schema import Schema
 from octavo.tabular.target_scale import TargetScale, fit_target_scale
+
+if TYPE_CHECKING:
+    from octavo.tabular.models.contributions import Contributions
 
 __all__ = [
     "Pipeline",
@@ -194,6 +199,41 @@ class Pipeline:
         scores = np.zeros((len(X), self.shape.n_classes))
         scores[:, self._classes] = raw / raw.sum(axis=1, keepdims=True)
         return scores
+
+    @property
+    def has_contributions(self) -> bool:
+        """Whether the model is made of trees that can say what columns contribute."""
+        has_trees = hasattr(self._model, "contributions")
+        return has_trees and bool(getattr(self._model, "knows_its_rows", True))
+
+    def contributions(self, X: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Shapley values of the table's columns, of models that have them.
+
+        Returns
+        -------
+        base, values
+            Shapes (K,) and (n, features, K), K = 1 for numbers: they add up to what
+            `predict_scores` says.
+        """
+        matrix = self._preprocessor.transform(X)
+        found: Contributions = self._model.contributions(matrix)  # type: ignore[attr-defined]
+        shares = self._preprocessor.column_shares()
+        values = np.einsum("ndk,dp->npk", found.values, shares, optimize=True)
+        if not self.shape.is_classification:
+            if self._scale is None:
+                return found.base, values
+            return rescaled(self._scale.original, found.base, values)
+        if found.link == "identity":
+            base = found.base
+        elif found.link == "softmax":
+            base, values = softmaxed(found.base, values)
+        else:
+            one, ones = rescaled(expit, found.base, values)
+            base, values = np.append(1.0 - one, one), np.concatenate([-ones, ones], axis=2)
+        full = np.zeros(self.shape.n_classes)
+        wide = np.zeros((*values.shape[:2], self.shape.n_classes))
+        full[self._classes], wide[:, :, self._classes] = base, values
+        return full, wide
 
     def describe(self) -> str:
         """One line for people: "LightGBM, 31 leaves, learning rate 0.05"."""

@@ -209,6 +209,39 @@ class Preprocessor(TransformerMixin, BaseEstimator):
         made = self._generated.names(names.tolist()) if self.generate else []
         return np.append(names, np.array(made, dtype=object))
 
+    def column_shares(self) -> NDArray[np.float64]:
+        """Which columns of the table those of the matrix are made of, shape (width, features).
+
+        Rows sum to 1: what is made of several columns belongs to each in equal parts.
+        """
+        self._check_fitted()
+        sources = [(name,) for name in self._sources()]
+        if self._kept is not None:
+            sources = [sources[at] for at in self._kept]
+        for made in self._generated.origins() if self.generate else ():
+            sources.append(tuple({name for at in made for name in sources[at]}))
+        place = {feature.name: at for at, feature in enumerate(self._features())}
+        shares = np.zeros((len(sources), len(place)))
+        for row, names in enumerate(sources):
+            shares[row, [place[name] for name in names]] = 1.0 / len(names)
+        return shares
+
+    def _sources(self) -> list[str]:
+        """The column that each of `_names` comes from."""
+        parts = zip(self._date_names, self._date_parts.kept, strict=True)
+        found = self._number_names + [name for name, kept in parts for _ in kept]
+        found += [found[at] for at in self._number_encoder.indicated]
+        if self._onehot_names:
+            found += [self._onehot_names[at] for at, _ in self._onehot_encoder.names]
+        found += self._code_names
+        if self._mean_names:
+            n_texts = sum(len(encoder.names) for encoder in self._text_encoders)
+            n_targets = (len(self._names) - len(found) - n_texts) // len(self._mean_names)
+            found += [name for name in self._mean_names for _ in range(n_targets)]
+        for name, encoder in zip(self._text_names, self._text_encoders, strict=True):
+            found += [name] * len(encoder.names)
+        return found
+
     # Fitting, block by block -------------------------------------------------------------
 
     def _sort_features(self) -> None:

@@ -26,6 +26,7 @@ from octavo.tabular.evidence import validation_interval, validation_score
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.models import CATALOG
 from octavo.tabular.search import SearchResult
+from octavo.tabular.showing import effects_shown, swarm_shown
 from octavo.tabular.vouching import front_dots, sheets
 from octavo.trial import Resources, Status, Trial
 
@@ -44,8 +45,8 @@ def write_report(result: SearchResult, path: Path, *, importance_s: float = IMPO
     path
         The file.
     importance_s
-        Seconds for measuring the importance of columns, the time per row and robustness; it
-        takes what it needs up to that.
+        Seconds for measuring the importance of columns, their effects, the time per row and
+        robustness; it takes what it needs up to that.
     """
     return write(report_data(result, importance_s=importance_s), path)
 
@@ -64,7 +65,11 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
     board = leaderboard(history, model, resampling=prepared.resampling)
     started = time.monotonic()
     trust = sheets(result, importance_s)
-    importance_s = max(importance_s - (time.monotonic() - started), 0.0)
+    left_s = max(importance_s - (time.monotonic() - started), 0.0)
+    importance = _importance(result, 0.5 * left_s)
+    left_s = max(importance_s - (time.monotonic() - started), 0.0)
+    effects = effects_shown(result, [feature.name for feature in importance], 0.4 * left_s)
+    left_s = max(importance_s - (time.monotonic() - started), 0.0)
     broken = [one["told"] for one in model.info.get("bounds", ()) if not one["is_met"]]
     return ReportData(
         target=target.name,
@@ -112,7 +117,9 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
             classes=tuple(str(label) for label in target.classes or ()),
             labels=evidence.decided(model) if model.is_classifier else None,
         ),
-        importance=_importance(result, importance_s),
+        importance=importance,
+        effects=effects,
+        swarm=swarm_shown(result, 0.8 * left_s),
         trust=trust,
         front=front_dots(result),
         judged=prepared.resampling.why,

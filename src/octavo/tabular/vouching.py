@@ -34,7 +34,7 @@ from octavo.tabular.uncertainty import deviation, predicted_numbers
 if TYPE_CHECKING:
     from octavo.tabular.search import SearchResult
 
-__all__ = ["front_dots", "sheets"]
+__all__ = ["front_dots", "seconds_per_row", "sheets"]
 
 COVERAGES = (0.8, 0.9, 0.95)
 MOST_COLUMNS = 12
@@ -57,7 +57,7 @@ def sheets(result: SearchResult, limit_s: float) -> tuple[Sheet, ...]:
     found = [_bounds(result), _monotone(result), _calibration(result), _coverage(result)]
     if result.prepared.sensitive and result.evidence.groups:
         found += _fairness(result)
-    row_s = _row_seconds(result)
+    row_s = seconds_per_row(result)
     n_folds = len(result.prepared.resampling.folds)
     has_time = limit_s >= HURRY_S
     # A call to warm up, and one to measure; and of the rows that disturbances are tried on, each
@@ -95,7 +95,7 @@ def front_dots(result: SearchResult) -> tuple[FrontDot, ...]:
     )
 
 
-def _row_seconds(result: SearchResult) -> float:
+def seconds_per_row(result: SearchResult) -> float:
     """What the ensemble needs per row, by what its members needed; 0 if that is not known."""
     trials = {trial.index: trial for trial in result.history}
     own = [trials[int(member.trial or 0)] for member in result.model.members]

@@ -8,12 +8,14 @@ borders, because on a processor its time is that of the borders.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
+from octavo.tabular.models.contributions import Contributions, link_of, with_base_last
 from octavo.tabular.models.early_stopping import (
     Progress,
     Rows,
@@ -98,6 +100,19 @@ class CatBoostModel:
             self._pool(X, None, None), prediction_type=kind, thread_count=self.n_threads
         )
         return found
+
+    def contributions(self, X: Matrix) -> Contributions:
+        """Shapley values of the columns."""
+        raw = self.model_.get_feature_importance(
+            self._pool(X, None, None), type="ShapValues", thread_count=self.n_threads
+        )
+        found = with_base_last(raw, len(X), self.shape.n_outputs, link_of(self.shape))
+        if not self.categorical_:
+            return found
+        # The pool has categories behind the numbers.
+        numbers = np.setdiff1d(np.arange(X.shape[1]), self.categorical_)
+        places = np.argsort(np.concatenate([numbers, self.categorical_]).astype(np.int64))
+        return replace(found, values=found.values[:, places])
 
     @property
     def size(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.tabular.models.contributions import Contributions
 from octavo.tabular.models.family import Floats, Matrix, Shape
 
 __all__ = ["ConstantModel"]
@@ -44,6 +45,11 @@ class ConstantModel:
         return np.tile(self.value_, (len(X), *[1] * self.value_.ndim))[: len(X)].reshape(
             len(X), *self.value_.shape
         )
+
+    def contributions(self, X: Matrix) -> Contributions:
+        """Nothing of any column."""
+        base = np.atleast_1d(self.value_)
+        return Contributions(base, np.zeros((len(X), X.shape[1], len(base))), "identity")
 
     @property
     def size(self) -> int:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
+from octavo.tabular.models.contributions import Contributions, of_forest
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
 from octavo.tabular.models.packed_trees import pack, unpack
 
@@ -72,6 +74,20 @@ class ForestModel:
         # One more tree that knows nothing: no probability is zero.
         found: NDArray[Any] = (self.forest_.predict_proba(X) * n + 1.0 / k) / (n + 1)
         return found
+
+    @property
+    def knows_its_rows(self) -> bool:
+        """Whether it has contributions: forests that earlier versions saved do not."""
+        return bool(self.forest_.estimators_[0].tree_.weighted_n_node_samples.any())
+
+    def contributions(self, X: Matrix) -> Contributions:
+        """Shapley values of the columns."""
+        found = of_forest(self.forest_.estimators_, X, is_classifier=self.shape.is_classification)
+        if not self.shape.is_classification:
+            return found
+        n, k = self.forest_.n_estimators, self.shape.n_classes
+        base = (found.base * n + 1.0 / k) / (n + 1)  # with the tree that knows nothing
+        return replace(found, base=base, values=found.values * n / (n + 1))
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what only growing needs."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
+from octavo.tabular.models.contributions import Contributions, link_of, of_histograms
 from octavo.tabular.models.early_stopping import Rows, grow_until_worse, most_rounds
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
 
@@ -102,6 +103,10 @@ class HistogramModel:
             else:
                 found = self.model_.predict(X)
         return found
+
+    def contributions(self, X: Matrix) -> Contributions:
+        """Shapley values of the columns."""
+        return of_histograms(self.model_, self._binned(X), link=link_of(self.shape))
 
     @property
     def size(self) -> int:

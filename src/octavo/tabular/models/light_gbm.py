@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
+from octavo.tabular.models.contributions import Contributions, link_of, with_base_last
 from octavo.tabular.models.early_stopping import (
     Progress,
     Rows,
@@ -100,6 +101,11 @@ class LightGBMModel:
         if self.shape.task == "binary":
             return np.column_stack([1.0 - raw, raw])
         return raw
+
+    def contributions(self, X: Matrix) -> Contributions:
+        """Shapley values of the columns."""
+        found = self.booster_.predict(X, pred_contrib=True, num_threads=self.n_threads)
+        return with_base_last(found, len(X), self.shape.n_outputs, link_of(self.shape))
 
     @property
     def size(self) -> int:

@@ -1,9 +1,10 @@
 """A forest at a fifth of its size, for pickles.
 
 scikit-learn keeps 64 bytes per node and double precision, most of it only of use while a
-tree grows. What predicts is a column, a threshold, two children and, in leaves, a value.
-Thresholds lose nothing by single precision: the rows have it too, so that rounding a
-threshold down changes no comparison. Values are rounded to single precision.
+tree grows. What predicts is a column, a threshold, two children and, in leaves, a value; what
+explains predictions is how many rows each leaf had. Thresholds lose nothing by single precision:
+the rows have it too, so that rounding a threshold down changes no comparison. Values are rounded to
+single precision.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def _packed(state: dict[str, Any]) -> dict[str, Any]:
         "threshold": _rounded_down(nodes["threshold"][inner]),
         "missing": np.packbits(nodes["missing_go_to_left"][inner].astype(bool)),
         "values": values[is_leaf].astype(np.float32),
+        "cover": _small(nodes["weighted_n_node_samples"][is_leaf]),
     }
 
 
@@ -78,10 +80,19 @@ def _unpacked(state: dict[str, Any]) -> dict[str, Any]:
     nodes["feature"][inner] = state["feature"]
     nodes["threshold"][inner] = state["threshold"]
     nodes["missing_go_to_left"][inner] = np.unpackbits(state["missing"], count=int(inner.sum()))
+    if "cover" in state:  # forests of earlier versions lack it
+        nodes["weighted_n_node_samples"][is_leaf] = state["cover"]
     leaves = state["values"]
     values = np.zeros((n, *leaves.shape[1:]))
     values[is_leaf] = leaves
     return {"max_depth": state["max_depth"], "node_count": n, "nodes": nodes, "values": values}
+
+
+def _small(counts: NDArray[np.float64]) -> NDArray[Any]:
+    """Rows per leaf in as few bytes as hold them; weights of rows in single precision."""
+    if (counts == np.floor(counts)).all():
+        return counts.astype(np.min_scalar_type(int(counts.max())))
+    return counts.astype(np.float32)
 
 
 def _rounded_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:

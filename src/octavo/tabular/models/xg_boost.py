@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
+from octavo.tabular.models.contributions import Contributions, link_of, with_base_last
 from octavo.tabular.models.early_stopping import (
     Progress,
     Rows,
@@ -100,16 +101,23 @@ class XGBoostModel:
 
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Probabilities, or numbers."""
-        import xgboost
-
-        data = xgboost.DMatrix(
-            X, feature_types=self.feature_types_, enable_categorical=True, nthread=self.n_threads
-        )
-        self.booster_.set_param({"nthread": self.n_threads})
-        raw: NDArray[Any] = self.booster_.predict(data)
+        raw: NDArray[Any] = self.booster_.predict(self._given(X))
         if self.shape.task == "binary":
             return np.column_stack([1.0 - raw, raw])
         return raw
+
+    def contributions(self, X: Matrix) -> Contributions:
+        """Shapley values of the columns."""
+        found = self.booster_.predict(self._given(X), pred_contribs=True)
+        return with_base_last(found, len(X), self.shape.n_outputs, link_of(self.shape))
+
+    def _given(self, X: Matrix) -> Any:
+        import xgboost
+
+        self.booster_.set_param({"nthread": self.n_threads})
+        return xgboost.DMatrix(
+            X, feature_types=self.feature_types_, enable_categorical=True, nthread=self.n_threads
+        )
 
     @property
     def size(self) -> int:
