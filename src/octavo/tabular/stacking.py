@@ -1,0 +1,401 @@
+"""One level of stacking: models that see what the ensemble's members predict, if that is better.
+
+Wolpert (1992), Stacked Generalization, Neural Networks 5, 241-259; van der Laan, Polley & Hubbard
+(2007), Super Learner, Stat. Appl. Genet. Mol. Biol. 6; Erickson et al. (2020), AutoGluon-Tabular
+(skip connections: the second level sees the table's own columns too).
+
+A model of the second level is fitted on the folds of the first: that of fold k on the rows outside
+of k, with out-of-fold predictions of the members as columns, and it predicts the rows of k. Its
+score is comparable with all others, but for one thing: out-of-fold predictions outside of k come
+from models that were fitted on rows of k, so a little of k's target shines through. What this may
+win is small; a second level is therefore admitted only where the ensemble with it is better by
+more than the standard error of the difference.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from octavo.ensemble.intervals import score_gain
+from octavo.ensemble.selection import Selection
+from octavo.errors import OutOfTimeError, SettingError
+from octavo.tabular.collect import Candidate, Collector, SecondLevel
+from octavo.tabular.models.family import Shape
+from octavo.tabular.pipeline import Pipeline, first_configurations, make_pipeline, predicted_seconds
+from octavo.tabular.prepare import Prepared
+from octavo.tabular.schema import Feature, Schema
+from octavo.tabular.settings import SearchSettings
+from octavo.tabular.stacked import level_one_names, with_level_one
+from octavo.trial import Origin, Proposal, Resources, Status, Trial
+
+__all__ = ["EARLIER", "Stacked", "check_stackable", "objection", "second_level"]
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+LEAST_ROWS = 750
+"""On fewer rows, out-of-fold predictions are too noisy to learn from."""
+MOST_INPUTS = 10
+MOST_COLUMNS = 100
+"""So many members, heaviest first, are stood upon; and of many classes fewer."""
+MOST_AGAIN = 2
+"""So many families are fitted again, with the members' predictions beside the table."""
+MARGIN = 1.0
+"""Standard errors by which an ensemble with a second level must be better."""
+SAFETY = 1.3
+"""A model that is left out wrongly costs less than one that cannot finish."""
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """What came of the second level.
+
+    Parameters
+    ----------
+    told
+        A sentence for people.
+    is_used
+        Whether the ensemble stands on it.
+    trials
+        What was fitted, with scores, whether it is used or not.
+    without, with_
+        Score of the ensemble without and with it; NaN if there is none.
+    standard_error
+        Of their difference.
+    """
+
+    told: str
+    is_used: bool = False
+    trials: tuple[Trial, ...] = ()
+    without: float = math.nan
+    with_: float = math.nan
+    standard_error: float = math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        """What is kept with the model."""
+        known = {
+            "without": self.without,
+            "with": self.with_,
+            "standard_error": self.standard_error,
+        }
+        return {
+            "told": self.told,
+            "is_used": self.is_used,
+            **{name: value for name, value in known.items() if math.isfinite(value)},
+        }
+
+
+EARLIER = Stacked("No stacking: an earlier version made this run.")
+
+
+def objection(prepared: Prepared, settings: SearchSettings) -> str | None:
+    """Why there is no second level for a question; None if there may be one.
+
+    Parameters
+    ----------
+    prepared, settings
+        Of the search.
+    """
+    if not settings.stacks:
+        return "stacking is off"
+    if settings.ensemble_size == 1:
+        return "the best pipeline alone was asked for"
+    n_rows = len(prepared.table)
+    if n_rows < LEAST_ROWS and settings.stack == "auto":
+        return f"{n_rows} rows are fewer than the {LEAST_ROWS} from which on it is tried"
+    return _without_out_of_fold(prepared)
+
+
+def check_stackable(prepared: Prepared, settings: SearchSettings) -> None:
+    """Refuse to stack where it was asked for and cannot be done.
+
+    Raises
+    ------
+    SettingError
+        With what to do about it.
+    """
+    missing = _without_out_of_fold(prepared)
+    if settings.stacks and settings.stack != "auto" and missing is not None:
+        raise SettingError(
+            f"stack={settings.stack!r}, but {missing}. Use cross-validation (resampling='cv', or "
+            "more time where a short limit led to a hold-out), or stack='auto'."
+        )
+
+
+def _without_out_of_fold(prepared: Prepared) -> str | None:
+    """Why a second level would have nothing to learn from; None if it has."""
+    valid = [rows for _, rows in prepared.resampling.folds]
+    if len(valid) < 2:
+        return "a hold-out gives no out-of-fold predictions of training rows"
+    if sum(map(len, valid)) > len(prepared.resampling.validated):
+        return "some rows are validated several times"
+    if prepared.resampling.kind == "time":
+        return "the first rows in time are never validated"
+    return None
+
+
+def second_level(
+    prepared: Prepared,
+    collector: Collector,
+    settings: SearchSettings,
+    *,
+    n_trials: int,
+    seed: int,
+    n_threads: int,
+    left_s: float | None,
+) -> Stacked:
+    """Fit a second level, and admit it to the collector's ensemble if it is better.
+
+    Parameters
+    ----------
+    prepared, settings
+        Of the search.
+    collector
+        With an ensemble of the first level.
+    n_trials
+        Of the history; what is fitted here is numbered from there on.
+    seed
+        Of the models and the bootstrap.
+    n_threads
+        Of each fit.
+    left_s
+        Seconds for all of it; None without a limit.
+    """
+    ends = math.inf if left_s is None else time.monotonic() + left_s
+    first = collector.selection
+    assert first is not None
+    why = objection(prepared, settings)
+    if why is not None:
+        return Stacked(f"No stacking: {why}.")
+    found: list[Candidate] = []
+    try:
+        level = _Level.of(prepared, collector.candidates, first)
+        for candidate in level.fitted(n_trials, seed, n_threads, ends):
+            found.append(candidate)
+        trials = tuple(candidate.trial for candidate in found)
+        if not found:
+            return Stacked("No stacking: there was no time for it.")
+        return _judged(prepared, collector, settings, first, found, n_trials, seed, ends)
+    except KeyboardInterrupt:  # what is there without it is the best so far
+        trials = tuple(candidate.trial for candidate in found)
+        return Stacked("No stacking: it was interrupted.", trials=trials)
+
+
+def _judged(
+    prepared: Prepared,
+    collector: Collector,
+    settings: SearchSettings,
+    first: Selection,
+    found: Sequence[Candidate],
+    n_trials: int,
+    seed: int,
+    ends: float,
+) -> Stacked:
+    """Compare the ensembles with and without the second level."""
+    own = collector.candidates
+    both = [*own, *found]
+    left_s = None if ends == math.inf else max(ends - time.monotonic(), 0.05)
+    second = collector.selected(both, time_limit_s=None if left_s is None else left_s / 2)
+    rows = prepared.resampling.validated
+    gained = score_gain(
+        prepared.metric,
+        prepared.y[rows],
+        first.combine([one.oof for one in own]),
+        second.combine([one.oof for one in both]),
+        sample_weight=None if prepared.weights is None else prepared.weights[rows],
+        classes=prepared.target.labels if prepared.target.is_classification else None,
+        time_limit_s=None if left_s is None else left_s / 2,
+        seed=seed,
+    )
+    gain, error = gained if gained is not None else (math.nan, math.nan)
+    is_taken = any(at >= len(own) for at in second.indices)
+    margin = MARGIN if settings.stack == "auto" else 0.0
+    is_used = is_taken and gain > margin * error
+    if is_used:
+        collector.admit(found, second, n_trials)
+    name = prepared.metric.name
+    told = (
+        f"Stacking: {name} {second.score:.5g} out of fold with models on the members' "
+        f"predictions, {first.score:.5g} without them (standard error of the difference "
+        f"{error:.2g}): {'they are used' if is_used else 'not enough better to be used'}."
+    )
+    return Stacked(
+        told, is_used, tuple(one.trial for one in found), first.score, second.score, error
+    )
+
+
+# Fitting -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What is fitted on the second level."""
+
+    config: Mapping[str, Any]
+    seed: int
+    schema: Schema
+    shape: Shape
+    sees_table: bool
+    expected_s: float
+
+
+@dataclass(frozen=True)
+class _Level:
+    """What models of the second level are fitted on."""
+
+    prepared: Prepared
+    candidates: Sequence[Candidate]
+    inputs: tuple[Candidate, ...]
+    columns: tuple[str, ...]
+
+    @staticmethod
+    def of(prepared: Prepared, candidates: Sequence[Candidate], first: Selection) -> _Level:
+        n_classes = len(prepared.target.classes or ())
+        width = n_classes if n_classes > 2 else 1
+        most = max(2, min(MOST_INPUTS, MOST_COLUMNS // width))
+        inputs = tuple(candidates[at] for at in first.indices[:most])
+        names = level_one_names(
+            [one.trial.index for one in inputs], n_classes, prepared.schema.names
+        )
+        return _Level(prepared, candidates, inputs, tuple(names))
+
+    @property
+    def trials(self) -> tuple[int, ...]:
+        return tuple(one.trial.index for one in self.inputs)
+
+    def fitted(self, number: int, seed: int, n_threads: int, ends: float) -> Iterator[Candidate]:
+        """What can be fitted in time, numbered from `number` on."""
+        for recipe in self._recipes(seed, n_threads):
+            if recipe.expected_s > ends - time.monotonic():
+                continue
+            try:
+                yield self._candidate(recipe, number, n_threads, ends)
+            except OutOfTimeError:
+                return
+            number += 1
+
+    def _recipes(self, seed: int, n_threads: int) -> Iterator[_Recipe]:
+        """A linear model of the predictions alone; the best families again, with the table."""
+        schema, shape = self.prepared.schema, self.prepared.shape
+        given = tuple(
+            Feature(name, "number", 0, shape.n_rows, note="predicted by the first level")
+            for name in self.columns
+        )
+        alone = replace(schema, features=given)
+        small = replace(shape, n_features=len(given), n_onehot=0, n_texts=0, has_categories=False)
+        n_folds = len(self.prepared.resampling.folds)
+        linear = first_configurations(alone, small, include=["linear"])[0]
+        expected = predicted_seconds(linear, small, n_threads=n_threads) * n_folds
+        yield _Recipe(linear, seed % 2**31, alone, small, False, SAFETY * expected)
+        wide = replace(schema, features=(*schema.features, *given))
+        large = replace(shape, n_features=shape.n_features + len(given))
+        grown = large.n_features / shape.n_features
+        for trial in self._best_of_families()[:MOST_AGAIN]:
+            config = dict(trial.config)
+            generated = f"{config['model']}.prep.generated"
+            if generated in config:
+                config[generated] = False  # products of predictions are no new columns
+            spent = float(trial.extra["fit_s"]) + float(trial.extra["predict_s"])
+            yield _Recipe(config, trial.proposal.seed, wide, large, True, SAFETY * spent * grown)
+
+    def _best_of_families(self) -> list[Trial]:
+        found: dict[str, Trial] = {}
+        for one in self.candidates:
+            if one.second is None:
+                found.setdefault(str(one.trial.config["model"]), one.trial)
+        return list(found.values())
+
+    def _candidate(self, recipe: _Recipe, number: int, n_threads: int, ends: float) -> Candidate:
+        """Fit one recipe on each fold."""
+        prepared = self.prepared
+        rows = prepared.resampling.validated
+        place = np.full(len(prepared.y), -1)
+        place[rows] = np.arange(len(rows))
+        folds = prepared.resampling.folds
+        oof = np.full((len(rows), *self.inputs[0].oof.shape[1:]), np.nan)
+        tops: list[Pipeline] = []
+        began, predict_s = time.monotonic(), 0.0
+        for fold, (train, valid) in enumerate(folds):
+            known = train[place[train] >= 0]  # a class with a single row is never validated
+            top = make_pipeline(
+                recipe.config,
+                recipe.schema,
+                recipe.shape,
+                seed=recipe.seed,
+                families=prepared.families,
+            )
+            left = (ends - time.monotonic()) / (len(folds) - fold)
+            top.fit(
+                self._seen(recipe, known, place),
+                prepared.y[known],
+                sample_weight=None if prepared.weights is None else prepared.weights[known],
+                deadline=None if ends == math.inf else time.monotonic() + left,
+                n_threads=n_threads,
+            )
+            asked = time.monotonic()
+            oof[place[valid]] = top.predict_scores(self._seen(recipe, valid, place))
+            predict_s += time.monotonic() - asked
+            tops.append(top)
+        fit_s = time.monotonic() - began - predict_s
+        second = SecondLevel(tuple(tops), self.trials, self.columns, recipe.sees_table)
+        trial = self._trial(recipe, number, second, oof, fit_s=fit_s, predict_s=predict_s)
+        return Candidate(trial, oof.astype(np.float32), second)
+
+    def _seen(self, recipe: _Recipe, rows: Rows, place: Rows) -> pd.DataFrame:
+        given = [one.oof[place[rows]] for one in self.inputs]
+        table = self.prepared.table.iloc[rows]
+        return with_level_one(table, given, self.columns, sees_table=recipe.sees_table)
+
+    def _trial(
+        self,
+        recipe: _Recipe,
+        number: int,
+        second: SecondLevel,
+        oof: Floats,
+        *,
+        fit_s: float,
+        predict_s: float,
+    ) -> Trial:
+        """What was found, in the form of all trials; what it stands on counts as its own."""
+        metric, prepared = self.prepared.metric, self.prepared
+        rows = prepared.resampling.validated
+        score = metric.score(
+            prepared.y[rows],
+            oof,
+            sample_weight=None if prepared.weights is None else prepared.weights[rows],
+            classes=prepared.target.labels if prepared.target.is_classification else None,
+        )
+        below = [one.trial for one in self.inputs]
+        extras = [trial.extra for trial in below]
+        memory = [trial.resources.memory_mb for trial in below]
+        known = [mb for mb in memory if mb is not None]
+        return Trial(
+            Proposal(
+                number,
+                recipe.config,
+                recipe.seed,
+                origin=Origin("stacking", "on the ensemble's members", self.trials),
+            ),
+            Status.SUCCESS,
+            (float(metric.to_cost(score)),),
+            resources=Resources(wall_s=fit_s + predict_s, memory_mb=max(known, default=None)),
+            extra={
+                "name": f"{second.tops[0].describe()}, on the predictions of {len(below)} models",
+                "fit_s": fit_s + sum(float(extra["fit_s"]) for extra in extras),
+                "predict_s": predict_s + sum(float(extra["predict_s"]) for extra in extras),
+                "size_bytes": len(cloudpickle.dumps(second.tops))
+                + sum(int(extra["size_bytes"]) for extra in extras),
+            },
+        )
