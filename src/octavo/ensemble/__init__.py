@@ -2,7 +2,7 @@
 
 from octavo.ensemble.calibration import Calibration, calibrate
 from octavo.ensemble.importance import Importance, permutation_importance
-from octavo.ensemble.intervals import plain_baseline, score_interval
+from octavo.ensemble.intervals import plain_baseline, score_gain, score_interval
 from octavo.ensemble.metrics import Metric, default_metric, get_metric, metric_names
 from octavo.ensemble.resampling import Resampling, plan
 from octavo.ensemble.selection import Selection, select
@@ -22,6 +22,7 @@ __all__ = [
     "permutation_importance",
     "plain_baseline",
     "plan",
+    "score_gain",
     "score_interval",
     "select",
     "tune_decision",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
@@ -84,11 +85,14 @@ class Candidate:
         Out-of-fold predictions.
     second
         What of it lies in no folder, because it stands on others; None for all that were tried.
+    test
+        Its predictions for the test table; None if they lie in the trial's folder, if anywhere.
     """
 
     trial: Trial
     oof: NDArray[np.float32]
     second: SecondLevel | None = None
+    test: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +200,11 @@ class Collector:
         ranked = sorted(self._kept.values(), key=lambda c: (c.trial.costs[0], c.trial.index))
         return [*ranked, *self._stacked]
 
+    def pipelines(self, index: int) -> tuple[Pipeline, ...]:
+        """What a trial fitted, one pipeline per fold."""
+        with (self.trial_folder(index) / MODELS).open("rb") as file:
+            return tuple(cloudpickle.load(file))
+
     def trial_folder(self, index: int) -> Path:
         """Where a trial left its files."""
         return self._folder / "trials" / str(index)
@@ -286,9 +295,17 @@ class Collector:
         if self._test_y is None or self.selection is None:
             return None
         members = self.selection.indices
-        paths = [self.trial_folder(candidates[at].trial.index) / TEST for at in members]
-        if not all(path.exists() for path in paths):
+        each = [self._test_predictions(candidates[at]) for at in members]
+        known = [one for one in each if one is not None]
+        if len(known) < len(each):
             return None
         shares = self.selection.weights[list(members)]
-        mixed = sum(share * np.load(path) for share, path in zip(shares, paths, strict=True))
+        mixed = sum(share * one for share, one in zip(shares, known, strict=True))
         return float(self._metric.score(self._test_y, mixed, classes=self._classes))
+
+    def _test_predictions(self, candidate: Candidate) -> NDArray[np.floating] | None:
+        path = self.trial_folder(candidate.trial.index) / TEST
+        if candidate.second is not None or not path.exists():
+            return candidate.test
+        found: NDArray[np.floating] = np.load(path)
+        return found

@@ -7,14 +7,12 @@ import pickle
 from collections.abc import Mapping
 from typing import Any
 
-import cloudpickle
 import numpy as np
 
 from octavo.ensemble.calibration import calibrate
 from octavo.ensemble.selection import Selection
 from octavo.ensemble.thresholds import tune_decision
 from octavo.tabular.collect import Candidate, Collector
-from octavo.tabular.evaluate import MODELS
 from octavo.tabular.model import Member, TabularModel
 from octavo.tabular.pipeline import Pipeline
 from octavo.tabular.prepare import Prepared
@@ -93,7 +91,7 @@ def _load_members(
         try:
             for number in (one.trial.index,) if one.second is None else one.second.trials:
                 if number not in loaded:
-                    loaded[number] = _pipelines_of(number, collector)
+                    loaded[number] = collector.pipelines(number)
         except (OSError, pickle.UnpicklingError, EOFError) as error:
             # Its predictions were good, but its models are gone: go on with the others.
             logger.warning("The models of trial %d cannot be read: %s", number, error)
@@ -110,9 +108,3 @@ def _load_members(
         )
         for trial, weight, pipelines in members
     )
-
-
-def _pipelines_of(number: int, collector: Collector) -> tuple[Pipeline, ...]:
-    """What a trial fitted, one pipeline per fold."""
-    with (collector.trial_folder(number) / MODELS).open("rb") as file:
-        return tuple(cloudpickle.load(file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -10,7 +11,9 @@ from octavo.ensemble.resampling import Resampling
 from octavo.history import History
 from octavo.tabular.artefact import row_seconds
 from octavo.tabular.model import TabularModel
-from octavo.tabular.stacking import Stacked
+
+if TYPE_CHECKING:
+    from octavo.tabular.stacking import Stacked
 
 __all__ = ["leaderboard"]
 

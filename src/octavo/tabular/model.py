@@ -435,7 +435,13 @@ def load_model(folder: str | Path) -> TabularModel:
 def _read_members(folder: Path, written: int, n: int) -> Sequence[tuple[Scores, ...]]:
     """The fitted pipelines of each member: all in one file, or in a file for each."""
     if written > PLAIN_FORMAT:
-        return _read_pickle(folder, 0)
+        parts = _read_pickle(folder, 0)
+        if len(parts) != n:
+            raise StorageError(
+                f"{folder / 'members'} holds {len(parts)} members, but model.json describes {n}. "
+                "Copy the whole folder anew."
+            )
+        return parts
     return [_read_pickle(folder, place) for place in range(n)]
 
 
