@@ -29,6 +29,7 @@ from octavo.tabular.stacking import LEAST_ROWS, second_level
 
 SETTINGS = {
     "include": ["linear", "lightgbm"],
+    "space_updates": {"lightgbm.learning_rate": 0.3},
     "max_trials": 2,
     "time_limit": None,
     "random_state": 0,

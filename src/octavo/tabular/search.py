@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 
 HOPELESS = 10  # so many pipelines that all crash for one reason say that none will work
 STACKING_SHARE = 0.1  # of a time limit
+STACKING_LEAST, STACKING_MOST = 4.0, 10.0  # of a usual trial's time
 MEMORY_SHARE = 0.8  # of the memory that is free, divided among the jobs
 
 
@@ -354,9 +355,10 @@ def reserve_s(limit_s: float) -> float:
 
 def stacking_s(limit_s: float, costs: TrialCosts, prepared: Prepared) -> float:
     """Seconds of a time limit kept for a second level; none where they would not suffice."""
-    expected = max(costs.guess(config) for config in prepared.first[:2])
+    one = max(costs.guess(config) for config in prepared.first[:2])
     share = STACKING_SHARE * limit_s
-    return 0.0 if expected > share else min(3 * expected, share)
+    # A member is fitted again for each pair of folds, in half of the time at most.
+    return 0.0 if STACKING_LEAST * one > share else min(STACKING_MOST * one, share)
 
 
 def _stacked(

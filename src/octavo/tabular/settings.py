@@ -65,7 +65,7 @@ class SearchSettings:
         How many fitted pipelines stay on disk; the worst are deleted first.
     stack
         Whether models may stand on the predictions of others: "auto" where there are rows and
-        time enough and it is better out of fold by more than a standard error; True wherever it
+        time enough and it is better out of fold by two standard errors; True wherever it
         is better at all; False never.
     calibrate
         Whether probabilities are calibrated where the metric looks at them.
