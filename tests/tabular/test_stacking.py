@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression
 
 import octavo
 from octavo import AutoClassifier, AutoRegressor
@@ -318,41 +319,43 @@ def test_a_test_table_is_scored_with_it_too(stacked, data):
 # Limits -----------------------------------------------------------------------------------
 
 
-class InterruptedOnTop(DummyRegressor):
-    """Somebody presses Ctrl-C while it is fitted with more columns than the table has."""
+FEWER = 600  # rows: a pipeline of one fold has 720, one without two folds 540
+
+
+class Interrupted(DummyRegressor):
+    """Somebody presses Ctrl-C while it is fitted without two folds."""
 
     def fit(self, X, y, sample_weight=None):
-        if X.shape[1] > 11:
+        if len(X) < FEWER:
             raise KeyboardInterrupt
         return super().fit(X, y)
 
 
 def test_an_interrupt_leaves_the_ensemble_without_it(data):
-    mean = estimator_family("mean", lambda config: InterruptedOnTop(), space={})
-    model = AutoRegressor(
-        **{**SETTINGS, "include": ["mean"], "max_trials": 1}, families=[mean]
-    ).fit(*data)
+    mean = estimator_family("mean", lambda config: Interrupted(), space={})
+    settings = {**SETTINGS, "include": ["mean"], "space_updates": None, "max_trials": 1}
+    model = AutoRegressor(**settings, families=[mean]).fit(*data)
     assert "interrupted" in model.result_.stacked.told
-    assert model.predict(data[0]) == pytest.approx(data[1].mean(), rel=0.1)
+    assert model.predict(data[0]) == pytest.approx(data[1].mean(), rel=0.2)
 
 
-class BrokenOnTop(InterruptedOnTop):
-    """It cannot be fitted with more columns than the table has."""
+class Broken(LinearRegression):
+    """It cannot be fitted without two folds."""
 
     def fit(self, X, y, sample_weight=None):
-        if X.shape[1] > 11:
-            raise ValueError("so many columns")
+        if len(X) < FEWER:
+            raise ValueError("so few rows")
         return super().fit(X, y)
 
 
-def test_what_fails_on_top_costs_itself_only(data):
-    broken = estimator_family("broken", lambda config: BrokenOnTop(), space={})
-    settings = {**SETTINGS, "include": ["linear", "lightgbm", "broken"], "max_trials": 3}
+def test_a_member_that_fails_is_not_stood_upon(data):
+    broken = estimator_family("broken", lambda config: Broken(), space={})
+    settings = {**SETTINGS, "include": ["lightgbm", "broken"]}
     model = AutoRegressor(**settings, families=[broken]).fit(*data)
-    assert model.result_.stacked.is_used
-    assert {trial.config["model"] for trial in model.result_.stacked.trials} <= {
-        "linear", "lightgbm",
-    }  # fmt: skip
+    second = model.result_.stacked.trials
+    assert second
+    (below,) = {number for trial in second for number in trial.proposal.origin.parents}
+    assert model.history_[below].config["model"] == "lightgbm"
 
 
 def test_without_time_nothing_is_begun(stacked):
@@ -365,7 +368,7 @@ def test_without_time_nothing_is_begun(stacked):
     settings = SearchSettings(max_trials=1)
     limits = {"n_trials": 2, "seed": 0, "n_threads": 1, "left_s": 0.01}
     found = second_level(prepared, ensemble, settings, **limits)
-    assert "no time" in found.told and not found.trials
+    assert "Give more time" in found.told and not found.trials
 
 
 def test_a_search_with_a_second_level_keeps_its_time(data):

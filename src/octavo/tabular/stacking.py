@@ -191,18 +191,20 @@ def second_level(
     found: list[Candidate] = []
     try:
         inputs = affordable_inputs(prepared, collector.candidates, first, left_s)
-        below = [_honest(prepared, one, n_threads, ends) for one in inputs]
-        level = _Level.of(prepared, collector.candidates, inputs, below)
+        level = _Level.of(prepared, collector.candidates, inputs, n_threads, ends)
         for candidate in level.fitted(n_trials, seed, n_threads, ends):
             found.append(candidate)
         if not found:
-            return Stacked("No stacking: there was no time for it.")
+            return Stacked("No stacking: there was no time for a model of the second level.")
         return _judged(prepared, collector, settings, first, found, n_trials, seed, ends)
-    except OutOfTimeError:
-        return Stacked("No stacking: there was no time for it.")
+    except OutOfTimeError as error:
+        return Stacked(f"No stacking: {error}")
     except KeyboardInterrupt:  # what is there without it is the best so far
         trials = tuple(candidate.trial for candidate in found)
         return Stacked("No stacking: it was interrupted.", trials=trials)
+    except Exception as error:  # as a crashed trial, it costs nothing but itself
+        logger.warning("Stacking failed, so the model is without: %r", error)
+        return Stacked(f"No stacking: it failed with {type(error).__name__}: {error}")
 
 
 def _judged(
@@ -303,10 +305,10 @@ def affordable_inputs(
             break
         found.append(candidates[at])
     if not found:
+        name = candidates[first.indices[0]].trial.extra["name"]
         raise OutOfTimeError(
-            f"fitting {candidates[first.indices[0]].trial.extra['name']} again for each pair of "
-            f"folds would take about {expected:.1f} s, and half of {left_s:.1f} s is there for it. "
-            "Give more time, or stack=False."
+            f"fitting {name} again for each pair of folds would take about {expected:.1f} s, and "
+            f"there is {max(left_s or 0, 0) / 2:.1f} s for it. Give more time, or stack=False."
         )
     return found
 
@@ -412,12 +414,31 @@ class _Level:
         prepared: Prepared,
         candidates: Sequence[Candidate],
         inputs: Sequence[Candidate],
-        below: Sequence[NDArray[np.float32]],
+        n_threads: int,
+        ends: float,
     ) -> _Level:
+        """Fit the inputs again; one that fails is left out.
+
+        Raises
+        ------
+        OutOfTimeError
+            If time is over, or none is left.
+        """
+        fitted: list[tuple[Candidate, NDArray[np.float32]]] = []
+        for one in inputs:
+            try:
+                fitted.append((one, _honest(prepared, one, n_threads, ends)))
+            except OutOfTimeError:
+                raise
+            except Exception as error:
+                logger.info("%s could not be fitted again: %s", one.trial.extra["name"], error)
+        if not fitted:
+            raise OutOfTimeError("no member of the ensemble could be fitted again for it.")
+        inputs, below = (tuple(part) for part in zip(*fitted, strict=True))
         numbers = [one.trial.index for one in inputs]
         n_classes = len(prepared.target.classes or ())
         names = level_one_names(numbers, n_classes, prepared.schema.names)
-        return _Level(prepared, candidates, tuple(inputs), below, tuple(names))
+        return _Level(prepared, candidates, inputs, below, tuple(names))
 
     @property
     def trials(self) -> tuple[int, ...]:
