@@ -104,7 +104,8 @@ def test_where_a_line_is_all_there_is_it_is_not_used():
     ],
 )
 def test_where_it_cannot_be_it_is_not_and_the_reason_is_told(data, settings, why):
-    model = AutoRegressor(**{**SETTINGS, "include": ["linear"], "max_trials": 1, **settings})
+    only_line = {"include": ["linear"], "space_updates": None, "max_trials": 1}
+    model = AutoRegressor(**{**SETTINGS, **only_line, **settings})
     model.fit(*data)
     assert why in model.result_.stacked.told and not model.result_.stacked.trials
     assert model.result_.model.info["stacking"]["told"] == model.result_.stacked.told
