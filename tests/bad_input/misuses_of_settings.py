@@ -109,6 +109,17 @@ SETTINGS = [
         SettingError, "ensemble_size=0", "a whole number of at least 1", "Leave it out",
     ),
     Misuse(
+        "stacking in other words",
+        lambda: classify(stack="always"),
+        SettingError, "stack='always'", "must be True, False or 'auto'", "Leave it out for 'auto'",
+    ),
+    Misuse(
+        "stacking on a single pipeline",
+        lambda: classify(stack=True, ensemble_size=1),
+        SettingError, "stack=True with ensemble_size=1", "nothing that stands on it",
+        "Leave out one of the two",
+    ),
+    Misuse(
         "a random state that is none",
         lambda: classify(random_state="lucky"),
         SettingError, "random_state='lucky'", "a whole number of at least 0", "Give such as 0",

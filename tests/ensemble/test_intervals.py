@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from octavo.ensemble import get_metric, plain_baseline, score_interval
+from octavo.ensemble import get_metric, plain_baseline, score_gain, score_interval
 from octavo.errors import SettingError
 
 ACCURACY = get_metric("accuracy", "binary")
@@ -61,3 +61,20 @@ def test_baselines_known_by_hand(name, task, y, score, words):
     found, said = plain_baseline(get_metric(name, task), task, y)
     assert found == pytest.approx(score)
     assert said.endswith(words)
+
+
+def test_a_gain_is_the_difference_of_scores_and_its_error_that_of_a_mean():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=2000)
+    before, after = y + rng.normal(size=2000), y + 0.5 * rng.normal(size=2000)
+    gain, error = score_gain(get_metric("mae", "regression"), y, before, after)
+    differences = np.abs(before - y) - np.abs(after - y)
+    assert gain == pytest.approx(differences.mean())
+    # Of 200 resamples the standard deviation is off by 5 %; four times that is allowed.
+    assert error == pytest.approx(differences.std() / 2000**0.5, rel=0.2)
+    worse, same = score_gain(get_metric("mae", "regression"), y, after, before)
+    assert (worse, same) == (pytest.approx(-gain), pytest.approx(error))
+    accurate = np.eye(2)[np.arange(100) % 2]
+    found = score_gain(ACCURACY, np.arange(100) % 2, accurate[::-1], accurate)
+    assert found is not None and found[0] == 1.0
+    assert score_gain(ACCURACY, np.arange(100) % 2, accurate, accurate, time_limit_s=0.0) is None

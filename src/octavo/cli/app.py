@@ -94,6 +94,9 @@ def fit(
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", help="Not this model family (repeatable).")
     ] = None,
+    stack: Annotated[
+        str, typer.Option("--stack", help="Models on the predictions of others: auto, on, off.")
+    ] = "auto",
     sensitive: Annotated[
         list[str] | None,
         typer.Option(
@@ -158,6 +161,7 @@ def fit(
         include=include,
         exclude=exclude,
         portfolio=portfolio,
+        stack=stack,
         sensitive=sensitive,
         sensitive_at_predict=sensitive_at_predict,
         constraints=constraint or [],

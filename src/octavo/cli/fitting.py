@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_command", "resume_command"]
 
+STACK: Mapping[str, bool | str] = {"auto": "auto", "on": True, "off": False}
 KINDS = ("number", "category", "text", "date", "boolean", "drop")
 
 
@@ -39,6 +40,7 @@ def fit_command(
     include: Sequence[str] | None,
     exclude: Sequence[str] | None,
     portfolio: str | None,
+    stack: str,
     sensitive: Sequence[str] | None,
     sensitive_at_predict: bool,
     constraints: Sequence[str],
@@ -59,7 +61,7 @@ def fit_command(
     memory_mb = megabytes(memory, "--memory")
     folder = Path(out) if out is not None else free_folder(Path("runs") / _stem(train))
     refuse_taken(folder)
-    given_kinds, given_bounds = _kinds(kinds), _bounds(constraints)
+    given_kinds, given_bounds, given_stack = _kinds(kinds), _bounds(constraints), _stack(stack)
     given_directions = _directions(monotone)
 
     from octavo.tabular.portfolio import as_portfolio
@@ -95,6 +97,7 @@ def fit_command(
             include=include or None,
             exclude=exclude or None,
             portfolio=given_portfolio,
+            stack=given_stack,
             kinds=given_kinds or None,
             sensitive=sensitive or None,
             sensitive_at_predict=sensitive_at_predict,
@@ -248,6 +251,15 @@ def _kinds(given: Sequence[str]) -> dict[str, str]:
     return kinds
 
 
+def _stack(given: str) -> bool | str:
+    if given not in STACK:
+        raise SettingError(
+            f"--stack {given!r} is none of {', '.join(STACK)}.{closest(given, STACK)} Leave it out "
+            "for auto, which stacks where that is better."
+        )
+    return STACK[given]
+
+
 def _bounds(given: Sequence[str]) -> dict[str, Any]:
     """Upper bounds by word; what they mean is checked with all other settings."""
     bounds: dict[str, Any] = {}
@@ -317,6 +329,7 @@ def _finish(
                 ],
                 "warnings": list(result.prepared.warnings),
                 "not_tried": list(result.prepared.not_tried),
+                "stacking": dict(result.model.info["stacking"]),
                 "bounds": list(result.model.info.get("bounds", [])),
                 "monotone": in_words(result.model.schema),
                 "stopped_because": result.stopped_because,
@@ -327,7 +340,7 @@ def _finish(
         )
         return
     console = stdout()
-    board = leaderboard(result.history, result.model).head(8)
+    board = leaderboard(result.history, result.model, stacked=result.stacked).head(8)
     shown = [name for name in ("rank", "name", metric, "test", "weight", "fit_s") if name in board]
     console.print(table_of(board[shown], console.width))
     console.print(
@@ -339,6 +352,8 @@ def _finish(
         console.print(f"[bold]{metric} {number(result.path[-1].test_score)}[/] on the test file")
     for bound in result.model.info.get("bounds", []):
         console.print(bound["told"], markup=False)
+    if result.stacked.trials:
+        console.print(result.stacked.told, markup=False)
     console.print(f"stopped because {result.stopped_because}", markup=False, style="dim")
     for sentence in result.prepared.not_tried:
         console.print(f"not tried: {sentence}", markup=False, style="dim")

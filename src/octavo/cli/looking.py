@@ -40,7 +40,7 @@ def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> No
     from octavo.study.reading import read_storage
     from octavo.tabular.leaderboard import leaderboard
     from octavo.tabular.model import load_model
-    from octavo.tabular.runs import is_run
+    from octavo.tabular.runs import is_run, load_stacked
 
     place = read_storage(run)
     folder = Path(run)  # of an address it is nothing that exists
@@ -48,7 +48,8 @@ def leaderboard_command(run: str, *, every: bool, top: int, as_json: bool) -> No
     with open_study(place, write=False) as study:
         history = study.history
         if is_run(folder):
-            board = leaderboard(history, model, all_trials=every).head(top)
+            stacked = None if model is None else load_stacked(folder)
+            board = leaderboard(history, model, all_trials=every, stacked=stacked).head(top)
         else:
             board = trials_frame(history, every=every).head(top)
     if as_json:

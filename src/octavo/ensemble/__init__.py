@@ -2,7 +2,7 @@
 
 from octavo.ensemble.calibration import Calibration, calibrate
 from octavo.ensemble.importance import Importance, permutation_importance
-from octavo.ensemble.intervals import plain_baseline, score_interval
+from octavo.ensemble.intervals import plain_baseline, score_gain, score_interval
 from octavo.ensemble.metrics import Metric, default_metric, get_metric, metric_names
 from octavo.ensemble.partial_dependence import PartialDependence, partial_dependence
 from octavo.ensemble.resampling import Resampling, plan
@@ -28,6 +28,7 @@ __all__ = [
     "plain_baseline",
     "plan",
     "sampled_shapley",
+    "score_gain",
     "score_interval",
     "select",
     "tune_decision",

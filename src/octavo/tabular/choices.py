@@ -54,9 +54,7 @@ def front_points(result: SearchResult) -> tuple[FrontPoint, ...]:
         )
     y = evidence.y[rows]
     weights = None if evidence.weights is None else evidence.weights[rows]
-    trials = {trial.index: trial for trial in result.history}
-    own = [trials[int(member.trial or 0)] for member in model.members]
-    needs = member_needs(own, prepared.resampling)
+    needs = member_needs(result.member_trials, prepared.resampling)
     amounts = {name: needs[name] for name in ON_FRONT if np.isfinite(needs[name]).all()}
     measures: dict[str, Callable[[Floats], float]] = {}
     several = len(evidence.groups) > 1

@@ -11,11 +11,12 @@ from __future__ import annotations
 import heapq
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,15 +25,52 @@ from octavo.ensemble.metrics import Metric
 from octavo.ensemble.selection import Selection, select
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.evaluate import MODELS, OOF, TEST
+from octavo.tabular.pipeline import Pipeline
+from octavo.tabular.stacked import StackedPipeline
 from octavo.trial import Status, Trial
 
-__all__ = ["Candidate", "Collector", "EnsembleStep"]
+__all__ = ["Candidate", "Collector", "EnsembleStep", "SecondLevel"]
 
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
 SELECTING_SHARE = 0.04  # of the time that may go into selecting ensembles while searching
+
+
+@dataclass(frozen=True)
+class SecondLevel:
+    """The fitted part of a stacked model; see `octavo.tabular.stacked`.
+
+    Parameters
+    ----------
+    tops
+        One pipeline per fold.
+    trials
+        On whose pipelines these stand.
+    columns
+        Names of what those predict.
+    sees_table
+        Whether the table's own columns are there too.
+    """
+
+    tops: tuple[Pipeline, ...]
+    trials: tuple[int, ...]
+    columns: tuple[str, ...]
+    sees_table: bool
+
+    def on(self, pipelines: Mapping[int, Sequence[Pipeline]]) -> tuple[StackedPipeline, ...]:
+        """The whole, one pipeline per fold, from the pipelines of each trial by number."""
+        return tuple(
+            StackedPipeline(
+                top,
+                [pipelines[trial][fold] for trial in self.trials],
+                self.trials,
+                self.columns,
+                sees_table=self.sees_table,
+            )
+            for fold, top in enumerate(self.tops)
+        )
 
 
 @dataclass(frozen=True)
@@ -45,10 +83,16 @@ class Candidate:
         Its trial.
     oof : shape (validated rows, classes) or (validated rows,)
         Out-of-fold predictions.
+    second
+        What of it lies in no folder, because it stands on others; None for all that were tried.
+    test
+        Its predictions for the test table; None if they lie in the trial's folder, if anywhere.
     """
 
     trial: Trial
     oof: NDArray[np.float32]
+    second: SecondLevel | None = None
+    test: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +179,7 @@ class Collector:
         self._seed = seed
         self._kept: dict[int, Candidate] = {}
         self._heap: list[tuple[float, int]] = []  # (-cost, -index): the worst kept one first
+        self._stacked: tuple[Candidate, ...] = ()
         self._selecting_s = 0.0
         self.selection: Selection | None = None
         self.path: list[EnsembleStep] = []
@@ -151,8 +196,14 @@ class Collector:
 
     @property
     def candidates(self) -> list[Candidate]:
-        """The best pipelines so far, best first."""
-        return sorted(self._kept.values(), key=lambda c: (c.trial.costs[0], c.trial.index))
+        """The best pipelines so far, best first, and what stands on them."""
+        ranked = sorted(self._kept.values(), key=lambda c: (c.trial.costs[0], c.trial.index))
+        return [*ranked, *self._stacked]
+
+    def pipelines(self, index: int) -> tuple[Pipeline, ...]:
+        """What a trial fitted, one pipeline per fold."""
+        with (self.trial_folder(index) / MODELS).open("rb") as file:
+            return tuple(cloudpickle.load(file))
 
     def trial_folder(self, index: int) -> Path:
         """Where a trial left its files."""
@@ -164,7 +215,16 @@ class Collector:
         candidates = self.candidates
         if not candidates:
             return None
-        self.selection = select(
+        self.selection = self.selected(candidates, time_limit_s=time_limit_s)
+        self._note(n_trials)
+        self._selecting_s += time.monotonic() - began
+        return self.selection
+
+    def selected(
+        self, candidates: Sequence[Candidate], *, time_limit_s: float | None = None
+    ) -> Selection:
+        """The best ensemble of some candidates."""
+        return select(
             [candidate.oof for candidate in candidates],
             self._y,
             self._metric,
@@ -175,17 +235,25 @@ class Collector:
             time_limit_s=time_limit_s,
             seed=self._seed,
         )
+
+    def admit(self, stacked: Sequence[Candidate], selection: Selection, n_trials: int) -> None:
+        """Take models that stand on others among the candidates, and an ensemble with them."""
+        self._stacked = tuple(stacked)
+        self.selection = selection
+        self._note(n_trials)
+
+    def _note(self, n_trials: int) -> None:
+        """Remember how good the ensemble is now."""
+        assert self.selection is not None
         self.path.append(
             EnsembleStep(
                 at_s=time.monotonic() - self._began,
                 n_trials=n_trials,
                 score=self.selection.score,
                 best_single=self.selection.path[0],
-                test_score=self._test_score(candidates),
+                test_score=self._test_score(self.candidates),
             )
         )
-        self._selecting_s += time.monotonic() - began
-        return self.selection
 
     def sweep(self, completed: Collection[int]) -> None:
         """Remove what trials left that were in flight when the search ended.
@@ -227,9 +295,17 @@ class Collector:
         if self._test_y is None or self.selection is None:
             return None
         members = self.selection.indices
-        paths = [self.trial_folder(candidates[at].trial.index) / TEST for at in members]
-        if not all(path.exists() for path in paths):
+        each = [self._test_predictions(candidates[at]) for at in members]
+        known = [one for one in each if one is not None]
+        if len(known) < len(each):
             return None
         shares = self.selection.weights[list(members)]
-        mixed = sum(share * np.load(path) for share, path in zip(shares, paths, strict=True))
+        mixed = sum(share * one for share, one in zip(shares, known, strict=True))
         return float(self._metric.score(self._test_y, mixed, classes=self._classes))
+
+    def _test_predictions(self, candidate: Candidate) -> NDArray[np.floating] | None:
+        path = self.trial_folder(candidate.trial.index) / TEST
+        if candidate.second is not None or not path.exists():
+            return candidate.test
+        found: NDArray[np.floating] = np.load(path)
+        return found

@@ -7,15 +7,14 @@ import pickle
 from collections.abc import Mapping
 from typing import Any
 
-import cloudpickle
 import numpy as np
 
 from octavo.ensemble.calibration import calibrate
 from octavo.ensemble.selection import Selection
 from octavo.ensemble.thresholds import tune_decision
 from octavo.tabular.collect import Candidate, Collector
-from octavo.tabular.evaluate import MODELS
 from octavo.tabular.model import Member, TabularModel
+from octavo.tabular.pipeline import Pipeline
 from octavo.tabular.prepare import Prepared
 from octavo.tabular.settings import SearchSettings
 
@@ -85,18 +84,20 @@ def combine(
 def _load_members(
     candidates: list[Candidate], selection: Selection, collector: Collector
 ) -> tuple[Member, ...]:
+    loaded: dict[int, tuple[Pipeline, ...]] = {}
     members = []
     for at in selection.indices:
-        trial = candidates[at].trial
-        path = collector.trial_folder(trial.index) / MODELS
+        one = candidates[at]
         try:
-            with path.open("rb") as file:
-                pipelines = cloudpickle.load(file)
+            for number in (one.trial.index,) if one.second is None else one.second.trials:
+                if number not in loaded:
+                    loaded[number] = collector.pipelines(number)
         except (OSError, pickle.UnpicklingError, EOFError) as error:
             # Its predictions were good, but its models are gone: go on with the others.
-            logger.warning("The models of trial %d cannot be read: %s", trial.index, error)
+            logger.warning("The models of trial %d cannot be read: %s", number, error)
             continue
-        members.append((trial, float(selection.weights[at]), tuple(pipelines)))
+        pipelines = loaded[one.trial.index] if one.second is None else one.second.on(loaded)
+        members.append((one.trial, float(selection.weights[at]), pipelines))
     total = sum(weight for _, weight, _ in members)
     return tuple(
         Member(

@@ -61,6 +61,7 @@ class _AutoEstimator(BaseEstimator):
         resampling: Any = "auto",
         resampling_args: Mapping[str, Any] | None = None,
         ensemble_size: int = 40,
+        stack: bool | str = "auto",
         portfolio: Portfolio | str | Path | None = None,
         sensitive: str | Sequence[str] | None = None,
         sensitive_at_predict: bool = False,
@@ -85,6 +86,7 @@ class _AutoEstimator(BaseEstimator):
         self.resampling = resampling
         self.resampling_args = resampling_args
         self.ensemble_size = ensemble_size
+        self.stack = stack
         self.portfolio = portfolio
         self.sensitive = sensitive
         self.sensitive_at_predict = sensitive_at_predict
@@ -169,6 +171,7 @@ class _AutoEstimator(BaseEstimator):
             space_updates={} if self.space_updates is None else self.space_updates,
             kinds=self.feature_types,
             ensemble_size=self.ensemble_size,
+            stack=self.stack,
             portfolio=as_portfolio(self.portfolio, "portfolio"),
             sensitive=self.sensitive,
             sensitive_at_predict=self.sensitive_at_predict,
@@ -207,6 +210,7 @@ class _AutoEstimator(BaseEstimator):
             self.model_,
             all_trials=all_trials,
             resampling=self.result_.prepared.resampling,
+            stacked=self.result_.stacked,
         )
 
     def front(self) -> pd.DataFrame:
@@ -337,6 +341,10 @@ class AutoClassifier(ClassifierMixin, _AutoEstimator):
         How pipelines are validated: "auto", "cv", "holdout", a scikit-learn splitter, ...
     ensemble_size
         Steps of greedy ensemble selection; 1 for the best pipeline alone.
+    stack
+        Whether models may stand on the predictions of others: "auto" where there are rows and
+        time enough and the ensemble is better for it out of fold, True wherever it is better at
+        all, False never.
     portfolio
         Pipelines to begin with, before the families' defaults: an
         `octavo.transfer.Portfolio`, or the path of its file.

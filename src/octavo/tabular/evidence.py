@@ -19,6 +19,7 @@ from octavo.ensemble.intervals import plain_baseline, score_interval
 from octavo.report import Column, summarize
 from octavo.tabular.model import TabularModel
 from octavo.tabular.prepare import Prepared
+from octavo.tabular.stacked import Scorer
 
 __all__ = ["Evidence", "gather"]
 
@@ -95,12 +96,14 @@ class Evidence:
         total: Floats | None = None
         for fold in np.unique(self.sample_fold):
             here = np.flatnonzero(self.sample_fold == fold)
-            part = rows.iloc[here]
-            scores = sum(
-                member.weight * member.pipelines[int(fold)].predict_scores(part)
-                for member in model.members
+            of_fold = [member.pipelines[int(fold)] for member in model.members]
+            score = Scorer(of_fold, rows.iloc[here])
+            scores = np.asarray(
+                sum(
+                    member.weight * score(pipeline)
+                    for member, pipeline in zip(model.members, of_fold, strict=True)
+                )
             )
-            scores = np.asarray(scores)
             if total is None:
                 total = np.empty((len(rows), *scores.shape[1:]))
             total[here] = scores

@@ -21,13 +21,14 @@ from octavo.ensemble.shapley import SampledShapley, sampled_shapley
 from octavo.errors import DataError, SettingError, closest
 from octavo.numerics.through_links import rescaled, softmaxed
 from octavo.tabular.effects import place_of
+from octavo.tabular.pipeline import Pipeline
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from octavo.ensemble.calibration import Calibration
     from octavo.tabular.model import Member, TabularModel
-    from octavo.tabular.pipeline import Pipeline
+    from octavo.tabular.stacked import Scores
 
 __all__ = ["Explanation", "Method", "explain", "fold_models"]
 
@@ -310,18 +311,24 @@ def _check(method: str, rounds: int, max_rows: int | None) -> None:
         raise SettingError(f"max_rows={max_rows!r} leaves nothing. Pass 1 or more, or None.")
 
 
-_Part = tuple[float, "Member", "Pipeline"]
+_Tree = tuple[float, "Member", Pipeline]
+_Part = tuple[float, "Member", "Scores"]
 
 
-def _sorted(model: TabularModel, method: Method) -> tuple[list[_Part], list[_Part]]:
+def _sorted(model: TabularModel, method: Method) -> tuple[list[_Tree], list[_Part]]:
     """Fitted pipelines with their shares: those of trees, and the others."""
-    trees: list[_Part] = []
+    trees: list[_Tree] = []
     others: list[_Part] = []
     for member in model.members:
+        share = member.weight / len(member.pipelines)
         for pipeline in member.pipelines:
-            is_tree = method != "sampling" and pipeline.has_contributions
-            one = (member.weight / len(member.pipelines), member, pipeline)
-            (trees if is_tree else others).append(one)
+            # What stands on other models is none: its trees see what those predict.
+            if method == "sampling" or not isinstance(pipeline, Pipeline):
+                others.append((share, member, pipeline))
+            elif pipeline.has_contributions:
+                trees.append((share, member, pipeline))
+            else:
+                others.append((share, member, pipeline))
     if method == "trees" and not trees:
         raise SettingError(
             f"method='trees' finds no trees in this ensemble of {_names(others)}. Use "
@@ -338,7 +345,7 @@ def _of_rows(
     model: TabularModel,
     rows: pd.DataFrame,
     usual: pd.DataFrame,
-    trees: Sequence[_Part],
+    trees: Sequence[_Tree],
     others: Sequence[_Part],
     whole: float,
     rounds: int,

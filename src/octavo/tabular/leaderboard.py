@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -10,6 +11,9 @@ from octavo.ensemble.resampling import Resampling
 from octavo.history import History
 from octavo.tabular.artefact import row_seconds
 from octavo.tabular.model import TabularModel
+
+if TYPE_CHECKING:
+    from octavo.tabular.stacking import Stacked
 
 __all__ = ["leaderboard"]
 
@@ -20,6 +24,7 @@ def leaderboard(
     *,
     all_trials: bool = False,
     resampling: Resampling | None = None,
+    stacked: Stacked | None = None,
 ) -> pd.DataFrame:
     """One row per pipeline, best first.
 
@@ -33,6 +38,9 @@ def leaderboard(
         Whether to list failed ones too.
     resampling
         How pipelines were validated: the time per row can be told then.
+    stacked
+        What stands on the predictions of others, to be listed too; numbered from the end of the
+        history on. Times and sizes include those of what it stands on.
 
     Returns
     -------
@@ -47,7 +55,7 @@ def leaderboard(
         {} if model is None else {member.trial: member.weight for member in model.members}
     )
     rows = []
-    for trial in history:
+    for trial in (*history, *(() if stacked is None else stacked.trials)):
         if not trial.succeeded and not all_trials:
             continue
         extra = trial.extra

@@ -31,9 +31,9 @@ from octavo.ensemble.conformal_sets import PredictionSets
 from octavo.ensemble.thresholds import DecisionRule
 from octavo.errors import SettingError, StorageError
 from octavo.tabular.folders import write_folder
-from octavo.tabular.pipeline import Pipeline
 from octavo.tabular.schema import Schema
 from octavo.tabular.sensitive import FairRule
+from octavo.tabular.stacked import Scorer, Scores, StackedPipeline
 from octavo.tabular.target import Target
 from octavo.tabular.uncertainty import predicted_numbers
 
@@ -47,7 +47,8 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-FORMAT = 1
+FORMAT = 2
+PLAIN_FORMAT = 1  # of models without a second level, which earlier versions read too
 DESCRIPTION = "model.json"
 LIBRARIES = ("octavo", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost")
 CHUNK_ROWS = 100_000  # predictions of this many rows at a time bound the memory
@@ -72,7 +73,12 @@ class Member:
     name: str
     trial: int | None
     weight: float
-    pipelines: tuple[Pipeline, ...]
+    pipelines: tuple[Scores, ...]
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether it stands on what other models predict."""
+        return any(isinstance(pipeline, StackedPipeline) for pipeline in self.pipelines)
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,11 @@ class TabularModel:
         """Whether it predicts classes."""
         return self.target.is_classification
 
+    @property
+    def is_stacked(self) -> bool:
+        """Whether any member stands on what other models predict."""
+        return any(member.is_stacked for member in self.members)
+
     def describe(self) -> str:
         """Its members in words, the weightiest first."""
         ranked = sorted(self.members, key=lambda member: -member.weight)
@@ -152,11 +163,17 @@ class TabularModel:
         """The same for rows that `schema.apply` has brought into form already."""
         if not len(canonical):
             return np.empty((0, len(self.target.classes)) if self.target.classes else (0,))
+        # Fold by fold, so that what several stand on is not kept for long.
+        shares = [
+            (member.weight / len(member.pipelines), member.pipelines[fold])
+            for fold in range(max(len(member.pipelines) for member in self.members))
+            for member in self.members
+            if fold < len(member.pipelines)
+        ]
+        score = Scorer([pipeline for _, pipeline in shares], canonical)
         total: Floats | float = 0.0
-        for member in self.members:
-            share = member.weight / len(member.pipelines)
-            for pipeline in member.pipelines:
-                total = total + share * pipeline.predict_scores(canonical)
+        for share, pipeline in shares:
+            total = total + share * score(pipeline)
         return self.calibrated(np.asarray(total, dtype=float))
 
     def calibrated(self, scores: Floats) -> Floats:
@@ -411,9 +428,11 @@ class TabularModel:
             Octavo's models depend on.
         """
         (folder / "members").mkdir()
-        for place, member in enumerate(self.members):
+        # What stands on others lies with them in one file, so that none of them is there twice.
+        parts: list[tuple[Any, ...]] = [member.pipelines for member in self.members]
+        for place, part in enumerate([tuple(parts)] if self.is_stacked else parts):
             with (folder / "members" / f"{place}.pkl").open("wb") as file:
-                cloudpickle.dump(member.pipelines, file, protocol=5)
+                cloudpickle.dump(part, file, protocol=5)
         described = self._describe()
         if libraries is not None:
             described["versions"] = versions(libraries)
@@ -421,7 +440,7 @@ class TabularModel:
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "format": FORMAT,
+            "format": FORMAT if self.is_stacked else PLAIN_FORMAT,
             "note": "members/*.pkl are Python pickles: load them only if you trust their source.",
             "python": platform.python_version(),
             "versions": versions(),
@@ -497,8 +516,12 @@ def load_model(folder: str | Path) -> TabularModel:
             schema=Schema.from_json(described["schema"]),
             target=target,
             members=tuple(
-                Member(pipelines=_pipelines(folder, place), **member)
-                for place, member in enumerate(described["members"])
+                Member(pipelines=pipelines, **member)
+                for pipelines, member in zip(
+                    _read_members(folder, written, len(described["members"])),
+                    described["members"],
+                    strict=True,
+                )
             ),
             metric=described["metric"],
             calibration=_or_none(Calibration, described["calibration"]),
@@ -516,8 +539,21 @@ def load_model(folder: str | Path) -> TabularModel:
         ) from error
 
 
-def _pipelines(folder: Path, place: int) -> tuple[Pipeline, ...]:
-    """The fitted pipelines of one member."""
+def _read_members(folder: Path, written: int, n: int) -> Sequence[tuple[Scores, ...]]:
+    """The fitted pipelines of each member: all in one file, or in a file for each."""
+    if written > PLAIN_FORMAT:
+        parts = _read_pickle(folder, 0)
+        if len(parts) != n:
+            raise StorageError(
+                f"{folder / 'members'} holds {len(parts)} members, but model.json describes {n}. "
+                "Copy the whole folder anew."
+            )
+        return parts
+    return [_read_pickle(folder, place) for place in range(n)]
+
+
+def _read_pickle(folder: Path, place: int) -> tuple[Any, ...]:
+    """What one file of the folder `members` holds."""
     path = folder / "members" / f"{place}.pkl"
     try:
         with path.open("rb") as file:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from octavo.tabular.checks import check_lengths, check_weights
 from octavo.tabular.model import Member, TabularModel, versions
-from octavo.tabular.pipeline import make_pipeline
+from octavo.tabular.pipeline import Pipeline, make_pipeline
 from octavo.tabular.prepare import prepare
 from octavo.tabular.settings import SearchSettings
+from octavo.tabular.stacked import Scores, StackedPipeline
 
 if TYPE_CHECKING:
     from octavo.tabular.search import SearchResult
@@ -29,8 +31,10 @@ def refit_model(
 ) -> TabularModel:
     """Fit each pipeline of an ensemble once on all rows of a table.
 
-    Weights, calibration and decision rule stay as they were found by validation. What comes
-    out is smaller and quicker (one pipeline per member instead of one per fold).
+    Weights, calibration and decision rule stay as they were found by validation, and so does what
+    stands on the predictions of others: it learned from out-of-fold predictions, which pipelines
+    of all rows cannot give. What comes out is smaller and quicker (one pipeline per member instead
+    of one per fold).
 
     Parameters
     ----------
@@ -49,10 +53,10 @@ def refit_model(
     codes = model.target.encode(y)
     trials = {trial.index: trial for trial in result.history}
     shape = replace(result.prepared.shape, n_rows=len(table))
-    members = []
-    for member in model.members:
-        assert member.trial is not None  # it comes from the search
-        trial = trials[member.trial]
+
+    @cache
+    def fitted(number: int) -> Pipeline:
+        trial = trials[number]
         pipeline = make_pipeline(
             trial.config,
             model.schema,
@@ -60,9 +64,21 @@ def refit_model(
             seed=trial.proposal.seed,
             families=result.prepared.families,
         )
-        pipeline.fit(table, codes, sample_weight=weights, deadline=None, n_threads=n_threads)
-        members.append(replace(member, pipelines=(pipeline,)))
-    return replace(model, members=tuple(members), info={**model.info, "refitted_on": len(table)})
+        return pipeline.fit(table, codes, sample_weight=weights, deadline=None, n_threads=n_threads)
+
+    members = tuple(
+        replace(member, pipelines=_refitted(member, fitted)) for member in model.members
+    )
+    return replace(model, members=members, info={**model.info, "refitted_on": len(table)})
+
+
+def _refitted(member: Member, fitted: Callable[[int], Pipeline]) -> tuple[Scores, ...]:
+    """The pipelines of a member, in which those of trials are fitted anew."""
+    stacked = [one for one in member.pipelines if isinstance(one, StackedPipeline)]
+    if stacked:
+        return tuple(one.on([fitted(number) for number in one.trials]) for one in stacked)
+    assert member.trial is not None  # it comes from the search
+    return (fitted(member.trial),)
 
 
 def fit_one(

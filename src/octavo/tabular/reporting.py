@@ -62,7 +62,7 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
     objective = history.problem.objectives[0]
     target, metric = prepared.target, prepared.metric
     began = float(np.nanmin(history.started))
-    board = leaderboard(history, model, resampling=prepared.resampling)
+    board = leaderboard(history, model, resampling=prepared.resampling, stacked=result.stacked)
     started = time.monotonic()
     trust = sheets(result, importance_s)
     left_s = max(importance_s - (time.monotonic() - started), 0.0)
@@ -132,9 +132,10 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
 
 
 def _ended(result: SearchResult) -> str:
-    """Why the search ended, and what it could not try, in sentences."""
+    """Why the search ended, whether it stacked, and what it could not try, in sentences."""
     absent = [sentence[0].upper() + sentence[1:] for sentence in result.prepared.not_tried]
-    return " ".join([f"The search ended: {result.stopped_because}.", *absent])
+    ended = f"The search ended: {result.stopped_because}."
+    return " ".join([ended, result.stacked.told, *absent])
 
 
 def _finite(value: Any) -> float | None:
@@ -209,7 +210,7 @@ def _resources(result: SearchResult) -> dict[str, str]:
     resources = [trial.resources for trial in result.history]
     cpu_s = sum(one.cpu_s or 0.0 for one in resources)
     peaks = [one.memory_mb for one in resources if one.memory_mb is not None]
-    size = sum(float(t.extra.get("size_bytes", 0)) for t in _members(result))
+    size = sum(float(t.extra.get("size_bytes", 0)) for t in result.member_trials)
     found = {
         "Wall clock": f"{result.wall_s:.1f} s",
         "CPU time of all models": f"{cpu_s:.1f} s",
@@ -236,8 +237,3 @@ def _totals(resources: Sequence[Resources], name: str) -> dict[str, float]:
             how = method(one.how, name)
             totals[how] = totals.get(how, 0.0) + value
     return totals
-
-
-def _members(result: SearchResult) -> list[Trial]:
-    chosen = {member.trial for member in result.model.members}
-    return [trial for trial in result.history if trial.index in chosen]

@@ -19,8 +19,16 @@ from octavo.tabular.settings import SearchSettings
 
 if TYPE_CHECKING:
     from octavo.tabular.search import SearchResult
+    from octavo.tabular.stacking import Stacked
 
-__all__ = ["is_run", "load_question", "load_result", "save_question", "save_result"]
+__all__ = [
+    "is_run",
+    "load_question",
+    "load_result",
+    "load_stacked",
+    "save_question",
+    "save_result",
+]
 
 QUESTION = "search.pkl"
 RESULT = "result.pkl"
@@ -66,6 +74,14 @@ def load_result(folder: Path) -> SearchResult:
         history = study.history
         list(history)  # its trials are read while the store is open
     return replace(result, model=load_model(folder), history=history, folder=folder)
+
+
+def load_stacked(folder: Path) -> Stacked | None:
+    """What stands on the pipelines of a search; None while it has not ended."""
+    if not (folder / RESULT).exists():
+        return None
+    found: Stacked = _load(folder / RESULT, "finished search").stacked
+    return found
 
 
 def _dump(path: Path, what: Any) -> None:

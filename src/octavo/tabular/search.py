@@ -41,13 +41,16 @@ from octavo.tabular.model import TabularModel, versions
 from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.runs import load_question, save_question, save_result
 from octavo.tabular.settings import SearchSettings
-from octavo.trial import Proposal
+from octavo.tabular.stacking import EARLIER, Stacked, check_stackable, objection, second_level
+from octavo.trial import Proposal, Trial
 
 __all__ = ["SearchResult", "resume_search", "search_table"]
 
 logger = logging.getLogger(__name__)
 
 HOPELESS = 10  # so many pipelines that all crash for one reason say that none will work
+STACKING_SHARE = 0.1  # of a time limit
+STACKING_LEAST, STACKING_MOST = 4.0, 10.0  # of a usual trial's time
 MEMORY_SHARE = 0.8  # of the memory that is free, divided among the jobs
 
 
@@ -75,6 +78,8 @@ class SearchResult:
         That reproduces a search limited by trials.
     folder
         Where the run lies; None if it was temporary.
+    stacked
+        What came of the second level.
     """
 
     model: TabularModel
@@ -86,6 +91,13 @@ class SearchResult:
     wall_s: float
     seed: int
     folder: Path | None
+    stacked: Stacked = EARLIER
+
+    @property
+    def member_trials(self) -> list[Trial]:
+        """The trials of the model's members, in their order."""
+        known = {trial.index: trial for trial in (*self.history, *self.stacked.trials)}
+        return [known[int(member.trial or 0)] for member in self.model.members]
 
 
 def search_table(
@@ -141,6 +153,7 @@ def search_table(
         y_test=y_test,
         who=who,
     )
+    check_stackable(prepared, settings)
     for warning in prepared.warnings:
         logger.warning("%s", warning)
     for sentence in prepared.not_tried:
@@ -267,13 +280,16 @@ def _explore(
         seed=study.seed,
     )
     limit_s = settings.time_limit_s
+    kept_s = 0.0 if limit_s is None else reserve_s(limit_s)
+    if limit_s is not None and objection(prepared, settings) is None:
+        kept_s += stacking_s(limit_s, costs, prepared)
     run_study(
         study,
         evaluate,
         RunSettings(
             limits=Limits(
                 max_trials=settings.max_trials,
-                wall_s=None if limit_s is None else max(limit_s - reserve_s(limit_s), 0.1),
+                wall_s=None if limit_s is None else max(limit_s - kept_s, 0.1),
             ),
             executor=_executor(settings, n_jobs, n_threads),
             trial_limits=TrialLimits(
@@ -295,6 +311,9 @@ def _explore(
     )
     if selection is None:
         raise StudyError(_nothing_found(study, settings))
+    stacked = _stacked(study, prepared, collector, settings, began)
+    assert collector.selection is not None
+    selection = collector.selection
     wall_s = time.monotonic() - began
     model, evidence = finish(
         prepared,
@@ -302,7 +321,7 @@ def _explore(
         selection,
         settings,
         seed=study.seed,
-        info=_info(prepared, study, wall_s, selection.score),
+        info={**_info(prepared, study, wall_s, selection.score), "stacking": stacked.to_json()},
     )
     if settings.folder is not None:
         model.save(settings.folder / "model")
@@ -316,6 +335,7 @@ def _explore(
         wall_s=time.monotonic() - began,
         seed=study.seed,
         folder=settings.folder,
+        stacked=stacked,
     )
     if settings.folder is not None:
         save_result(settings.folder, result)
@@ -331,6 +351,39 @@ def _stoppers(prepared: Prepared) -> tuple[FoldRace, ...]:
 def reserve_s(limit_s: float) -> float:
     """Seconds of a time limit kept for ending trials, the last selection, and saving."""
     return min(0.5 + 0.03 * limit_s, 0.2 * limit_s, 10.0)
+
+
+def stacking_s(limit_s: float, costs: TrialCosts, prepared: Prepared) -> float:
+    """Seconds of a time limit kept for a second level; none where they would not suffice."""
+    one = max(costs.guess(config) for config in prepared.first[:2])
+    share = STACKING_SHARE * limit_s
+    # A member is fitted again for each pair of folds, in half of the time at most.
+    return 0.0 if STACKING_LEAST * one > share else min(STACKING_MOST * one, share)
+
+
+def _stacked(
+    study: Study,
+    prepared: Prepared,
+    collector: Collector,
+    settings: SearchSettings,
+    began: float,
+) -> Stacked:
+    """A second level on what was found, in what is left of the time."""
+    if study.stopped_because.startswith("interrupted"):
+        return Stacked("No stacking: the search was interrupted.")
+    n_jobs, n_threads = _jobs(settings)
+    limit_s, left_s = settings.time_limit_s, None
+    if limit_s is not None:
+        left_s = limit_s - reserve_s(limit_s) - (time.monotonic() - began)
+    return second_level(
+        prepared,
+        collector,
+        settings,
+        n_trials=len(study.history),
+        seed=study.seed,
+        n_threads=n_jobs * n_threads if settings.runs_in_processes else n_threads,
+        left_s=left_s,
+    )
 
 
 def _jobs(settings: SearchSettings) -> tuple[int, int]:

@@ -64,6 +64,10 @@ class SearchSettings:
         How many of the best pipelines the ensemble may choose from.
     max_models
         How many fitted pipelines stay on disk; the worst are deleted first.
+    stack
+        Whether models may stand on the predictions of others: "auto" where there are rows and
+        time enough and it is better out of fold by two standard errors; True wherever it
+        is better at all; False never.
     calibrate
         Whether probabilities are calibrated where the metric looks at them.
     tune_decision
@@ -111,6 +115,7 @@ class SearchSettings:
     ensemble_size: int = 40
     ensemble_nbest: int = 50
     max_models: int = 60
+    stack: bool | str = "auto"
     calibrate: bool = True
     tune_decision: bool = True
     portfolio: Portfolio | None = None
@@ -151,6 +156,7 @@ class SearchSettings:
                 f"seed={self.seed!r} must be a whole number of at least 0. Give such as 0, or None "
                 "to have one drawn."
             )
+        self._check_stack()
         self._check_groups_of_settings()
         gaps = [bound.word for bound in self.bounds if bound.kind == "gap"]
         if gaps and not self.sensitive_names:
@@ -189,6 +195,23 @@ class SearchSettings:
                 "the name of a column, such as sensitive='sex', or a list of names."
             )
         return tuple(map(str, self.sensitive))
+
+    @property
+    def stacks(self) -> bool:
+        """Whether there may be a second level."""
+        return self.stack is not False
+
+    def _check_stack(self) -> None:
+        if not isinstance(self.stack, bool) and self.stack != "auto":
+            raise SettingError(
+                f"stack={self.stack!r} must be True, False or 'auto'. Leave it out for 'auto', "
+                "which stacks where that is better."
+            )
+        if self.stack is True and self.ensemble_size == 1:
+            raise SettingError(
+                "stack=True with ensemble_size=1: the best pipeline alone has nothing that stands "
+                "on it. Leave out one of the two."
+            )
 
     def _check_groups_of_settings(self) -> None:
         for name in ("include", "exclude"):

@@ -35,7 +35,7 @@ __all__ = ["TabularClassificationTask", "TabularRegressionTask"]
 
 Floats = NDArray[np.float64]
 
-OPTIONS = ("n_threads", "calibrate", "tune_decision", "monotone")
+OPTIONS = ("n_threads", "stack", "calibrate", "tune_decision", "monotone")
 NEURAL = ("mlp", "network")  # what is left when traditional pipelines are not wanted
 
 
@@ -258,7 +258,7 @@ class _TabularTask:
 
     def show_models(self) -> str:
         """The pipelines of the ensemble with their weights, as a table for people."""
-        found = leaderboard(self._found().history, self._fitted)
+        found = leaderboard(self._found().history, self._fitted, stacked=self._found().stacked)
         shown = found[found["weight"] > 0].sort_values("weight", ascending=False)
         return str(shown.drop(columns=["status", "cause"]).to_string(index=False))
 
@@ -311,7 +311,8 @@ class _TabularTask:
 
     def get_search_results(self) -> pd.DataFrame:
         """All pipelines that were tried, failed ones included, best first."""
-        return leaderboard(self._found().history, self._fitted, all_trials=True)
+        found = self._found()
+        return leaderboard(found.history, self._fitted, all_trials=True, stacked=found.stacked)
 
     def get_search_space(
         self, X_train: Any = None, y_train: Any = None, feat_types: Any = None
@@ -324,7 +325,10 @@ class _TabularTask:
         return prepared.space.configspace  # type: ignore[attr-defined]
 
     def set_pipeline_options(self, **options: Any) -> None:
-        """Set what holds for all pipelines: n_threads, calibrate, tune_decision, monotone."""
+        """Set what holds for all pipelines.
+
+        These are n_threads, stack, calibrate, tune_decision and monotone.
+        """
         refuse_unknown(options, OPTIONS, "set_pipeline_options")
         self._settings = replace(self._settings, **options)
 

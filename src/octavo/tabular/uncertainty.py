@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.tabular.stacked import Scorer
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -54,7 +56,8 @@ def predicted_numbers(members: Sequence[Member], canonical: pd.DataFrame) -> tup
     n_folds = max(len(member.pipelines) for member in members)
     total = np.zeros(len(canonical))
     spread = np.zeros(len(canonical))
-    each = [[pipeline.predict_scores(canonical) for pipeline in one.pipelines] for one in members]
+    score = Scorer([pipeline for one in members for pipeline in one.pipelines], canonical)
+    each = [[score(pipeline) for pipeline in one.pipelines] for one in members]
     for weight, predicted in zip(weights, each, strict=True):
         total = total + weight * np.mean(predicted, axis=0)
     for fold in range(n_folds):

@@ -97,9 +97,7 @@ def front_dots(result: SearchResult) -> tuple[FrontDot, ...]:
 
 def seconds_per_row(result: SearchResult) -> float:
     """What the ensemble needs per row, by what its members needed; 0 if that is not known."""
-    trials = {trial.index: trial for trial in result.history}
-    own = [trials[int(member.trial or 0)] for member in result.model.members]
-    needed = sum(row_seconds(trial, result.prepared.resampling) for trial in own)
+    needed = sum(row_seconds(one, result.prepared.resampling) for one in result.member_trials)
     return needed if np.isfinite(needed) else 0.0
 
 

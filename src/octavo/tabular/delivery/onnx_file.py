@@ -26,6 +26,7 @@ from octavo.tabular.delivery.onnx_graph import Graph, NotInOnnx
 from octavo.tabular.delivery.onnx_members import scores_of
 from octavo.tabular.delivery.onnx_normal import interpolated
 from octavo.tabular.delivery.openapi import described_columns
+from octavo.tabular.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from octavo.tabular.model import TabularModel
@@ -123,6 +124,12 @@ def _written(model: TabularModel) -> Any:
     parts = []
     for member in model.members:
         for pipeline in member.pipelines:
+            if not isinstance(pipeline, Pipeline):
+                raise SettingError(
+                    f"the member {member.name!r} cannot be written in ONNX: it stands on the "
+                    "predictions of other models. Fit with stack=False (--stack off), or use "
+                    "export(), which writes a folder with everything."
+                )
             try:
                 scores = scores_of(graph, columns, pipeline)
             except NotInOnnx as error:
