@@ -33,7 +33,7 @@ def _of_numbers(found: EffectCurve) -> str:
     curves = np.asarray(found.curves, dtype=np.float64)[:MOST_CURVES]
     known = [found.mean, *(end for end in (found.low, found.high) if np.isfinite(end).all())]
     # Single rows may lie far off: nine tenths of them are to be seen.
-    ends = np.quantile(curves, [0.05, 0.95]) if curves.size else []
+    ends = np.quantile(curves, [0.05, 0.95]) if curves.size else np.empty(0)
     axes = frame(grid, np.concatenate([*known, ends]), found.column, found.said)
     axes = Frame(axes.x, axes.y, clipped(found.column, 40), clipped(found.said, 40), 460, 320)
     marks = [axes.axes(x_ticks=not is_date)]
