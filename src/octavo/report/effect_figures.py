@@ -66,9 +66,10 @@ def _of_numbers(found: EffectCurve) -> str:
 
 
 def _date_ticks(grid: NDArray[Any], axes: Frame) -> list[str]:
-    """The first, the middle and the last day."""
+    """The first, the middle and the last day, as far as there are so many."""
     marks = []
-    for at, anchor in ((0, "start"), (len(grid) // 2, "middle"), (len(grid) - 1, "end")):
+    places = [(0, "start"), (len(grid) // 2, "middle"), (len(grid) - 1, "end")]
+    for at, anchor in places if len(grid) > 2 else [places[0], places[-1]]:
         x = axes.x(float(_as_numbers(grid[at : at + 1])[0]))
         day = str(grid[at].astype("datetime64[D]"))
         marks.append(label(day, x, axes.y.start + 15, class_="tick", text_anchor=anchor))
