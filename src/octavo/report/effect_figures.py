@@ -215,7 +215,7 @@ def clouds(values: Floats) -> Floats:
     rank[order] = np.arange(n) - starts[cells[order]]
     # 0, 1, -1, 2, -2, ... from the middle outwards; full height where most are.
     side = np.where(rank % 2 == 1, 1.0, -1.0) * ((rank + 1) // 2)
-    return side / max(1.5, float(counts.max(initial=0)) / 2)
+    return side / max(1.5, float(counts.max(initial=0)) / 2) + 0.0  # no negative zeros
 
 
 def shades(values: Any) -> Floats:
