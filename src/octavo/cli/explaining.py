@@ -43,12 +43,16 @@ def explain_command(
     limit_s = seconds(time_limit, "--time")
     model, sample = _opened(run)
     given = _given(run, model, table_path, sample)
-    if rows:
-        given = _chosen(given, rows)
-    found = explain(model, given, sample, max_rows=None if rows else max_rows, time_limit_s=limit_s)
-    ranked = list(columns) or _with_effects(model, found)[:MOST_EFFECTS]
-    others = given if sample is None else sample
-    effects = [effect(model, others, name) for name in ranked]
+    usual = given if sample is None else sample
+    found = explain(
+        model,
+        _chosen(given, rows) if rows else given,
+        usual,
+        max_rows=None if rows else max_rows,
+        time_limit_s=None if rows else limit_s,
+    )
+    ranked = list(columns) or _with_effects(model, found, usual)[:MOST_EFFECTS]
+    effects = [effect(model, usual, name) for name in ranked]
     for one in effects:
         one.place(label)  # a class that is none is refused before anything is written
     path = None if out is None else _write(model, found, effects, rows, label, Path(out))
@@ -94,12 +98,11 @@ def _chosen(given: pd.DataFrame, rows: Sequence[int]) -> pd.DataFrame:
     return given.iloc[list(rows)]
 
 
-def _with_effects(model: TabularModel, found: Explanation) -> list[str]:
+def _with_effects(model: TabularModel, found: Explanation, usual: pd.DataFrame) -> list[str]:
     """Columns by the size of their contributions, without those that no grid can be made of."""
     text = {feature.name for feature in model.schema.of_kind("text")}
-    rows = found.rows
     return [
-        name for name in found.importance().index if name not in text and rows[name].nunique() > 1
+        name for name in found.importance().index if name not in text and usual[name].nunique() > 1
     ]
 
 

@@ -80,8 +80,8 @@ def softmaxed(
     for knot, weight in zip((knots + 1) / 2, weights / 2, strict=True):
         here = base + knot * change
         chances = _softmax(scores(here))[:, np.newaxis]
-        slope = (1.0 / np.maximum(here, floor) if of_probabilities else 1.0) / temperature
-        moved = values * (slope[:, np.newaxis] if of_probabilities else slope)
+        slope = 1.0 / np.maximum(here, floor) if of_probabilities else np.ones_like(here)
+        moved = values * slope[:, np.newaxis] / temperature
         mean = (chances * moved).sum(axis=2, keepdims=True)
         shared += weight * chances * (moved - mean)
     # What the quadrature lacks where the softmax is steep, by the sizes of the shares.

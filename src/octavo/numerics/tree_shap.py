@@ -197,7 +197,7 @@ def _edges(tree: Tree) -> _Edges:
     if_fails, if_passes = np.broadcast_to(-1 / (1 - knots), fails.shape), (1 - z) / passes
     again, old = (same >= 0)[:, np.newaxis], np.maximum(same, 0)
     # By how many of this edge and `same` a row passes: none, only `same`, both.
-    down = (
+    factors = (
         np.where(again, fails / fails[old], 0.0),
         np.where(again, fails / passes[old], fails),
         np.where(again, passes / passes[old], passes),
@@ -206,8 +206,14 @@ def _edges(tree: Tree) -> _Edges:
         if_fails - np.where(again, if_passes[old], 0.0),
         if_passes - np.where(again, if_passes[old], 0.0),
     )
-    only_same = np.where(again, down[1] - down[0], 0.0)
-    down = np.stack([np.where(again, down[0], down[1]), only_same, down[2] - down[1]], axis=2)
+    down = np.stack(
+        [
+            np.where(again, factors[0], factors[1]),
+            np.where(again, factors[1] - factors[0], 0.0),
+            factors[2] - factors[1],
+        ],
+        axis=2,
+    )
     gains = np.stack([share[0], share[1] - share[0]], axis=1) * weights
     gains[0] = 0.0  # no edge leads to the root
     return _Edges(level, node, parent, is_left, column, same, down, gains)

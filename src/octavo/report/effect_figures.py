@@ -33,7 +33,7 @@ def _of_numbers(found: EffectCurve) -> str:
     curves = np.asarray(found.curves, dtype=np.float64)[:MOST_CURVES]
     known = [found.mean, *(end for end in (found.low, found.high) if np.isfinite(end).all())]
     # Single rows may lie far off: nine tenths of them are to be seen.
-    ends = np.quantile(curves, [0.05, 0.95]) if curves.size else []
+    ends = np.quantile(curves, [0.05, 0.95]) if curves.size else np.empty(0)
     axes = frame(grid, np.concatenate([*known, ends]), found.column, found.said)
     axes = Frame(axes.x, axes.y, clipped(found.column, 40), clipped(found.said, 40), 460, 320)
     marks = [axes.axes(x_ticks=not is_date)]
@@ -66,9 +66,10 @@ def _of_numbers(found: EffectCurve) -> str:
 
 
 def _date_ticks(grid: NDArray[Any], axes: Frame) -> list[str]:
-    """The first, the middle and the last day."""
+    """The first, the middle and the last day, as far as there are so many."""
     marks = []
-    for at, anchor in ((0, "start"), (len(grid) // 2, "middle"), (len(grid) - 1, "end")):
+    places = [(0, "start"), (len(grid) // 2, "middle"), (len(grid) - 1, "end")]
+    for at, anchor in places if len(grid) > 2 else [places[0], places[-1]]:
         x = axes.x(float(_as_numbers(grid[at : at + 1])[0]))
         day = str(grid[at].astype("datetime64[D]"))
         marks.append(label(day, x, axes.y.start + 15, class_="tick", text_anchor=anchor))
@@ -214,7 +215,7 @@ def clouds(values: Floats) -> Floats:
     rank[order] = np.arange(n) - starts[cells[order]]
     # 0, 1, -1, 2, -2, ... from the middle outwards; full height where most are.
     side = np.where(rank % 2 == 1, 1.0, -1.0) * ((rank + 1) // 2)
-    return side / max(1.5, float(counts.max(initial=0)) / 2)
+    return side / max(1.5, float(counts.max(initial=0)) / 2) + 0.0  # no negative zeros
 
 
 def shades(values: Any) -> Floats:

@@ -156,7 +156,8 @@ class Explanation:
         return table.iloc[order]
 
     def _cell(self, row: int, column: int) -> Any:
-        value, said = self.rows.iloc[row, column], self.truths.get(self.columns[column])
+        value: Any = self.rows.iloc[row, column]
+        said = self.truths.get(self.columns[column])
         return value if said is None or pd.isna(value) else said[int(value)]
 
     def plot(self, kind: Literal["beeswarm", "bar"] = "beeswarm", label: Any = None) -> go.Figure:

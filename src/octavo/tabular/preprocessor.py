@@ -215,7 +215,7 @@ class Preprocessor(TransformerMixin, BaseEstimator):
         Rows sum to 1: what is made of several columns belongs to each in equal parts.
         """
         self._check_fitted()
-        sources = [(name,) for name in self._sources()]
+        sources: list[tuple[str, ...]] = [(name,) for name in self._sources()]
         if self._kept is not None:
             sources = [sources[at] for at in self._kept]
         for made in self._generated.origins() if self.generate else ():
