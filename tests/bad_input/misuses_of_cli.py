@@ -148,6 +148,12 @@ FIT = [
         given=houses,
     ),
     Misuse(
+        "stacking in other words",
+        fit("--stack", "yes"),
+        SettingError, "--stack 'yes'", "none of auto, on, off", "Leave it out for auto",
+        given=houses,
+    ),
+    Misuse(
         "one column in two roles",
         fit("--groups", "soon"),
         SettingError, "the column 'soon'", "--target and --groups both name", "Name another column",

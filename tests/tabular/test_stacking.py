@@ -22,6 +22,7 @@ from octavo.ensemble import Selection
 from octavo.errors import SettingError
 from octavo.tabular import estimator_family
 from octavo.tabular.collect import Candidate
+from octavo.tabular.refit import refit_model
 from octavo.tabular.reporting import report_data
 from octavo.tabular.search import resume_search
 from octavo.tabular.settings import SearchSettings
@@ -62,9 +63,9 @@ def stacked(data, tmp_path_factory):
 def classifier(data):
     X, y = data
     total = X.drop(columns="colour").sum(axis=1) / 3
-    chances = np.array([0.05, 0.6, 0.3, 0.95])[np.digitize(total, [-1, 0, 1])]
+    chances = np.array([0.02, 0.9, 0.1, 0.98])[np.digitize(total, [-1, 0, 1])]
     labels = np.where(np.random.default_rng(5).random(len(y)) < chances, "yes", "no")
-    return AutoClassifier(**SETTINGS).fit(X, labels)
+    return AutoClassifier(**SETTINGS, stack=True).fit(X, labels)
 
 
 # Chosen by what it gains ------------------------------------------------------------------
@@ -259,21 +260,18 @@ def test_onnx_refuses_it_by_name(stacked, tmp_path):
         stacked.export_onnx(tmp_path / "model.onnx")
 
 
-def test_refitted_it_stands_on_one_pipeline_for_each_member(data):
-    X, y = data
-    task = octavo.TabularRegressionTask(
-        seed=0, resampling_strategy="k_fold_cross_validation",
-        include_components=["linear", "lightgbm"],
-    )  # fmt: skip
-    task._settings = replace(task._settings, max_trials=2)
-    task.search(X_train=X, y_train=y, optimize_metric="rmse", total_walltime_limit=8)
-    task.refit(X, y)
-    members = [m for m in task._model.members if m.is_stacked]
-    assert members
-    assert len({id(p) for m in members for one in m.pipelines for p in one.inputs}) == 2
+def test_refitted_it_stands_on_one_pipeline_for_each_member(stacked, data):
+    """What stands on them stays as it learned from pipelines that had not seen the rows."""
+    refitted = refit_model(stacked.result_, stacked.model_, *data)
+    members = [member for member in refitted.members if member.is_stacked]
+    inputs = {id(p) for member in members for one in member.pipelines for p in one.inputs}
+    assert members and len(inputs) == 2
+    for before, after in zip(stacked.model_.members, refitted.members, strict=True):
+        if before.is_stacked:
+            assert [one.top for one in after.pipelines] == [one.top for one in before.pipelines]
     X_new, y_new = made_table(1000, seed=2)
-    error = np.mean((task.predict(X_new).ravel() - y_new) ** 2) ** 0.5
-    assert error < 1.3 * task._found().stacked.with_
+    error = np.mean((refitted.predict(X_new) - y_new) ** 2) ** 0.5
+    assert error < 1.3 * stacked.result_.stacked.with_
 
 
 def test_intervals_hold_what_they_promise(stacked):

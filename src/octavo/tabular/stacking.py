@@ -12,7 +12,7 @@ predictions scored 1 to 2 % better out of fold, two to three standard errors, an
 rows. So the members are fitted again for each pair of folds without both, which predict the rows
 of one for the second level of the other: no model of fold k has seen a target of k in any way, and
 the score is as honest as that of any pipeline. A second level is admitted where the ensemble with
-it is better by more than the standard error of the difference.
+it is better by more than two standard errors of the difference, as it is the best of several.
 """
 
 from __future__ import annotations
