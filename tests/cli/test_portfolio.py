@@ -35,10 +35,10 @@ def studies(tmp_path_factory):
 def test_a_portfolio_is_built_from_studies_and_says_what_it_is_worth(studies, tmp_path, capsys):
     out = tmp_path / "portfolio.json"
     runs = sorted(studies.iterdir())
-    printed, _, code = command(
+    printed, complaint, code = command(
         capsys, "portfolio", "build", *runs, "--out", out, "--size", 8, "--json"
     )
-    assert code == 0
+    assert code == 0, complaint
     said = json.loads(printed)
     # By time: how many are worth theirs depends on how long the trials took.
     assert (said["n_datasets"], said["n_groups"]) == (4, 4) and 1 <= said["members"] <= 8

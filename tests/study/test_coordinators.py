@@ -95,7 +95,7 @@ def n_completed(postgres, url):
     return postgres.query(f'SELECT count(*) FROM "octavo_{name}".trials')[0][0]
 
 
-def until(condition, within_s=30.0):
+def until(condition, within_s=120.0):
     give_up = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < give_up, "it did not come to that"

@@ -141,7 +141,7 @@ def test_gradients_of_the_prediction_are_its_derivatives(seed: int, is_warped: b
             sides.append(process.predict(moved))
         for at, derivative in ((0, by_mean), (1, by_deviation)):
             slope = (sides[0][at] - sides[1][at]) / (2 * h)
-            assert np.allclose(slope, derivative[:, j], atol=1e-4)
+            assert np.allclose(slope, derivative[:, j], rtol=1e-4, atol=1e-4)
 
 
 def test_without_noise_it_goes_through_the_data_and_far_away_knows_nothing() -> None:

@@ -9,7 +9,7 @@ from octavo.history import History
 from octavo.problem import Constraint, Fidelity, Objective, Problem
 from octavo.spaces import Categorical, Float, Integer, space
 from octavo.transfer import KnownTask, best_configs, build_portfolio, from_histories
-from octavo.transfer.histories import observed
+from octavo.transfer.histories import observed, typical_deadlines
 from octavo.trial import Proposal, Resources, Status, Trial
 
 HERE = space(x=Float(0, 1), kind=Categorical(["a", "b"]))
@@ -98,6 +98,17 @@ def test_without_prediction_or_evidence_holes_stay_unknown():
     assert np.isnan(seen.costs).sum() == 10
     few = [KnownTask("p", searched(0.2, n=6)), KnownTask("q", searched(0.8, n=6, seed=1))]
     assert not from_histories(few).predicted.any()
+
+
+def test_configurations_that_take_no_time_are_ordered_by_time_too():
+    configs = HERE.decode(HERE.sample(20, np.random.default_rng(0)))
+    quick = History(Problem(HERE), [
+        trial(i, config, config["x"], seconds=1e-6) for i, config in enumerate(configs)
+    ])  # fmt: skip
+    tasks = [KnownTask("p", quick), KnownTask("q", quick)]
+    low, high = typical_deadlines(tasks)
+    assert 0 < low < high
+    assert len(build_portfolio(from_histories(tasks), size=3, deadlines=(low, high))) >= 1
 
 
 def test_a_forest_that_cannot_rank_predicts_nothing():

@@ -24,7 +24,7 @@ __all__ = ["Evaluations", "filled_seconds", "normalized"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_LEAST_S = 1e-3  # below it, clocks and scheduling are all that is measured
+LEAST_S = 1e-3  # below it, clocks and scheduling are all that is measured
 _ROUNDS = 20  # of the additive fit; it converges in a few
 
 
@@ -239,7 +239,7 @@ def filled_seconds(seconds: Floats) -> Floats:
     array([[ 1., 10.],
            [ 2., 20.]])
     """
-    logs = np.log(np.maximum(seconds, _LEAST_S))
+    logs = np.log(np.maximum(seconds, LEAST_S))
     overall = float(np.nanmean(logs))
     by_dataset, by_config = np.zeros((len(logs), 1)), np.zeros((1, logs.shape[1]))
     with warnings.catch_warnings():

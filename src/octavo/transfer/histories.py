@@ -28,7 +28,7 @@ from octavo.spaces.protocol import Points
 from octavo.surrogates import CostModel
 from octavo.surrogates.forest import Forest, ForestSettings, fit_forest
 from octavo.transfer.adapting import adapted
-from octavo.transfer.evaluations import Evaluations
+from octavo.transfer.evaluations import LEAST_S, Evaluations
 from octavo.trial import Status, Trial
 
 __all__ = [
@@ -236,8 +236,10 @@ def typical_deadlines(tasks: Sequence[KnownTask]) -> tuple[float, float] | None:
 
     From a thousandth of what all configurations of the median history took together to all of it.
     """
-    totals = [float(np.nansum(observed(task.history).seconds)) for task in tasks]
-    known = [total for total in totals if total > 0]
+    each = [observed(task.history).seconds for task in tasks]
+    each = [seconds[np.isfinite(seconds)] for seconds in each]
+    # As `filled_seconds` counts them, or nothing would end before the last deadline.
+    known = [float(np.maximum(seconds, LEAST_S).sum()) for seconds in each if seconds.any()]
     if not known:
         return None
     high = float(np.median(known))

@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Curve = tuple[Floats, Floats]
 
+_FAR = 1e150  # in spreads; what is farther is as unlike, and its square still a number
 _LOOKS = (1.0, 0.7, 0.4, 0.0)  # where curves are compared, as shares of the way from the first step
 
 
@@ -92,7 +93,7 @@ class Neighbors:
                 ends[target] = self.at(target)
             looks, scale = cache[first, last]
             mine = _features(np.interp(_places(first, last), steps, costs)[None])[0]
-            away = np.square((looks - mine) / scale).sum(axis=1)
+            away = np.square(np.clip((looks - mine) / scale, -_FAR, _FAR)).sum(axis=1)
             gains = ends[target] - self.at(last)
             usable = np.isfinite(away) & np.isfinite(gains)
             if own[row] >= 0:

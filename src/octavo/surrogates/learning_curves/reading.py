@@ -20,6 +20,7 @@ Curve = tuple[Floats, Floats]
 # this many times the way from there to a good end; earlier where it is for their usual spread.
 _REACH = 4.0
 _USUAL_REACH = 1.0
+_HUGE = 1e150  # costs beyond are as bad as this, so that squares of differences are numbers
 _BELOW = 0.5  # the best may be beaten by this share of its distance from a usual end
 _FLAT = 1e-6  # the least unit, relative to the size of the values
 
@@ -104,7 +105,9 @@ def as_curve(steps: ArrayLike, values: ArrayLike, maximize: bool) -> Curve:
             "numbers such as epochs; only values may be NaN, where a run diverged."
         )
     costs = -costs if maximize else costs
-    costs = np.where(np.isfinite(costs) | (costs == -np.inf), costs, np.nan)
+    is_finite = np.isfinite(costs)
+    costs = np.where(is_finite | (costs == -np.inf), costs, np.nan)
+    costs = np.where(is_finite, np.clip(costs, -_HUGE, _HUGE), costs)
     order = np.argsort(where, kind="stable")
     where, costs = where[order], costs[order]
     is_latest = np.r_[where[1:] != where[:-1], True]
