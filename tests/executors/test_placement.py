@@ -94,6 +94,16 @@ def test_tables_come_back_exactly(name: str, tmp_path: Path) -> None:
     assert back.attrs == frame.attrs
 
 
+def test_mapped_tables_have_the_fingerprint_of_those_that_were_written(tmp_path: Path) -> None:
+    # Labels that are Python objects go the way of the pickle; what is loaded is read-only.
+    kinds = pd.Categorical.from_codes([0, 1, 0], pd.Index(["p", "q"], dtype=object))
+    frame = pd.DataFrame({"a": np.arange(3.0), "kind": kinds})
+    back, _ = round_trip(frame, tmp_path)
+    assert not back["a"].to_numpy().flags.writeable
+    assert fingerprint({"table": back}) == fingerprint({"table": frame})
+    assert fingerprint({"table": back.assign(a=2.0)}) != fingerprint({"table": frame})
+
+
 @pytest.mark.parametrize(
     "series",
     [

@@ -324,14 +324,24 @@ def _header(parts: Sequence[memoryview]) -> bytes:
 def _unshared(value: Any) -> list[memoryview] | None:
     """A pickle in which every object is written out, and its buffers; None of cyclic objects.
 
-    An ordinary pickle also tells which of equal texts are one object in memory. That changes
-    when a value is loaded again, and is no difference between two values.
+    An ordinary pickle also tells which of equal texts are one object in memory, and which arrays
+    are read-only. That changes when a value is loaded again, and is no difference between values.
     """
     import cloudpickle
+    import numpy as np
+
+    class Pickler(cloudpickle.Pickler):
+        def reducer_override(self, one: Any) -> Any:
+            # A pickle also tells who may write into an array; what was loaded is read-only.
+            if type(one) is np.ndarray and one.flags.writeable:
+                one = one.view()
+                one.flags.writeable = False
+                return one.__reduce_ex__(5)
+            return super().reducer_override(one)
 
     buffers: list[pickle.PickleBuffer] = []
     stream = io.BytesIO()
-    pickler = cloudpickle.Pickler(stream, protocol=5, buffer_callback=buffers.append)
+    pickler = Pickler(stream, protocol=5, buffer_callback=buffers.append)
     pickler.fast = True
     try:
         pickler.dump(value)
