@@ -265,6 +265,7 @@ def test_the_report_vouches(classifier, tmp_path):
     assert "What vouches for it" in page and "expected calibration error" in page
     card = model.report(tmp_path / "card.md").read_text()
     assert card.startswith("# Predicting target")
+    assert "## Contributions" in card and card.count("### Effect of ") == 6
     assert "## Prediction sets" in card and "<" not in card.replace("&#60;", "")
 
 

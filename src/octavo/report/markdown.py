@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from octavo.report.data import ReportData
+import numpy as np
+
+from octavo.report.data import EffectCurve, ReportData, Swarm
+from octavo.report.effect_figures import value_words
 from octavo.report.words import duration, number, percent
 
 __all__ = ["render_markdown"]
+
+MOST_COLUMNS = 20
+MOST_VALUES = 7  # of a curve
 
 _TASKS = {
     "binary": "Two-class prediction",
@@ -48,6 +54,9 @@ def render_markdown(data: ReportData) -> str:
             "## What matters\n\nHow much worse the score gets when a column is shuffled.\n\n"
             + _table(("Column", "loss", "low", "high"), rows)
         )
+    if data.swarm is not None:
+        parts.append(_contributions(data.swarm))
+    parts += [_effect(one) for one in data.effects]
     if data.ensemble:
         members = [(one.name, percent(one.weight)) for one in data.ensemble]
         parts.append("## Members\n\n" + _table(("Model", "weight"), members))
@@ -91,6 +100,32 @@ def _lead(data: ReportData) -> str:
     if data.test_score is not None:
         text += f". On the test rows it is {number(data.test_score)}"
     return f"{text}. {'Higher' if data.greater_is_better else 'Lower'} is better."
+
+
+def _contributions(swarm: Swarm) -> str:
+    """How far columns move predictions, the farthest first."""
+    size = np.abs(swarm.values).mean(axis=0)
+    order = np.argsort(-size, kind="stable")[:MOST_COLUMNS]
+    rows = [(swarm.columns[at], number(float(size[at]), 3)) for at in order]
+    text = (
+        f"SHAP values of {len(swarm.values)} rows: how far a column moves the {swarm.said} of a "
+        f"row from the usual {number(swarm.base, 3)}, on average over rows. "
+    )
+    table = _table(("Column", "mean absolute contribution"), rows)
+    return f"## Contributions\n\n{_safe(text + ' '.join(swarm.notes))}\n\n{table}"
+
+
+def _effect(curve: EffectCurve) -> str:
+    """The mean prediction where a column is set to some of its values, all others as they are."""
+    most = MOST_VALUES if len(curve.labels) == 0 else MOST_COLUMNS
+    places = np.unique(np.linspace(0, len(curve.mean) - 1, most).round().astype(int))
+    words = curve.labels or value_words(curve.grid)
+    rows = [
+        (words[at], *(number(float(ends[at]), 3) for ends in (curve.mean, curve.low, curve.high)))
+        for at in places
+    ]
+    table = _table((curve.column, f"mean {curve.said}", "low", "high"), rows)
+    return f"### Effect of {_safe(curve.column)}\n\n{table}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
