@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_command", "resume_command"]
 
-STACK: Mapping[str, bool | str] = {"auto": "auto", "on": True, "off": False}
+SWITCH: Mapping[str, bool | str] = {"auto": "auto", "on": True, "off": False}
 KINDS = ("number", "category", "text", "date", "boolean", "drop")
 
 
@@ -41,6 +41,7 @@ def fit_command(
     exclude: Sequence[str] | None,
     portfolio: str | None,
     stack: str,
+    sampling: str,
     sensitive: Sequence[str] | None,
     sensitive_at_predict: bool,
     constraints: Sequence[str],
@@ -61,8 +62,12 @@ def fit_command(
     memory_mb = megabytes(memory, "--memory")
     folder = Path(out) if out is not None else free_folder(Path("runs") / _stem(train))
     refuse_taken(folder)
-    given_kinds, given_bounds, given_stack = _kinds(kinds), _bounds(constraints), _stack(stack)
+    given_kinds, given_bounds = _kinds(kinds), _bounds(constraints)
     given_directions = _directions(monotone)
+    given_stack = _switch("--stack", stack, "stacks where that is better")
+    given_sampling = _switch(
+        "--sampling", sampling, "fits on samples where the time is too short for all rows"
+    )
 
     from octavo.tabular.portfolio import as_portfolio
     from octavo.tabular.reading import read_table
@@ -98,6 +103,7 @@ def fit_command(
             exclude=exclude or None,
             portfolio=given_portfolio,
             stack=given_stack,
+            sampling=given_sampling,
             kinds=given_kinds or None,
             sensitive=sensitive or None,
             sensitive_at_predict=sensitive_at_predict,
@@ -251,13 +257,14 @@ def _kinds(given: Sequence[str]) -> dict[str, str]:
     return kinds
 
 
-def _stack(given: str) -> bool | str:
-    if given not in STACK:
+def _switch(option: str, given: str, auto: str) -> bool | str:
+    """On, off, or what is done by itself."""
+    if given not in SWITCH:
         raise SettingError(
-            f"--stack {given!r} is none of {', '.join(STACK)}.{closest(given, STACK)} Leave it out "
-            "for auto, which stacks where that is better."
+            f"{option} {given!r} is none of {', '.join(SWITCH)}.{closest(given, SWITCH)} Leave it "
+            f"out for auto, which {auto}."
         )
-    return STACK[given]
+    return SWITCH[given]
 
 
 def _bounds(given: Sequence[str]) -> dict[str, Any]:
@@ -330,6 +337,7 @@ def _finish(
                 "warnings": list(result.prepared.warnings),
                 "not_tried": list(result.prepared.not_tried),
                 "stacking": dict(result.model.info["stacking"]),
+                "sampling": dict(result.model.info.get("sampling", {})),
                 "bounds": list(result.model.info.get("bounds", [])),
                 "monotone": in_words(result.model.schema),
                 "stopped_because": result.stopped_because,
@@ -354,6 +362,8 @@ def _finish(
         console.print(bound["told"], markup=False)
     if result.stacked.trials:
         console.print(result.stacked.told, markup=False)
+    if "sampling" in result.model.info:
+        console.print(result.model.info["sampling"]["told"], markup=False)
     console.print(f"stopped because {result.stopped_because}", markup=False, style="dim")
     for sentence in result.prepared.not_tried:
         console.print(f"not tried: {sentence}", markup=False, style="dim")

@@ -69,6 +69,8 @@ def refit_model(
     members = tuple(
         replace(member, pipelines=_refitted(member, fitted)) for member in model.members
     )
+    if "sampling" in model.info:
+        members = tuple(map(_renamed, members))
     return replace(model, members=members, info={**model.info, "refitted_on": len(table)})
 
 
@@ -79,6 +81,11 @@ def _refitted(member: Member, fitted: Callable[[int], Pipeline]) -> tuple[Scores
         return tuple(one.on([fitted(number) for number in one.trials]) for one in stacked)
     assert member.trial is not None  # it comes from the search
     return (fitted(member.trial),)
+
+
+def _renamed(member: Member) -> Member:
+    """The member under its pipeline's own name: it was fitted on a sample, and is no more."""
+    return replace(member, name=member.pipelines[0].describe())
 
 
 def fit_one(
