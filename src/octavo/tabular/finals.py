@@ -10,6 +10,7 @@ refused is told like any other trial, so that a replay takes the same ways.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -45,7 +46,7 @@ class Finals:
         Share of the study's limit (trials or seconds) after which finals begin.
     n_best
         So many of the best configurations, by their costs at the highest fidelity of each, get
-        the full budget.
+        the full budget; and not more than one in `eta` of all.
     eta
         Ratio of neighbouring rungs.
 
@@ -148,8 +149,8 @@ class _Finals:
         """The best configuration that has not had all that it can have, on the highest rung."""
         board = self._board
         waiting = set(board.told.seen(pending).pending.keys())
-        n_best = self._recipe.n_best
         tops = [top.row for top in board.tops.values()]
+        n_best = min(self._recipe.n_best, math.ceil(len(tops) / self._recipe.eta))
         for row in board.best_first(tops, enough=n_best)[:n_best]:
             key = board.told.keys[row]
             refused = self._held(key)

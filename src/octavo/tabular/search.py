@@ -42,8 +42,8 @@ from octavo.tabular.model import TabularModel, versions
 from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.runs import load_question, save_question, save_result
 from octavo.tabular.sampling import (
-    row_fidelity,
     rows_told,
+    sampled,
     sampled_recipe,
     sampling_info,
     with_orders,
@@ -162,8 +162,8 @@ def search_table(
         who=who,
     )
     check_stackable(prepared, settings)
-    rows = row_fidelity(prepared, settings, _costs(prepared, n_threads), n_jobs=n_jobs)
-    prepared = replace(prepared, rows=rows)
+    costs = _costs(prepared, n_threads)
+    prepared = sampled(prepared, settings, costs, n_jobs=n_jobs, seed=seed)
     for warning in prepared.warnings:
         logger.warning("%s", warning)
     for sentence in prepared.not_tried:
