@@ -25,7 +25,7 @@ from octavo.testing import answer, check_optimizer
 from octavo.trial import Status
 
 LARGE = Shape("binary", n_rows=600_000, n_features=50, n_classes=2)
-FIRST = {"model": "linear"}
+FIRST = {"model": "linear", "linear.penalty": "l2"}
 SETTINGS = {
     "include": ["linear", "lightgbm"],
     "space_updates": {"lightgbm.learning_rate": 0.3},
@@ -140,11 +140,10 @@ def test_fewer_rows_are_predicted_to_take_less_time():
     assert costs.predict(FIRST) == most
 
     # A fit on few rows took twice as long as guessed, and validation 3 s: so will one on all rows.
-    fit_s = 2 * costs.guess(FIRST, 7_000)
-    costs.learn(FIRST, fit_s + 3, n_rows=7_000, rest_s=3)
-    assert costs.predict(FIRST, 7_000) == pytest.approx(1.3 * (fit_s + 3), rel=1e-6)
-    on_all = 1.3 * (2 * costs.guess(FIRST) + 3)
-    assert costs.predict(FIRST) == pytest.approx(on_all, rel=1e-6)
+    costs.learn(FIRST, 2 * costs.guess(FIRST, 7_000) + 3, n_rows=7_000, rest_s=3)
+    for rows in sizes:
+        expected = 1.3 * (2 * costs.guess(FIRST, rows) + 3)
+        assert costs.predict(FIRST, rows) == pytest.approx(expected)
 
 
 # The schedule --------------------------------------------------------------------------

@@ -100,15 +100,16 @@ class _Finals:
         rows = dict(self._board.extend(trials))
         for row in range(start, len(self._board.told)):
             if row in rows:
-                self._note_run(rows[row])
+                self._note_run(rows[row], self._board.told.keys[row])
             else:
                 self._note_refused(row)
 
-    def _note_run(self, trial: Trial) -> None:
+    def _note_run(self, trial: Trial, key: bytes) -> None:
         for meter in self._meters:
             meter.add(trial)
         self._n_run += 1
         self._n_refused = 0
+        self._refused.pop(key, None)  # what more would take is known better now
 
     def _note_refused(self, row: int) -> None:
         self._n_refused += 1

@@ -181,7 +181,9 @@ def search_table(
             objectives=[_objective(prepared)],
             optimizer=_optimizer(prepared, settings),
             fidelity=prepared.rows,
-            limits=Limits(max_trials=settings.max_trials, wall_s=settings.time_limit_s),
+            limits=Limits(
+                max_trials=settings.max_trials, wall_s=_planned_s(prepared, settings, began)
+            ),
             seed=seed,
             storage=folder / "study" if settings.folder is None else folder,
         )
@@ -304,7 +306,7 @@ def _explore(
             callbacks=(collector, StopWhenHopeless(HOPELESS), *settings.callbacks),
             stoppers=_stoppers(prepared),
             progress=settings.progress,
-            accept=None if limit_s is None else _affordable(costs, prepared, limit_s),
+            accept=None if limit_s is None else _affordable(costs, prepared),
             hasty=True,
             began=began,
         ),
@@ -424,6 +426,14 @@ def _memory_mb(settings: SearchSettings, n_jobs: int) -> float | None:
     return MEMORY_SHARE * free_mb / n_jobs
 
 
+def _planned_s(prepared: Prepared, settings: SearchSettings, began: float) -> float | None:
+    """Seconds that the study plans with: on samples, those that are left for trials."""
+    limit_s = settings.time_limit_s
+    if limit_s is None or prepared.rows is None:
+        return limit_s
+    return max(limit_s - reserve_s(limit_s) - (time.monotonic() - began), 0.1)
+
+
 def _costs(prepared: Prepared, n_threads: int) -> TrialCosts:
     return TrialCosts(
         prepared.shape,
@@ -473,19 +483,22 @@ SAMPLED_STRETCH = 1.2
 EARLY, EARLY_SHARE = 0.3, 0.25
 
 
-def _affordable(costs: TrialCosts, prepared: Prepared, limit_s: float) -> Accept:
+def _affordable(costs: TrialCosts, prepared: Prepared) -> Accept:
     """Refuse what cannot finish, or not get far, in the time that is left."""
     is_sampled = prepared.rows is not None
+    planned_s = 0.0  # what was left when the first trial was proposed
 
     def accept(proposal: Proposal, left_s: float | None) -> str | None:
+        nonlocal planned_s
         if left_s is None:
             return None
+        planned_s = max(planned_s, left_s)
         expected = costs.predict(proposal.config, proposal.fidelity)
         stops = family_of(proposal.config, prepared.families).is_stoppable
         share = 1.0
         if stops:
             share = SAMPLED_STRETCH if is_sampled else STRETCH
-        if is_sampled and left_s > (1 - EARLY) * limit_s:
+        if is_sampled and left_s > (1 - EARLY) * planned_s:
             share = EARLY_SHARE
         if expected > left_s * share:
             where = rows_told(
