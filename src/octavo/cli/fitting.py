@@ -349,7 +349,8 @@ def _finish(
         return
     console = stdout()
     board = leaderboard(result.history, result.model, stacked=result.stacked).head(8)
-    shown = [name for name in ("rank", "name", metric, "test", "weight", "fit_s") if name in board]
+    wanted = ("rank", "name", metric, "test", "rows", "weight", "fit_s")
+    shown = [name for name in wanted if name in board]
     console.print(table_of(board[shown], console.width))
     console.print(
         f"[bold]{metric} {number(score)}[/] by validation "

@@ -84,7 +84,7 @@ def sampling_order(
     --------
     >>> y = np.array([0, 0, 0, 1] * 3)
     >>> order = sampling_order(np.arange(12), y, is_classification=True, seed=0)
-    >>> y[order[:8]].mean()
+    >>> float(y[order[:8]].mean())
     0.25
     >>> sampling_order(np.arange(3), y, is_classification=True, seed=0, in_time=np.arange(12))
     array([2, 1, 0])
@@ -97,11 +97,13 @@ def sampling_order(
     if not is_classification:
         return shuffled
     # The classes' rows are spread evenly: the k-th of n rows of a class stands at (k + 1/2) / n.
-    place = np.empty(len(shuffled))
-    for label in np.unique(y[shuffled]):
-        here = np.flatnonzero(y[shuffled] == label)
-        place[here] = (np.arange(len(here)) + 0.5) / len(here)
-        place[here[:KEPT_OF_A_CLASS]] -= 1.0  # a rare class is in the smallest sample, too
+    codes = y[shuffled].astype(np.int64)
+    counts = np.bincount(codes)
+    number = np.empty(len(codes), dtype=np.int64)
+    starts = np.cumsum(counts) - counts
+    number[np.argsort(codes, kind="stable")] = np.arange(len(codes)) - np.repeat(starts, counts)
+    place = (number + 0.5) / counts[codes]
+    place[number < KEPT_OF_A_CLASS] -= 1.0  # a rare class is in the smallest sample, too
     return shuffled[np.argsort(place, kind="stable")]
 
 
@@ -210,7 +212,8 @@ def sampled(
     if rows is None:
         return prepared
     prepared = replace(prepared, rows=rows)
-    is_ours = settings.resampling == "auto" and not settings.resampling_args
+    is_ours = isinstance(settings.resampling, str) and settings.resampling == "auto"
+    is_ours = is_ours and not settings.resampling_args
     return replace(prepared, resampling=fewer_judges(prepared, seed=seed)) if is_ours else prepared
 
 
