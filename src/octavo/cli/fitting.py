@@ -64,10 +64,7 @@ def fit_command(
     refuse_taken(folder)
     given_kinds, given_bounds = _kinds(kinds), _bounds(constraints)
     given_directions = _directions(monotone)
-    given_stack = _switch("--stack", stack, "stacks where that is better")
-    given_sampling = _switch(
-        "--sampling", sampling, "fits on samples where the time is too short for all rows"
-    )
+    given_stack, given_sampling = _stack(stack), _sampling(sampling)
 
     from octavo.tabular.portfolio import as_portfolio
     from octavo.tabular.reading import read_table
@@ -257,12 +254,20 @@ def _kinds(given: Sequence[str]) -> dict[str, str]:
     return kinds
 
 
-def _switch(option: str, given: str, auto: str) -> bool | str:
-    """On, off, or what is done by itself."""
+def _stack(given: str) -> bool | str:
     if given not in SWITCH:
         raise SettingError(
-            f"{option} {given!r} is none of {', '.join(SWITCH)}.{closest(given, SWITCH)} Leave it "
-            f"out for auto, which {auto}."
+            f"--stack {given!r} is none of {', '.join(SWITCH)}.{closest(given, SWITCH)} Leave it "
+            "out for auto, which stacks where that is better."
+        )
+    return SWITCH[given]
+
+
+def _sampling(given: str) -> bool | str:
+    if given not in SWITCH:
+        raise SettingError(
+            f"--sampling {given!r} is none of {', '.join(SWITCH)}.{closest(given, SWITCH)} Leave "
+            "it out for auto, which fits on samples where the time is too short for all rows."
         )
     return SWITCH[given]
 
