@@ -154,6 +154,12 @@ FIT = [
         given=houses,
     ),
     Misuse(
+        "sampling in other words",
+        fit("--sampling", "yes"),
+        SettingError, "--sampling 'yes'", "none of auto, on, off", "Leave it out for auto",
+        given=houses,
+    ),
+    Misuse(
         "one column in two roles",
         fit("--groups", "soon"),
         SettingError, "the column 'soon'", "--target and --groups both name", "Name another column",

@@ -120,6 +120,23 @@ SETTINGS = [
         "Leave out one of the two",
     ),
     Misuse(
+        "sampling in other words",
+        lambda: classify(sampling="always"),
+        SettingError, "sampling='always'", "must be True, False or 'auto'",
+        "Leave it out for 'auto'",
+    ),
+    Misuse(
+        "stacking on samples",
+        lambda: classify(sampling=True, stack=True),
+        SettingError, "sampling=True with stack=True", "those of samples differ",
+        "Leave out one of the two",
+    ),
+    Misuse(
+        "samples of a small table",
+        lambda: classify(sampling=True),
+        SettingError, "sampling=True", "15,000 are needed", "Leave sampling out",
+    ),
+    Misuse(
         "a random state that is none",
         lambda: classify(random_state="lucky"),
         SettingError, "random_state='lucky'", "a whole number of at least 0", "Give such as 0",

@@ -97,6 +97,12 @@ def fit(
     stack: Annotated[
         str, typer.Option("--stack", help="Models on the predictions of others: auto, on, off.")
     ] = "auto",
+    sampling: Annotated[
+        str,
+        typer.Option(
+            "--sampling", help="Most pipelines on fewer rows, the best on all: auto, on, off."
+        ),
+    ] = "auto",
     sensitive: Annotated[
         list[str] | None,
         typer.Option(
@@ -162,6 +168,7 @@ def fit(
         exclude=exclude,
         portfolio=portfolio,
         stack=stack,
+        sampling=sampling,
         sensitive=sensitive,
         sensitive_at_predict=sensitive_at_predict,
         constraints=constraint or [],

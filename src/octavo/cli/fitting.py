@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_command", "resume_command"]
 
-STACK: Mapping[str, bool | str] = {"auto": "auto", "on": True, "off": False}
+SWITCH: Mapping[str, bool | str] = {"auto": "auto", "on": True, "off": False}
 KINDS = ("number", "category", "text", "date", "boolean", "drop")
 
 
@@ -41,6 +41,7 @@ def fit_command(
     exclude: Sequence[str] | None,
     portfolio: str | None,
     stack: str,
+    sampling: str,
     sensitive: Sequence[str] | None,
     sensitive_at_predict: bool,
     constraints: Sequence[str],
@@ -61,8 +62,9 @@ def fit_command(
     memory_mb = megabytes(memory, "--memory")
     folder = Path(out) if out is not None else free_folder(Path("runs") / _stem(train))
     refuse_taken(folder)
-    given_kinds, given_bounds, given_stack = _kinds(kinds), _bounds(constraints), _stack(stack)
+    given_kinds, given_bounds = _kinds(kinds), _bounds(constraints)
     given_directions = _directions(monotone)
+    given_stack, given_sampling = _stack(stack), _sampling(sampling)
 
     from octavo.tabular.portfolio import as_portfolio
     from octavo.tabular.reading import read_table
@@ -98,6 +100,7 @@ def fit_command(
             exclude=exclude or None,
             portfolio=given_portfolio,
             stack=given_stack,
+            sampling=given_sampling,
             kinds=given_kinds or None,
             sensitive=sensitive or None,
             sensitive_at_predict=sensitive_at_predict,
@@ -252,12 +255,21 @@ def _kinds(given: Sequence[str]) -> dict[str, str]:
 
 
 def _stack(given: str) -> bool | str:
-    if given not in STACK:
+    if given not in SWITCH:
         raise SettingError(
-            f"--stack {given!r} is none of {', '.join(STACK)}.{closest(given, STACK)} Leave it out "
-            "for auto, which stacks where that is better."
+            f"--stack {given!r} is none of {', '.join(SWITCH)}.{closest(given, SWITCH)} Leave it "
+            "out for auto, which stacks where that is better."
         )
-    return STACK[given]
+    return SWITCH[given]
+
+
+def _sampling(given: str) -> bool | str:
+    if given not in SWITCH:
+        raise SettingError(
+            f"--sampling {given!r} is none of {', '.join(SWITCH)}.{closest(given, SWITCH)} Leave "
+            "it out for auto, which fits on samples where the time is too short for all rows."
+        )
+    return SWITCH[given]
 
 
 def _bounds(given: Sequence[str]) -> dict[str, Any]:
@@ -330,6 +342,7 @@ def _finish(
                 "warnings": list(result.prepared.warnings),
                 "not_tried": list(result.prepared.not_tried),
                 "stacking": dict(result.model.info["stacking"]),
+                "sampling": dict(result.model.info.get("sampling", {})),
                 "bounds": list(result.model.info.get("bounds", [])),
                 "monotone": in_words(result.model.schema),
                 "stopped_because": result.stopped_because,
@@ -341,7 +354,8 @@ def _finish(
         return
     console = stdout()
     board = leaderboard(result.history, result.model, stacked=result.stacked).head(8)
-    shown = [name for name in ("rank", "name", metric, "test", "weight", "fit_s") if name in board]
+    wanted = ("rank", "name", metric, "test", "rows", "weight", "fit_s")
+    shown = [name for name in wanted if name in board]
     console.print(table_of(board[shown], console.width))
     console.print(
         f"[bold]{metric} {number(score)}[/] by validation "
@@ -354,6 +368,8 @@ def _finish(
         console.print(bound["told"], markup=False)
     if result.stacked.trials:
         console.print(result.stacked.told, markup=False)
+    if "sampling" in result.model.info:
+        console.print(result.model.info["sampling"]["told"], markup=False)
     console.print(f"stopped because {result.stopped_because}", markup=False, style="dim")
     for sentence in result.prepared.not_tried:
         console.print(f"not tried: {sentence}", markup=False, style="dim")

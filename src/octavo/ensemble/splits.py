@@ -39,12 +39,15 @@ class Resampling:
         One sentence for people.
     n_rows
         Of the whole table.
+    in_time : shape (n_rows,)
+        Rows in their order in time, where the past predicts the future; else None.
     """
 
     folds: tuple[Fold, ...]
     kind: str
     why: str
     n_rows: int
+    in_time: Ints | None = None
 
     @property
     def validated(self) -> Ints:
@@ -328,4 +331,5 @@ def timed(time: NDArray[Any], settings: Settings, n_rows: int) -> Resampling:
         "time",
         f"Rows are ordered in time: {len(folds)} times the past predicts what follows.",
         n_rows,
+        order,
     )

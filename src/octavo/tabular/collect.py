@@ -274,7 +274,7 @@ class Collector:
         """Keep a trial if it is among the best; whether it was kept."""
         folder = self.trial_folder(trial.index)
         if trial.succeeded:
-            self._costs.learn(trial.config, trial.resources.wall_s or trial.extra["fit_s"])
+            self._learn(trial)
         elif trial.status is Status.STOPPED and trial.reports and trial.resources.wall_s:
             share = len(trial.reports) / self._costs.n_fits
             self._costs.learn(trial.config, trial.resources.wall_s / min(share, 1.0))
@@ -290,6 +290,13 @@ class Collector:
         for name in (MODELS, OOF, TEST):
             (self.trial_folder(-worst) / name).unlink(missing_ok=True)
         return -worst != trial.index
+
+    def _learn(self, trial: Trial) -> None:
+        """Take note of how long a finished trial took."""
+        fit_s, n_rows = trial.extra["fit_s"], trial.proposal.fidelity
+        wall_s = trial.resources.wall_s or fit_s
+        rest_s = 0.0 if n_rows is None else max(wall_s - fit_s, 0.0)
+        self._costs.learn(trial.config, wall_s, n_rows=n_rows, rest_s=rest_s)
 
     def _test_score(self, candidates: list[Candidate]) -> float | None:
         if self._test_y is None or self.selection is None:

@@ -3,12 +3,17 @@
 The families' own cost models know how times grow with the table and the settings, but not how
 fast this machine is, nor how hard this table. Their ratio to the measured times corrects that:
 per family, shrunk towards the correction of all families while there are few measurements.
+
+Where pipelines are fitted on samples of the rows, what a fit takes is told apart from the rest
+(predictions for the validated rows, files), which is the same for all samples and would make a
+fit on few rows look slow; and what was measured on about as many rows counts.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from octavo.tabular.cash import family_of
@@ -18,6 +23,7 @@ from octavo.tabular.pipeline import predicted_seconds
 __all__ = ["TrialCosts"]
 
 PRIOR_WEIGHT = 0.5  # so many measurements is the overall correction worth within a family
+RECENT = 5  # measurements, on about as many rows and not long ago, correct a guess
 SAFETY = 1.3  # a model that is refused wrongly costs less than one that cannot finish
 
 
@@ -43,13 +49,17 @@ class TrialCosts:
         self.n_fits = n_fits
         self._n_threads = n_threads
         self._families = families
-        self._ratios: dict[str, list[float]] = {}
+        # Of each family, how many rows a trial was fitted on (all: those of the shape), and the
+        # logarithm of measured by guessed seconds.
+        self._ratios: dict[str, list[tuple[float, float]]] = {}
+        self._rest_s: dict[str, list[float]] = {}
 
-    def guess(self, config: Mapping[str, Any]) -> float:
-        """Seconds by the family's own cost model, uncorrected."""
-        one = predicted_seconds(
-            config, self._shape, n_threads=self._n_threads, families=self._families
-        )
+    def guess(self, config: Mapping[str, Any], n_rows: float | None = None) -> float:
+        """Seconds by the family's own cost model, uncorrected; on a sample of so many rows."""
+        shape = self._shape
+        if n_rows is not None and n_rows < shape.n_rows:
+            shape = replace(shape, n_rows=max(int(n_rows), 1))
+        one = predicted_seconds(config, shape, n_threads=self._n_threads, families=self._families)
         seconds = max(one, 1e-3) * self.n_fits
         name = str(config["model"])
         # Loading a library takes seconds once; what was measured with it loaded knows better.
@@ -58,16 +68,45 @@ class TrialCosts:
     def _startup_s(self, config: Mapping[str, Any]) -> float:
         return family_of(config, self._families).startup_s
 
-    def learn(self, config: Mapping[str, Any], wall_s: float) -> None:
-        """Take note of how long a finished trial took."""
-        ratio = math.log(max(wall_s, 1e-3) / self.guess(config))
-        self._ratios.setdefault(str(config["model"]), []).append(ratio)
+    def learn(
+        self,
+        config: Mapping[str, Any],
+        wall_s: float,
+        *,
+        n_rows: float | None = None,
+        rest_s: float = 0.0,
+    ) -> None:
+        """Take note of how long a finished trial took.
 
-    def predict(self, config: Mapping[str, Any]) -> float:
-        """Seconds that a trial will take, on the careful side."""
-        own = self._ratios.get(str(config["model"]), [])
-        others = [sum(ratios) / len(ratios) for ratios in self._ratios.values()]
-        overall = sum(others) / len(others) if others else 0.0
-        recent = own[-5:]  # what the search tries now resembles what it tried last
+        Parameters
+        ----------
+        config, wall_s
+            What ran, and its seconds.
+        n_rows
+            On a sample of so many rows; None: on all.
+        rest_s
+            Those of the seconds that are the same for all samples.
+        """
+        name = str(config["model"])
+        ratio = math.log(max(wall_s - rest_s, 1e-3) / self.guess(config, n_rows))
+        rows = self._shape.n_rows if n_rows is None else n_rows
+        self._ratios.setdefault(name, []).append((rows, ratio))
+        self._rest_s.setdefault(name, []).append(rest_s)
+
+    def predict(self, config: Mapping[str, Any], n_rows: float | None = None) -> float:
+        """Seconds that a trial will take, on the careful side; on a sample of so many rows."""
+        name = str(config["model"])
+        rows = self._shape.n_rows if n_rows is None else n_rows
+        means = [sum(r for _, r in known) / len(known) for known in self._ratios.values()]
+        overall = sum(means) / len(means) if means else 0.0
+        # What the search tries now resembles what it tried last, on as many rows.
+        near = sorted(self._ratios.get(name, ()), key=lambda one: -abs(math.log(one[0] / rows)))
+        recent = [ratio for _, ratio in near[-RECENT:]]
         log_ratio = (sum(recent) + PRIOR_WEIGHT * overall) / (len(recent) + PRIOR_WEIGHT)
-        return self.guess(config) * math.exp(log_ratio) * SAFETY
+        return (self.guess(config, n_rows) * math.exp(log_ratio) + self._rest(name)) * SAFETY
+
+    def _rest(self, name: str) -> float:
+        """What a trial of a family takes besides its fits; as others do before there is one."""
+        known = self._rest_s.get(name) or [one for own in self._rest_s.values() for one in own]
+        recent = known[-RECENT:]
+        return sum(recent) / len(recent) if recent else 0.0

@@ -62,6 +62,7 @@ class _AutoEstimator(BaseEstimator):
         resampling_args: Mapping[str, Any] | None = None,
         ensemble_size: int = 40,
         stack: bool | str = "auto",
+        sampling: bool | str = "auto",
         portfolio: Portfolio | str | Path | None = None,
         sensitive: str | Sequence[str] | None = None,
         sensitive_at_predict: bool = False,
@@ -87,6 +88,7 @@ class _AutoEstimator(BaseEstimator):
         self.resampling_args = resampling_args
         self.ensemble_size = ensemble_size
         self.stack = stack
+        self.sampling = sampling
         self.portfolio = portfolio
         self.sensitive = sensitive
         self.sensitive_at_predict = sensitive_at_predict
@@ -172,6 +174,7 @@ class _AutoEstimator(BaseEstimator):
             kinds=self.feature_types,
             ensemble_size=self.ensemble_size,
             stack=self.stack,
+            sampling=self.sampling,
             portfolio=as_portfolio(self.portfolio, "portfolio"),
             sensitive=self.sensitive,
             sensitive_at_predict=self.sensitive_at_predict,
@@ -345,6 +348,9 @@ class AutoClassifier(ClassifierMixin, _AutoEstimator):
         Whether models may stand on the predictions of others: "auto" where there are rows and
         time enough and the ensemble is better for it out of fold, True wherever it is better at
         all, False never.
+    sampling
+        Whether most pipelines are fitted on samples of the training rows, and the best on all:
+        "auto" where the time limit is too short for all rows, True, False never.
     portfolio
         Pipelines to begin with, before the families' defaults: an
         `octavo.transfer.Portfolio`, or the path of its file.

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from octavo.ensemble.metrics import Metric
 from octavo.tabular.models.family import Family, Shape
 from octavo.tabular.pipeline import Pipeline, make_pipeline
+from octavo.tabular.sampling import rows_told, sample
 from octavo.tabular.schema import Schema
 from octavo.tabular.target import Target
 
@@ -48,7 +49,8 @@ class Setup:
     metric
         What is optimized.
     folds
-        (training rows, validation rows) of each fold.
+        (training rows, validation rows) of each fold; where trials are fitted on samples, the
+        training rows in the order in which samples take them.
     families
         The user's own families beside those of the catalog, by name.
     n_threads
@@ -77,6 +79,7 @@ def evaluate(
     folder: Path,
     report: Reporter,
     time_limit: float | None,
+    fidelity: float | None = None,
     setup: Setup,
     table: pd.DataFrame,
     y: NDArray[Any],
@@ -92,6 +95,8 @@ def evaluate(
         A configuration of the CASH space.
     seed, folder, report, time_limit
         From the executor; the limit is in seconds from now, None without one.
+    fidelity
+        On how many training rows of each fold; None: on all.
     setup, table, y, weights
         What is learned: canonical table, codes or values, one weight per row.
     test_table, test_y
@@ -108,8 +113,9 @@ def evaluate(
     oof = _empty(setup, len(y))
     counts = np.zeros(len(y))
     fit_s = predict_s = 0.0
-    for step, (train, valid) in enumerate(setup.folds):
+    for step, (order, valid) in enumerate(setup.folds):
         began = time.monotonic()
+        train = sample(order, fidelity)
         pipeline = make_pipeline(
             config, setup.schema, setup.shape, seed=seed, families=setup.families
         )
@@ -134,7 +140,7 @@ def evaluate(
         setup.metric.name: _score(
             setup, y[rows], oof[rows], None if weights is None else weights[rows]
         ),
-        "name": pipelines[0].describe(),
+        "name": rows_told(pipelines[0].describe(), fidelity, setup.shape.n_rows),
         "fit_s": fit_s,
         "predict_s": predict_s,
     }

@@ -46,7 +46,8 @@ def leaderboard(
     -------
     DataFrame
         Columns: rank, trial, name, the metric (validation), test (the same on the test
-        table, if there was one), weight (share of the ensemble), fit_s, predict_s,
+        table, if there was one), rows (on how many each fold's pipeline was fitted, where
+        samples were taken), weight (share of the ensemble), fit_s, predict_s,
         row_us (microseconds that its pipelines, one per fold, need per row), size_mb,
         memory_mb (peak of its trial), status, cause.
     """
@@ -65,6 +66,9 @@ def leaderboard(
                 "name": extra.get("name", trial.config.get("model", "")),
                 objective.name: objective.value(trial.costs[0]),
                 "test": extra.get("test", float("nan")),
+                "rows": float("nan")
+                if trial.proposal.fidelity is None
+                else trial.proposal.fidelity,
                 "weight": weights.get(trial.index, 0.0),
                 "fit_s": extra.get("fit_s", trial.resources.wall_s),
                 "predict_s": extra.get("predict_s", float("nan")),
@@ -80,7 +84,7 @@ def leaderboard(
             }
         )
     columns = [
-        "rank", "trial", "name", objective.name, "test", "weight",
+        "rank", "trial", "name", objective.name, "test", "rows", "weight",
         "fit_s", "predict_s", "row_us", "size_mb", "memory_mb", "status", "cause",
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns[1:])
@@ -89,5 +93,5 @@ def leaderboard(
     ).reset_index(drop=True)
     table.insert(0, "rank", range(1, len(table) + 1))
     # What nobody measured has no column.
-    unknown = [name for name in ("test", "row_us", "memory_mb") if table[name].isna().all()]
+    unknown = [name for name in ("test", "rows", "row_us", "memory_mb") if table[name].isna().all()]
     return table.drop(columns=unknown)

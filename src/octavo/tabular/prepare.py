@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from octavo.ensemble.metrics import Metric, default_metric, get_metric
 from octavo.ensemble.resampling import Resampling, plan
 from octavo.errors import SettingError
+from octavo.problem import Fidelity
 from octavo.spaces import Space
 from octavo.tabular.checks import check_fit_inputs, check_lengths
 from octavo.tabular.models.family import Family, Shape
@@ -65,6 +66,8 @@ class Prepared:
         Scored for the record only; None without.
     sensitive
         The groups of each sensitive column that the user named.
+    rows
+        From how few to how many training rows pipelines are fitted; None: always on all.
     """
 
     schema: Schema
@@ -83,6 +86,7 @@ class Prepared:
     test_y: NDArray[Any] | None = None
     not_tried: tuple[str, ...] = ()
     sensitive: tuple[Sensitive, ...] = ()
+    rows: Fidelity | None = None
 
     def without_tables(self) -> Prepared:
         """The same question without its rows: small enough to keep."""

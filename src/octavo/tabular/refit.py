@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from octavo.tabular.pipeline import Pipeline, make_pipeline
 from octavo.tabular.prepare import prepare
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.stacked import Scores, StackedPipeline
+from octavo.trial import Trial
 
 if TYPE_CHECKING:
     from octavo.tabular.search import SearchResult
@@ -52,11 +53,17 @@ def refit_model(
     weights = check_weights(sample_weight, len(table))
     codes = model.target.encode(y)
     trials = {trial.index: trial for trial in result.history}
+    first_like: dict[Any, int] = {}
+    for trial in result.history:
+        first_like.setdefault(_identity(trial), trial.index)
     shape = replace(result.prepared.shape, n_rows=len(table))
 
     @cache
     def fitted(number: int) -> Pipeline:
         trial = trials[number]
+        twin = first_like[_identity(trial)]
+        if twin != number:
+            return fitted(twin)
         pipeline = make_pipeline(
             trial.config,
             model.schema,
@@ -69,6 +76,8 @@ def refit_model(
     members = tuple(
         replace(member, pipelines=_refitted(member, fitted)) for member in model.members
     )
+    if "sampling" in model.info:
+        members = _merged(members)
     return replace(model, members=members, info={**model.info, "refitted_on": len(table)})
 
 
@@ -79,6 +88,22 @@ def _refitted(member: Member, fitted: Callable[[int], Pipeline]) -> tuple[Scores
         return tuple(one.on([fitted(number) for number in one.trials]) for one in stacked)
     assert member.trial is not None  # it comes from the search
     return (fitted(member.trial),)
+
+
+def _identity(trial: Trial) -> tuple[int, frozenset[tuple[str, Any]]]:
+    """The same for the trials of one configuration on samples of several sizes."""
+    return trial.proposal.seed, frozenset(trial.config.items())
+
+
+def _merged(members: Sequence[Member]) -> tuple[Member, ...]:
+    """Members that were the same pipeline on samples of several sizes are one on all rows."""
+    merged: dict[int, Member] = {}
+    for member in members:
+        pipeline = member.pipelines[0]
+        earlier = merged.get(id(pipeline))
+        weight = member.weight + (0.0 if earlier is None else earlier.weight)
+        merged[id(pipeline)] = replace(earlier or member, name=pipeline.describe(), weight=weight)
+    return tuple(merged.values())
 
 
 def fit_one(

@@ -132,10 +132,12 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
 
 
 def _ended(result: SearchResult) -> str:
-    """Why the search ended, whether it stacked, and what it could not try, in sentences."""
+    """Why the search ended, its samples and stacking, what it could not try, in sentences."""
     absent = [sentence[0].upper() + sentence[1:] for sentence in result.prepared.not_tried]
     ended = f"The search ended: {result.stopped_because}."
-    return " ".join([ended, result.stacked.told, *absent])
+    sampling = result.model.info.get("sampling", {})
+    sampled = [sampling["told"]] if sampling else []
+    return " ".join([ended, *sampled, result.stacked.told, *absent])
 
 
 def _finite(value: Any) -> float | None:

@@ -26,8 +26,9 @@ from octavo.executors import InlineExecutor, ProcessExecutor, available_cores, l
 from octavo.executors.placement import PLACE, place
 from octavo.executors.protocol import Executor
 from octavo.history import History
-from octavo.optimizers import Warmed, recipe as as_recipe
+from octavo.optimizers import Recipe, Warmed, recipe as as_recipe
 from octavo.problem import Limits, Objective, TrialLimits
+from octavo.study.loop import Accept
 from octavo.study.running import RunSettings, run_study
 from octavo.study.study import Study, open_study
 from octavo.tabular.cash import family_of
@@ -40,6 +41,13 @@ from octavo.tabular.fold_race import FoldRace
 from octavo.tabular.model import TabularModel, versions
 from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.runs import load_question, save_question, save_result
+from octavo.tabular.sampling import (
+    rows_told,
+    sampled,
+    sampled_recipe,
+    sampling_info,
+    with_orders,
+)
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.stacking import EARLIER, Stacked, check_stackable, objection, second_level
 from octavo.trial import Proposal, Trial
@@ -154,6 +162,8 @@ def search_table(
         who=who,
     )
     check_stackable(prepared, settings)
+    costs = _costs(prepared, n_threads)
+    prepared = sampled(prepared, settings, costs, n_jobs=n_jobs, seed=seed)
     for warning in prepared.warnings:
         logger.warning("%s", warning)
     for sentence in prepared.not_tried:
@@ -166,19 +176,21 @@ def search_table(
                     tempfile.TemporaryDirectory(prefix="octavo-", dir=settings.scratch)
                 )
             )
-        inner = as_recipe(settings.optimizer)
         study = Study(
             prepared.space,
             objectives=[_objective(prepared)],
-            optimizer=Warmed(first=prepared.first, inner=inner) if prepared.first else inner,
-            limits=Limits(max_trials=settings.max_trials, wall_s=settings.time_limit_s),
+            optimizer=_optimizer(prepared, settings),
+            fidelity=prepared.rows,
+            limits=Limits(
+                max_trials=settings.max_trials, wall_s=_planned_s(prepared, settings, began)
+            ),
             seed=seed,
             storage=folder / "study" if settings.folder is None else folder,
         )
         stack.callback(study.close)
         if settings.folder is not None:
             save_question(folder, prepared, settings)
-        data = _data(prepared, n_threads)
+        data = _data(prepared, n_threads, seed)
         if settings.folder is not None and not settings.runs_in_processes:
             # Processes have them placed anyway; who resumes the search needs them too.
             place(data, folder / PLACE)
@@ -241,7 +253,7 @@ def resume_search(
             test_table=tables.get("test_table"),
             test_y=tables.get("test_y"),
         )
-        data = _data(prepared, _jobs(settings)[1])
+        data = _data(prepared, _jobs(settings)[1], study.seed)
         return _explore(study, prepared, settings, data, began)
     finally:
         study.close()
@@ -256,12 +268,7 @@ def _explore(
 ) -> SearchResult:
     """Run the study until its end, then build the model."""
     n_jobs, n_threads = _jobs(settings)
-    costs = TrialCosts(
-        prepared.shape,
-        n_fits=len(prepared.resampling.folds),
-        n_threads=n_threads,
-        families=prepared.families,
-    )
+    costs = _costs(prepared, n_threads)
     rows = prepared.resampling.validated
     assert study.folder is not None
     list(study.history)  # trials of earlier sessions are read while the store is open
@@ -321,7 +328,11 @@ def _explore(
         selection,
         settings,
         seed=study.seed,
-        info={**_info(prepared, study, wall_s, selection.score), "stacking": stacked.to_json()},
+        info={
+            **_info(prepared, study, wall_s, selection.score),
+            "stacking": stacked.to_json(),
+            **sampling_info(prepared, study.history),
+        },
     )
     if settings.folder is not None:
         model.save(settings.folder / "model")
@@ -344,6 +355,8 @@ def _explore(
 
 def _stoppers(prepared: Prepared) -> tuple[FoldRace, ...]:
     """Pipelines that fall behind are stopped, where there is more than one fold to stop after."""
+    if prepared.rows is not None:
+        return ()  # a pipeline of few rows would race against those of many
     n_folds = len(prepared.resampling.folds)
     return (FoldRace(n_folds),) if n_folds > 1 else ()
 
@@ -413,17 +426,41 @@ def _memory_mb(settings: SearchSettings, n_jobs: int) -> float | None:
     return MEMORY_SHARE * free_mb / n_jobs
 
 
+def _planned_s(prepared: Prepared, settings: SearchSettings, began: float) -> float | None:
+    """Seconds that the study plans with: on samples, those that are left for trials."""
+    limit_s = settings.time_limit_s
+    if limit_s is None or prepared.rows is None:
+        return limit_s
+    return max(limit_s - reserve_s(limit_s) - (time.monotonic() - began), 0.1)
+
+
+def _costs(prepared: Prepared, n_threads: int) -> TrialCosts:
+    return TrialCosts(
+        prepared.shape,
+        n_fits=len(prepared.resampling.folds),
+        n_threads=n_threads,
+        families=prepared.families,
+    )
+
+
+def _optimizer(prepared: Prepared, settings: SearchSettings) -> Recipe:
+    """What proposes pipelines: the opening, then the user's choice, on samples if need be."""
+    inner = as_recipe(settings.optimizer)
+    chosen = Warmed(first=prepared.first, inner=inner) if prepared.first else inner
+    return chosen if prepared.rows is None else sampled_recipe(chosen)
+
+
 def _objective(prepared: Prepared) -> Objective:
     return Objective(prepared.metric.name, maximize=prepared.metric.greater_is_better)
 
 
-def _data(prepared: Prepared, n_threads: int) -> dict[str, Any]:
+def _data(prepared: Prepared, n_threads: int, seed: int) -> dict[str, Any]:
     setup = Setup(
         schema=prepared.schema,
         target=prepared.target,
         shape=prepared.shape,
         metric=prepared.metric,
-        folds=prepared.resampling.folds,
+        folds=with_orders(prepared, seed=seed),
         families=prepared.families,
         n_threads=n_threads,
     )
@@ -439,18 +476,39 @@ def _data(prepared: Prepared, n_threads: int) -> dict[str, Any]:
 # A model that stops at its deadline with what it has is still worth having when it gets this
 # much less than it would like; others must finish.
 STRETCH = 2.5
+# On samples less so, as it can have all that it would like on a third of the rows: boosting would
+# like about 1.6 times as many rounds on three times as many rows, and shall not get fewer.
+SAMPLED_STRETCH = 1.75
+# Of a search on samples: so long no pipeline may take more than this share of the time that is
+# left, as the best of many are still to be found.
+EARLY, EARLY_SHARE = 0.3, 0.25
 
 
-def _affordable(costs: TrialCosts, prepared: Prepared) -> Any:
+def _affordable(costs: TrialCosts, prepared: Prepared) -> Accept:
     """Refuse what cannot finish, or not get far, in the time that is left."""
+    is_sampled = prepared.rows is not None
+    planned_s = 0.0  # what was left when the first trial was proposed
 
     def accept(proposal: Proposal, left_s: float | None) -> str | None:
-        expected = costs.predict(proposal.config)
+        nonlocal planned_s
+        if left_s is None:
+            return None
+        planned_s = max(planned_s, left_s)
+        expected = costs.predict(proposal.config, proposal.fidelity)
         stops = family_of(proposal.config, prepared.families).is_stoppable
-        if left_s is not None and expected > left_s * (STRETCH if stops else 1.0):
+        share = 1.0
+        if stops:
+            share = SAMPLED_STRETCH if is_sampled else STRETCH
+        if is_sampled and left_s > (1 - EARLY) * planned_s:
+            share = EARLY_SHARE
+        if expected > left_s * share:
+            where = rows_told(
+                str(proposal.config["model"]), proposal.fidelity, prepared.shape.n_rows
+            )
+            early = ", of which one may take a quarter so early" if share == EARLY_SHARE else ""
             return (
-                f"{proposal.config['model']} would need about {_shown(expected)}, and "
-                f"{_shown(max(left_s, 0))} are left"
+                f"{where} would need about {_shown(expected)}, and "
+                f"{_shown(max(left_s, 0))} are left{early}"
             )
         return None
 

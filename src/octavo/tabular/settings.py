@@ -68,6 +68,9 @@ class SearchSettings:
         Whether models may stand on the predictions of others: "auto" where there are rows and
         time enough and it is better out of fold by two standard errors; True wherever it
         is better at all; False never.
+    sampling
+        Whether most pipelines are fitted on samples of the training rows and the best on all:
+        "auto" where the time limit is too short for all rows; True; False never.
     calibrate
         Whether probabilities are calibrated where the metric looks at them.
     tune_decision
@@ -116,6 +119,7 @@ class SearchSettings:
     ensemble_nbest: int = 50
     max_models: int = 60
     stack: bool | str = "auto"
+    sampling: bool | str = "auto"
     calibrate: bool = True
     tune_decision: bool = True
     portfolio: Portfolio | None = None
@@ -157,6 +161,7 @@ class SearchSettings:
                 "to have one drawn."
             )
         self._check_stack()
+        self._check_sampling()
         self._check_groups_of_settings()
         gaps = [bound.word for bound in self.bounds if bound.kind == "gap"]
         if gaps and not self.sensitive_names:
@@ -211,6 +216,18 @@ class SearchSettings:
             raise SettingError(
                 "stack=True with ensemble_size=1: the best pipeline alone has nothing that stands "
                 "on it. Leave out one of the two."
+            )
+
+    def _check_sampling(self) -> None:
+        if not isinstance(self.sampling, bool) and self.sampling != "auto":
+            raise SettingError(
+                f"sampling={self.sampling!r} must be True, False or 'auto'. Leave it out for "
+                "'auto', which fits on samples where the time limit is too short for all rows."
+            )
+        if self.sampling is True and self.stack is True:
+            raise SettingError(
+                "sampling=True with stack=True: a second level stands on models of the same rows, "
+                "and those of samples differ in theirs. Leave out one of the two."
             )
 
     def _check_groups_of_settings(self) -> None:

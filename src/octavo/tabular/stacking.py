@@ -120,6 +120,8 @@ def objection(prepared: Prepared, settings: SearchSettings) -> str | None:
         return "stacking is off"
     if settings.ensemble_size == 1:
         return "the best pipeline alone was asked for"
+    if prepared.rows is not None:
+        return "models are fitted on samples of the rows, so there is no time to fit them again"
     n_rows = len(prepared.table)
     if n_rows < LEAST_ROWS and settings.stack == "auto":
         return f"{n_rows} rows are fewer than the {LEAST_ROWS} from which on it is tried"
