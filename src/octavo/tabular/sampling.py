@@ -12,7 +12,6 @@ Learning Hyperparameters on Large Datasets, AISTATS, build on; the schedule is A
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,14 +21,13 @@ from octavo.errors import SettingError
 from octavo.problem import Fidelity
 
 if TYPE_CHECKING:
-    from octavo.ensemble.resampling import Resampling
     from octavo.optimizers.protocol import Recipe
     from octavo.tabular.costs import TrialCosts
     from octavo.tabular.prepare import Prepared
     from octavo.tabular.settings import SearchSettings
     from octavo.trial import Trial
 
-__all__ = ["ETA", "row_fidelity", "rows_told", "sample", "sampled", "sampled_recipe",
+__all__ = ["ETA", "row_fidelity", "rows_told", "sample", "sampled_recipe",
            "sampling_info", "sampling_order", "with_orders"]  # fmt: skip
 
 Rows = NDArray[np.int64]
@@ -46,9 +44,6 @@ OPENING_SHARE = 0.15
 """Of the time of all jobs: what the opening may take on the smallest samples."""
 MOST_STEPS = 3
 """Without a time limit the smallest sample has one row in 27."""
-JUDGES = 50_000
-"""So many rows of a hold-out judge: the error of an accuracy of 90 % is 0.13 percentage points, and
-predictions for more would take longer than the fits on the smallest samples."""
 KEPT_OF_A_CLASS = 2
 """So many rows of each class are in every sample."""
 
@@ -144,23 +139,6 @@ def rows_told(name: str, fidelity: float | None, n_rows: int) -> str:
     return f"{name}, on {int(fidelity):,} of {n_rows:,} rows"
 
 
-def fewer_judges(prepared: Prepared, *, seed: int) -> Resampling:
-    """A hold-out that Octavo chose, with no more rows to predict than tell pipelines apart."""
-    resampling = prepared.resampling
-    (train, valid), *others = resampling.folds
-    if others or len(valid) <= JUDGES:
-        return resampling
-    order = sampling_order(
-        valid,
-        prepared.y,
-        is_classification=prepared.target.is_classification,
-        seed=seed,
-        in_time=resampling.in_time,
-    )
-    why = f"{resampling.why} Of the rows held out, {JUDGES:,} judge."
-    return replace(resampling, folds=((train, np.sort(order[:JUDGES])),), why=why)
-
-
 # Whether, and from how many rows on --------------------------------------------------
 
 
@@ -202,19 +180,6 @@ def row_fidelity(
         if opening_s(prepared, costs, n_rows) <= TOO_DEAR * time_s:
             return None
     return Fidelity("rows", _smallest(prepared, costs, time_s), n_rows)
-
-
-def sampled(
-    prepared: Prepared, settings: SearchSettings, costs: TrialCosts, *, n_jobs: int, seed: int
-) -> Prepared:
-    """The same question, with samples if they are needed; see `row_fidelity`."""
-    rows = row_fidelity(prepared, settings, costs, n_jobs=n_jobs)
-    if rows is None:
-        return prepared
-    prepared = replace(prepared, rows=rows)
-    is_ours = isinstance(settings.resampling, str) and settings.resampling == "auto"
-    is_ours = is_ours and not settings.resampling_args
-    return replace(prepared, resampling=fewer_judges(prepared, seed=seed)) if is_ours else prepared
 
 
 def opening_s(prepared: Prepared, costs: TrialCosts, n_rows: int) -> float:

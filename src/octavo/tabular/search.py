@@ -42,8 +42,8 @@ from octavo.tabular.model import TabularModel, versions
 from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.runs import load_question, save_question, save_result
 from octavo.tabular.sampling import (
+    row_fidelity,
     rows_told,
-    sampled,
     sampled_recipe,
     sampling_info,
     with_orders,
@@ -163,7 +163,7 @@ def search_table(
     )
     check_stackable(prepared, settings)
     costs = _costs(prepared, n_threads)
-    prepared = sampled(prepared, settings, costs, n_jobs=n_jobs, seed=seed)
+    prepared = replace(prepared, rows=row_fidelity(prepared, settings, costs, n_jobs=n_jobs))
     for warning in prepared.warnings:
         logger.warning("%s", warning)
     for sentence in prepared.not_tried:
