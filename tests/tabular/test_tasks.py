@@ -142,7 +142,7 @@ def test_pipeline_options_are_read_and_unknown_ones_refused():
     task = octavo.TabularClassificationTask()
     task.set_pipeline_options(n_threads=2, calibrate=False)
     assert task.get_pipeline_options() == {
-        "n_threads": 2, "stack": "auto", "calibrate": False, "tune_decision": True,
+        "n_threads": 2, "stack": "auto", "sampling": "auto", "calibrate": False,
         "monotone": None,
     }  # fmt: skip
     with pytest.raises(SettingError, match=r"'epochs'.*calibrate"):
