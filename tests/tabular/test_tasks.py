@@ -143,7 +143,7 @@ def test_pipeline_options_are_read_and_unknown_ones_refused():
     task.set_pipeline_options(n_threads=2, calibrate=False)
     assert task.get_pipeline_options() == {
         "n_threads": 2, "stack": "auto", "sampling": "auto", "calibrate": False,
-        "monotone": None,
+        "tune_decision": True, "monotone": None,
     }  # fmt: skip
     with pytest.raises(SettingError, match=r"'epochs'.*calibrate"):
         task.set_pipeline_options(epochs=5)
