@@ -256,20 +256,22 @@ def _kinds(given: Sequence[str]) -> dict[str, str]:
 
 def _stack(given: str) -> bool | str:
     if given not in SWITCH:
-        raise SettingError(
-            f"--stack {given!r} is none of {', '.join(SWITCH)}.{closest(given, SWITCH)} Leave it "
-            "out for auto, which stacks where that is better."
-        )
+        raise _no_switch("--stack", given, "stacks where that is better")
     return SWITCH[given]
 
 
 def _sampling(given: str) -> bool | str:
     if given not in SWITCH:
-        raise SettingError(
-            f"--sampling {given!r} is none of {', '.join(SWITCH)}.{closest(given, SWITCH)} Leave "
-            "it out for auto, which fits on samples where the time is too short for all rows."
-        )
+        does = "fits on samples where the time is too short for all rows"
+        raise _no_switch("--sampling", given, does)
     return SWITCH[given]
+
+
+def _no_switch(option: str, given: str, auto: str) -> SettingError:
+    return SettingError(
+        f"{option} {given!r} is none of {', '.join(SWITCH)}.{closest(given, SWITCH)} Leave it out "
+        f"for auto, which {auto}."
+    )
 
 
 def _bounds(given: Sequence[str]) -> dict[str, Any]:

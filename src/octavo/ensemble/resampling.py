@@ -33,8 +33,8 @@ CV_MOST_ROWS = 100_000
 """Above this a hold-out is precise enough: the error of an accuracy of 90 % on a tenth of
 the rows is below 0.3 percentage points."""
 JUDGES, MOST_JUDGES = 10_000, 100_000
-"""Unless told otherwise a hold-out takes a third of the rows, but not more than a tenth where that
-are `JUDGES`, and never more than `MOST_JUDGES`: what is held out is lost to the models."""
+"""Unless told otherwise a hold-out takes a third of the rows; of larger tables `JUDGES` rows, or a
+tenth if that is more, up to `MOST_JUDGES`. What is held out is lost to the models."""
 
 
 # Names of strategies: ours on the right. The long ones are Auto-PyTorch's.

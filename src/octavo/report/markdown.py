@@ -56,7 +56,9 @@ def render_markdown(data: ReportData) -> str:
         )
     if data.swarm is not None:
         parts.append(_contributions(data.swarm))
-    parts += [_effect(one) for one in data.effects]
+    if data.effects:
+        effects = [_effect(one) for one in data.effects]
+        parts.append("\n\n".join(["## How predictions change with a column", *effects]))
     if data.ensemble:
         members = [(one.name, percent(one.weight)) for one in data.ensemble]
         parts.append("## Members\n\n" + _table(("Model", "weight"), members))
@@ -117,7 +119,7 @@ def _contributions(swarm: Swarm) -> str:
 
 def _effect(curve: EffectCurve) -> str:
     """The mean prediction where a column is set to some of its values, all others as they are."""
-    most = MOST_VALUES if len(curve.labels) == 0 else MOST_COLUMNS
+    most = MOST_COLUMNS if curve.labels else MOST_VALUES
     places = np.unique(np.linspace(0, len(curve.mean) - 1, most).round().astype(int))
     words = curve.labels or value_words(curve.grid)
     rows = [

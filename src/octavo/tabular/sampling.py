@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from octavo.tabular.settings import SearchSettings
     from octavo.trial import Trial
 
-__all__ = ["ETA", "row_fidelity", "rows_told", "sample", "sampled_recipe",
+__all__ = ["ETA", "FINALS_BEGIN", "row_fidelity", "rows_told", "sample", "sampled_recipe",
            "sampling_info", "sampling_order", "with_orders"]  # fmt: skip
 
 Rows = NDArray[np.int64]
@@ -42,6 +42,8 @@ TOO_DEAR = 2.0
 """Times the time of all jobs: if the opening is guessed to take more, it is done on samples. With
 half as much, the few pipelines that all rows allowed were better (krkopt at 60 s: .48 against
 .52)."""
+FINALS_BEGIN = 0.3
+"""After this share of the time the best go to all rows. Before, no pipeline may take long."""
 OPENING_SHARE = 0.15
 """Of the time of all jobs: what the opening may take on the smallest samples."""
 MOST_STEPS = 3
@@ -225,6 +227,6 @@ def sampling_info(prepared: Prepared, history: Iterable[Trial]) -> dict[str, Any
 def sampled_recipe(inner: Recipe) -> Recipe:
     """The schedule over numbers of rows, around what proposes configurations."""
     from octavo.schedulers.asha import ASHA
-    from octavo.tabular.finals import Finals
+    from octavo.schedulers.finals import Finals
 
-    return Finals(inner=ASHA(inner=inner, eta=ETA), eta=ETA)
+    return Finals(inner=ASHA(inner=inner, eta=ETA), begin=FINALS_BEGIN, eta=ETA)

@@ -28,10 +28,9 @@ from octavo.executors.protocol import Executor
 from octavo.history import History
 from octavo.optimizers import Recipe, Warmed, recipe as as_recipe
 from octavo.problem import Limits, Objective, TrialLimits
-from octavo.study.loop import Accept
 from octavo.study.running import RunSettings, run_study
 from octavo.study.study import Study, open_study
-from octavo.tabular.cash import family_of
+from octavo.tabular.affordable import affordable
 from octavo.tabular.collect import Collector, EnsembleStep
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.evaluate import Setup, evaluate
@@ -43,14 +42,13 @@ from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.runs import load_question, save_question, save_result
 from octavo.tabular.sampling import (
     row_fidelity,
-    rows_told,
     sampled_recipe,
     sampling_info,
     with_orders,
 )
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.stacking import EARLIER, Stacked, check_stackable, objection, second_level
-from octavo.trial import Proposal, Trial
+from octavo.trial import Trial
 
 __all__ = ["SearchResult", "resume_search", "search_table"]
 
@@ -306,7 +304,7 @@ def _explore(
             callbacks=(collector, StopWhenHopeless(HOPELESS), *settings.callbacks),
             stoppers=_stoppers(prepared),
             progress=settings.progress,
-            accept=None if limit_s is None else _affordable(costs, prepared),
+            accept=None if limit_s is None else affordable(costs, prepared),
             hasty=True,
             began=began,
         ),
@@ -471,52 +469,6 @@ def _data(prepared: Prepared, n_threads: int, seed: int) -> dict[str, Any]:
         "test_y": prepared.test_y,
     }
     return data | {name: value for name, value in optional.items() if value is not None}
-
-
-# A model that stops at its deadline with what it has is still worth having when it gets this
-# much less than it would like; others must finish.
-STRETCH = 2.5
-# On samples less so, as it can have all that it would like on a third of the rows: boosting would
-# like about 1.6 times as many rounds on three times as many rows, and shall not get fewer.
-SAMPLED_STRETCH = 1.75
-# Of a search on samples: so long no pipeline may take more than this share of the time that is
-# left, as the best of many are still to be found.
-EARLY, EARLY_SHARE = 0.3, 0.25
-
-
-def _affordable(costs: TrialCosts, prepared: Prepared) -> Accept:
-    """Refuse what cannot finish, or not get far, in the time that is left."""
-    is_sampled = prepared.rows is not None
-    planned_s = 0.0  # what was left when the first trial was proposed
-
-    def accept(proposal: Proposal, left_s: float | None) -> str | None:
-        nonlocal planned_s
-        if left_s is None:
-            return None
-        planned_s = max(planned_s, left_s)
-        expected = costs.predict(proposal.config, proposal.fidelity)
-        stops = family_of(proposal.config, prepared.families).is_stoppable
-        share = 1.0
-        if stops:
-            share = SAMPLED_STRETCH if is_sampled else STRETCH
-        if is_sampled and left_s > (1 - EARLY) * planned_s:
-            share = EARLY_SHARE
-        if expected > left_s * share:
-            where = rows_told(
-                str(proposal.config["model"]), proposal.fidelity, prepared.shape.n_rows
-            )
-            early = ", of which one may take a quarter so early" if share == EARLY_SHARE else ""
-            return (
-                f"{where} would need about {_shown(expected)}, and "
-                f"{_shown(max(left_s, 0))} are left{early}"
-            )
-        return None
-
-    return accept
-
-
-def _shown(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def _nothing_found(study: Study, settings: SearchSettings) -> str:

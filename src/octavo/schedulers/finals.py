@@ -26,12 +26,10 @@ from octavo.trial import Proposal, Trial
 
 __all__ = ["Finals"]
 
-_HELD = (
-    10  # run trials until what was refused may be proposed again: by then costs are known better
-)
-_MOST_REFUSED = (
-    5  # refusals in a row until only new configurations are proposed, on the lowest rung
-)
+_HELD = 10
+"""After so many more trials, what was refused may be proposed again: costs are known better."""
+_MOST_REFUSED = 5
+"""After so many refusals in a row only new configurations are proposed, on the lowest rung."""
 
 
 @dataclass(frozen=True)
