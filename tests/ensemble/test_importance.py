@@ -89,6 +89,21 @@ def test_time_is_kept_and_said():
     assert np.isnan(found.low[0])  # one repeat tells no spread
 
 
+def test_where_a_round_would_not_fit_fewer_rows_are_taken():
+    X = np.random.default_rng(0).normal(size=(2000, 40))
+    sizes = []
+
+    def slow(table):
+        sizes.append(len(table))
+        time.sleep(1e-4 * len(table))
+        return linear(table)
+
+    found = permutation_importance(slow, X, linear(X), MSE, repeats=1, time_limit_s=2.0)
+    assert sizes[0] == 2000 and 100 <= sizes[1] < 1000 and len(set(sizes[1:])) == 1
+    assert found.n_repeats == (1,) * 40
+    assert found.ranked()[:2] == [0, 1]
+
+
 def test_rows_are_sampled_and_seeds_decide():
     X = np.random.default_rng(0).normal(size=(5000, 2))
     seen = []

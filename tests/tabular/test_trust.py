@@ -259,7 +259,9 @@ def test_the_report_vouches(classifier, tmp_path):
     assert len(found.effects) == 6 and found.swarm is not None
     assert found.effects[0].column == found.importance[0].name
     hurried = report_data(model.result_, importance_s=0)
-    assert not hurried.effects and hurried.swarm is None
+    assert not hurried.effects and hurried.swarm is None and not hurried.importance
+    assert hurried.stopped.endswith("octavo report RUN, or report() in Python.")
+    assert "no time" not in found.stopped
     page = model.report(tmp_path / "report.html").read_text()
     assert "How predictions change with a column" in page
     assert "What vouches for it" in page and "expected calibration error" in page

@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 
 MOST_ROWS = 2000
 """More rows make each repeat slower, and the interval is dominated by the shuffles."""
+FEWEST_ROWS = 100
+"""Scores of fewer rows say little."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,9 @@ def permutation_importance(
         Shuffles per column.
     time_limit_s
         No prediction is started that would end later, judged by the slowest so far; columns
-        are visited in rounds, so that each is measured once before any is twice.
+        are visited in rounds, so that each is measured once before any is twice. Where not even
+        one round would fit, fewer rows are taken, but not fewer than 100; columns for which there
+        was no time all the same have no mean (NaN).
     max_rows
         Rows are sampled down to this.
     columns
@@ -138,6 +142,15 @@ def permutation_importance(
         return metric.to_cost(score)
 
     base = cost(table)
+    if time_limit_s is not None:
+        affordable = (time_limit_s - 2 * slowest) / max(slowest * n_columns, 1e-9)
+        n_rows = max(int(affordable * len(target)), FEWEST_ROWS)
+        if affordable < 1 and n_rows < len(target):
+            fewer = np.sort(np.random.default_rng([seed, 31]).permutation(len(target))[:n_rows])
+            table, target = _rows(table, fewer), target[fewer]
+            weight = None if weight is None else weight[fewer]
+            slowest = 0.0
+            base = cost(table)
     worse = np.full((repeats, n_columns), np.nan)
     for repeat, column in np.ndindex(repeats, n_columns):
         order = rng.permutation(len(target))  # drawn before the check: same shuffles always

@@ -33,6 +33,10 @@ from octavo.trial import Resources, Status, Trial
 __all__ = ["report_data", "write_report"]
 
 IMPORTANCE_S = 20.0
+_NOT_MEASURED = (
+    "There was no time to measure which columns matter; writing the report again takes it: "
+    "octavo report RUN, or report() in Python."
+)
 
 
 def write_report(result: SearchResult, path: Path, *, importance_s: float = IMPORTANCE_S) -> Path:
@@ -123,7 +127,7 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
         trust=trust,
         front=front_dots(result),
         judged=prepared.resampling.why,
-        stopped=_ended(result),
+        stopped=_ended(result) if importance else f"{_ended(result)} {_NOT_MEASURED}",
         resources=_resources(result),
         versions=dict(model.info["versions"]),
         settings={"seed": str(result.seed), "metric": metric.name, "task": target.kind},
@@ -197,6 +201,8 @@ def _importance(result: SearchResult, limit_s: float) -> tuple[Feature, ...]:
         classes=prepared.target.labels if prepared.target.is_classification else None,
         seed=result.seed,
     )
+    if not np.isfinite(found.mean).all():  # the first columns would seem to be those that matter
+        return ()
     return tuple(
         Feature(
             name=found.columns[at],
