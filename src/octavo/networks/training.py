@@ -1,9 +1,9 @@
 """One loop that trains a network: within a time, reproducibly, and keeping the best weights.
 
-The loop knows neither what the network is nor what it is for. AdamW (Loshchilov & Hutter, 2019,
-Decoupled Weight Decay Regularization) follows a falling learning rate; what is judged and kept is
-the exponential average of the weights (Polyak & Juditsky, 1992), which is as good in the middle
-of a training as a fallen learning rate is at its end. So the best epoch may be an early one.
+The loop knows neither what the network is nor what it is for. AdamW follows a falling learning
+rate; what is judged and kept is the exponential average of the weights (Polyak & Juditsky, 1992),
+which is as good in the middle of a training as a fallen learning rate is at its end. So the best
+epoch may be an early one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from octavo.errors import OutOfTimeError
+from octavo.networks.adamw import AdamW
 from octavo.networks.pace import Pace
 from octavo.networks.recipe import Recipe
 
@@ -92,18 +92,17 @@ def train(
     steps = batches(rng)
     pace = Pace(recipe.epochs * len(steps), deadline)
     parameters: list[Tensor] = list(network.parameters())
-    optimizer = _optimizer(network, recipe)
+    optimizers = _optimizers(network, recipe)
     average = [parameter.detach().clone() for parameter in parameters]
     kept, best_loss, best_epoch = average, math.inf, 0
     losses: list[float] = []
     network.train()
     while True:
         for rows in steps:
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.rate(pace.progress)
-            optimizer.zero_grad()
+            rate = recipe.rate(pace.progress)
             loss(rows).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step(rate)
             with torch.no_grad():
                 torch._foreach_lerp_(average, parameters, 1.0 - recipe.kept(pace.n_done))
             pace.advance()
@@ -127,20 +126,15 @@ def train(
     return Trained(tuple(losses), best_epoch or epoch, pace.n_done, pace.is_shortened)
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizers(network: nn.Module, recipe: Recipe) -> list[AdamW]:
     named = list(network.named_parameters())
     decaying = [p for name, p in named if name.endswith("weight")]
     others = [p for name, p in named if not name.endswith("weight")]
-    groups: list[dict[str, Any]] = [
-        {"params": decaying, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+    return [
+        AdamW(group, beta1=0.9, beta2=recipe.beta2, weight_decay=decay)
+        for group, decay in ((decaying, recipe.weight_decay), (others, 0.0))
+        if group
     ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=recipe.learning_rate,
-        betas=(0.9, recipe.beta2),
-        fused=True,
-    )
 
 
 @contextmanager
