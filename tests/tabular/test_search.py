@@ -186,7 +186,7 @@ def test_pipelines_are_validated_as_asked(iris, strategy, args, n_folds, share):
     np.testing.assert_allclose(sizes, share, atol=0.03)
     assert model.score(X, y) > 0.85
     assert model.model_.info["validation"]  # says why
-    members = model.model_.members
+    members = model.result_.validated.members
     assert all(len(member.pipelines) == n_folds for member in members)
 
 

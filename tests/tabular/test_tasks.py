@@ -100,6 +100,7 @@ def test_refitting_uses_all_rows_and_one_pipeline_per_member(wine):
         seed=1, resampling_strategy="k_fold_cross_validation",
         resampling_strategy_args={"num_splits": 3}, **FEW,
     )  # fmt: skip
+    task.set_pipeline_options(refit_full=False)
     task.search("log_loss", X_train, y_train, total_walltime_limit=15)
     before = len(task.get_models_with_weights())
     task.refit(X_train, y_train)
@@ -129,7 +130,7 @@ def test_regression_has_no_probabilities():
         include_components=["linear", "lightgbm"],
     )  # fmt: skip
     task.search("rmse", X, y, total_walltime_limit=15)
-    assert len(task.get_models_with_weights()) == 3  # one member, three folds
+    assert len(task.get_models_with_weights()) == 1  # one member, fitted on all rows
     assert task.score(task.predict(X), y)["rmse"] < np.std(y)
     assert not hasattr(task, "predict_proba")
     leaves = {
@@ -142,7 +143,8 @@ def test_pipeline_options_are_read_and_unknown_ones_refused():
     task = octavo.TabularClassificationTask()
     task.set_pipeline_options(n_threads=2, calibrate=False)
     assert task.get_pipeline_options() == {
-        "n_threads": 2, "stack": "auto", "sampling": "auto", "calibrate": False,
+        "n_threads": 2, "ensemble_thrift": 0.05, "refit_full": True, "stack": "auto",
+        "sampling": "auto", "calibrate": False,
         "tune_decision": True, "monotone": None,
     }  # fmt: skip
     with pytest.raises(SettingError, match=r"'epochs'.*calibrate"):

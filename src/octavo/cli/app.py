@@ -103,6 +103,13 @@ def fit(
             "--sampling", help="Most pipelines on fewer rows, the best on all: auto, on, off."
         ),
     ] = "auto",
+    refit_full: Annotated[
+        bool,
+        typer.Option(
+            "--refit-full/--no-refit-full",
+            help="Fit the ensemble's members on all rows in the end.",
+        ),
+    ] = True,
     sensitive: Annotated[
         list[str] | None,
         typer.Option(
@@ -169,6 +176,7 @@ def fit(
         portfolio=portfolio,
         stack=stack,
         sampling=sampling,
+        refit_full=refit_full,
         sensitive=sensitive,
         sensitive_at_predict=sensitive_at_predict,
         constraints=constraint or [],

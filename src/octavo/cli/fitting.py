@@ -42,6 +42,7 @@ def fit_command(
     portfolio: str | None,
     stack: str,
     sampling: str,
+    refit_full: bool,
     sensitive: Sequence[str] | None,
     sensitive_at_predict: bool,
     constraints: Sequence[str],
@@ -101,6 +102,7 @@ def fit_command(
             portfolio=given_portfolio,
             stack=given_stack,
             sampling=given_sampling,
+            refit_full=refit_full,
             kinds=given_kinds or None,
             sensitive=sensitive or None,
             sensitive_at_predict=sensitive_at_predict,
@@ -345,6 +347,7 @@ def _finish(
                 "not_tried": list(result.prepared.not_tried),
                 "stacking": dict(result.model.info["stacking"]),
                 "sampling": dict(result.model.info.get("sampling", {})),
+                "refitted": dict(result.model.info["refitted"]),
                 "bounds": list(result.model.info.get("bounds", [])),
                 "monotone": in_words(result.model.schema),
                 "stopped_because": result.stopped_because,
@@ -372,6 +375,7 @@ def _finish(
         console.print(result.stacked.told, markup=False)
     if "sampling" in result.model.info:
         console.print(result.model.info["sampling"]["told"], markup=False)
+    console.print(result.lighter.told, markup=False)
     console.print(f"stopped because {result.stopped_because}", markup=False, style="dim")
     for sentence in result.prepared.not_tried:
         console.print(f"not tried: {sentence}", markup=False, style="dim")

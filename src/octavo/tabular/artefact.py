@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from octavo.ensemble.resampling import Resampling
     from octavo.tabular.model import TabularModel
 
-__all__ = ["Latency", "member_needs", "row_seconds", "time_per_row"]
+__all__ = ["Latency", "member_needs", "model_needs", "row_seconds", "time_per_row"]
 
 Floats = NDArray[np.float64]
 
@@ -107,6 +107,28 @@ def row_seconds(trial: Trial, resampling: Resampling) -> float:
     n_predicted = sum(len(valid) for _, valid in resampling.folds)
     spent = float(trial.extra.get("predict_s", np.nan))
     return spent / max(n_predicted, 1) * len(resampling.folds)
+
+
+def model_needs(
+    model: TabularModel, trials: Sequence[Trial], resampling: Resampling
+) -> dict[str, Floats]:
+    """What each member of a model needs, as `member_needs`; one that was fitted once on all rows
+    needs the time and the space of one fold.
+
+    Parameters
+    ----------
+    model
+        The ensemble.
+    trials
+        Of its members, in their order.
+    resampling
+        By which they were validated.
+    """
+    needs = member_needs(trials, resampling)
+    n_folds = len(resampling.folds)
+    share = np.array([len(member.pipelines) / n_folds for member in model.members])
+    smaller = {name: needs[name] * share for name in ("inference_time", "model_size")}
+    return {**needs, **smaller}
 
 
 def member_needs(trials: Sequence[Trial], resampling: Resampling) -> dict[str, Floats]:

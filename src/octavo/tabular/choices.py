@@ -22,12 +22,13 @@ from octavo.ensemble.calibration import calibrate
 from octavo.ensemble.fairness import fairness_gap
 from octavo.ensemble.thresholds import tune_decision
 from octavo.errors import SettingError, StudyError
-from octavo.tabular.artefact import member_needs
+from octavo.tabular.artefact import model_needs
 from octavo.tabular.finish import conformal_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from octavo.tabular.model import Member, TabularModel
     from octavo.tabular.search import SearchResult
 
 __all__ = ["chosen", "front_points", "front_table"]
@@ -54,7 +55,7 @@ def front_points(result: SearchResult) -> tuple[FrontPoint, ...]:
         )
     y = evidence.y[rows]
     weights = None if evidence.weights is None else evidence.weights[rows]
-    needs = member_needs(result.member_trials, prepared.resampling)
+    needs = model_needs(model, result.member_trials, prepared.resampling)
     amounts = {name: needs[name] for name in ON_FRONT if np.isfinite(needs[name]).all()}
     measures: dict[str, Callable[[Floats], float]] = {}
     several = len(evidence.groups) > 1
@@ -153,7 +154,7 @@ def chosen(result: SearchResult, number: int) -> SearchResult:
     info = {k: v for k, v in old.info.items() if k not in ("bounds", "cost_of_bounds")}
     model = replace(
         old,
-        members=tuple(replace(old.members[at], weight=float(weights[at])) for at in kept),
+        members=_weighted(old, weights),
         calibration=calibration,
         rule=rule,
         fair=None,
@@ -175,7 +176,17 @@ def chosen(result: SearchResult, number: int) -> SearchResult:
     )
     own = evidence.members[kept]
     model = replace(model, conformal=conformal_of(model, seen, own, seed=result.seed))
-    return replace(result, model=model, evidence=seen)
+    folds = result.folds
+    if folds is not None:
+        folds = replace(model, members=_weighted(folds, weights))
+    return replace(result, model=model, evidence=seen, folds=folds)
+
+
+def _weighted(model: TabularModel, weights: Floats) -> tuple[Member, ...]:
+    """The members that have a weight, with these."""
+    return tuple(
+        replace(model.members[at], weight=float(weights[at])) for at in np.flatnonzero(weights)
+    )
 
 
 def _in_words(result: SearchResult, point: FrontPoint) -> str:

@@ -216,7 +216,7 @@ class Collector:
         if not candidates:
             return None
         self.selection = self.selected(candidates, time_limit_s=time_limit_s)
-        self._note(n_trials)
+        self._note(n_trials, self.test_score())
         self._selecting_s += time.monotonic() - began
         return self.selection
 
@@ -240,9 +240,14 @@ class Collector:
         """Take models that stand on others among the candidates, and an ensemble with them."""
         self._stacked = tuple(stacked)
         self.selection = selection
-        self._note(n_trials)
+        self._note(n_trials, self.test_score())
 
-    def _note(self, n_trials: int) -> None:
+    def settle(self, selection: Selection, n_trials: int, test_score: float | None) -> None:
+        """Take the ensemble of the end, with its score on the test table if that is known."""
+        self.selection = selection
+        self._note(n_trials, test_score)
+
+    def _note(self, n_trials: int, test_score: float | None) -> None:
         """Remember how good the ensemble is now."""
         assert self.selection is not None
         self.path.append(
@@ -251,7 +256,7 @@ class Collector:
                 n_trials=n_trials,
                 score=self.selection.score,
                 best_single=self.selection.path[0],
-                test_score=self._test_score(self.candidates),
+                test_score=test_score,
             )
         )
 
@@ -298,15 +303,19 @@ class Collector:
         rest_s = 0.0 if n_rows is None else max(wall_s - fit_s, 0.0)
         self._costs.learn(trial.config, wall_s, n_rows=n_rows, rest_s=rest_s)
 
-    def _test_score(self, candidates: list[Candidate]) -> float | None:
-        if self._test_y is None or self.selection is None:
+    def test_score(self, selection: Selection | None = None) -> float | None:
+        """Of an ensemble (the present one by default) with its pipelines of the folds; None if
+        there is no test table or not all members' predictions for it are known.
+        """
+        chosen = self.selection if selection is None else selection
+        if self._test_y is None or chosen is None:
             return None
-        members = self.selection.indices
+        members, candidates = chosen.indices, self.candidates
         each = [self._test_predictions(candidates[at]) for at in members]
         known = [one for one in each if one is not None]
         if len(known) < len(each):
             return None
-        shares = self.selection.weights[list(members)]
+        shares = chosen.weights[list(members)]
         mixed = sum(share * one for share, one in zip(shares, known, strict=True))
         return float(self._metric.score(self._test_y, mixed, classes=self._classes))
 

@@ -61,6 +61,8 @@ class _AutoEstimator(BaseEstimator):
         resampling: Any = "auto",
         resampling_args: Mapping[str, Any] | None = None,
         ensemble_size: int = 40,
+        ensemble_thrift: float = 0.05,
+        refit_full: bool = True,
         stack: bool | str = "auto",
         sampling: bool | str = "auto",
         portfolio: Portfolio | str | Path | None = None,
@@ -87,6 +89,8 @@ class _AutoEstimator(BaseEstimator):
         self.resampling = resampling
         self.resampling_args = resampling_args
         self.ensemble_size = ensemble_size
+        self.ensemble_thrift = ensemble_thrift
+        self.refit_full = refit_full
         self.stack = stack
         self.sampling = sampling
         self.portfolio = portfolio
@@ -173,6 +177,8 @@ class _AutoEstimator(BaseEstimator):
             space_updates={} if self.space_updates is None else self.space_updates,
             kinds=self.feature_types,
             ensemble_size=self.ensemble_size,
+            ensemble_thrift=self.ensemble_thrift,
+            refit_full=self.refit_full,
             stack=self.stack,
             sampling=self.sampling,
             portfolio=as_portfolio(self.portfolio, "portfolio"),
@@ -344,6 +350,13 @@ class AutoClassifier(ClassifierMixin, _AutoEstimator):
         How pipelines are validated: "auto", "cv", "holdout", a scikit-learn splitter, ...
     ensemble_size
         Steps of greedy ensemble selection; 1 for the best pipeline alone.
+    ensemble_thrift
+        Share of the ensemble's gain over the best pipeline that may go in order to leave out
+        members that cost much time and space and help little; 0 keeps them all.
+    refit_full
+        Whether the members are fitted once more on all rows in the end, in place of their
+        pipelines of the folds, which makes the model smaller and quicker; as far as the time
+        limit allows.
     stack
         Whether models may stand on the predictions of others: "auto" where there are rows and
         time enough and the ensemble is better for it out of fold, True wherever it is better at

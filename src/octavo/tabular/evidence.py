@@ -90,12 +90,20 @@ class Evidence:
         return np.asarray(given.argmax(axis=1), dtype=np.int64)
 
     def predict_unseen(self, model: TabularModel, rows: pd.DataFrame) -> Floats:
-        """The ensemble's predictions for the sample's rows (possibly altered), each by the
-        models of the fold in which it was validated.
+        """The ensemble's predictions for rows of the sample, each by the models of the fold in
+        which it was validated.
+
+        Parameters
+        ----------
+        model
+            The ensemble with a pipeline per fold.
+        rows
+            Some or all rows of the sample, possibly altered; their index says which they are.
         """
         total: Floats | None = None
-        for fold in np.unique(self.sample_fold):
-            here = np.flatnonzero(self.sample_fold == fold)
+        folds = self.sample_fold[rows.index]
+        for fold in np.unique(folds):
+            here = np.flatnonzero(folds == fold)
             of_fold = [member.pipelines[int(fold)] for member in model.members]
             score = Scorer(of_fold, rows.iloc[here])
             scores = np.asarray(

@@ -7,8 +7,8 @@ sets of conformal prediction, and the evidence is gathered from which the report
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,12 @@ from octavo.ensemble.conformal_sets import PredictionSets, fit_sets
 from octavo.ensemble.fairness import fairness, fairness_gap
 from octavo.ensemble.selection import Selection
 from octavo.ensemble.thresholds import DecisionRule
-from octavo.tabular.artefact import member_needs, time_per_row
+from octavo.tabular.artefact import model_needs, time_per_row
 from octavo.tabular.bounds import BoundWarning, shown_amount
 from octavo.tabular.collect import Candidate, Collector
 from octavo.tabular.combine import combine
 from octavo.tabular.evidence import SAMPLE_ROWS, Evidence, gather, validation_score
+from octavo.tabular.lighter import Lighter
 from octavo.tabular.model import TabularModel
 from octavo.tabular.prepare import Prepared
 from octavo.tabular.sensitive import FairRule, joined_labels
@@ -47,6 +48,28 @@ BATCH = 1000  # rows per call, for which a bound on the time per row holds
 REPEATS = 200
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A search's model and what vouches for it.
+
+    Parameters
+    ----------
+    model
+        The final one.
+    folds
+        The same with a pipeline per fold of each member.
+    evidence
+        How that did on rows that its pipelines had not seen.
+    lighter
+        What came of fitting members on all rows.
+    """
+
+    model: TabularModel
+    folds: TabularModel
+    evidence: Evidence
+    lighter: Lighter
+
+
 def finish(
     prepared: Prepared,
     collector: Collector,
@@ -55,7 +78,8 @@ def finish(
     *,
     seed: int,
     info: Mapping[str, Any],
-) -> tuple[TabularModel, Evidence]:
+    once: Callable[[TabularModel], tuple[TabularModel, Lighter]],
+) -> Finished:
     """Build the final model and gather its evidence.
 
     Parameters
@@ -66,6 +90,8 @@ def finish(
         Of everything random here.
     info
         Kept with the model.
+    once
+        Fits members of the ensemble on all rows.
 
     Warns
     -----
@@ -82,14 +108,15 @@ def finish(
         model = combine(prepared, collector, chosen, settings, seed=seed, info=info)
         if limit is None:
             break
-        rows = prepared.table.iloc[prepared.resampling.validated[:BATCH]]
-        measured_s = (
-            time_per_row(model, rows, batches=(BATCH,), repeats=5, limit_s=0.5)[0].p50_us / 1e6
-        )
+        measured_s = _measured_s(prepared, model)
         if measured_s <= limit or len(model.members) == 1:
             break
         # Members were timed one by one and perhaps beside others: what counts is the whole.
         tighter *= 0.9 * limit / measured_s
+    folds = model
+    model, lighter = once(folds)
+    if limit is not None and lighter.trials:
+        measured_s = _measured_s(prepared, model)
     members = _members(model, candidates)
     oof = np.zeros(members[0].shape)
     for member, each in zip(model.members, members, strict=True):
@@ -109,7 +136,15 @@ def finish(
         score = validation_score(evidence, prepared, model)
         more = {"bounds": kept, "cost_of_bounds": cost, "validation_score": score}
         model = replace(model, info={**model.info, **more})
-    return model, evidence
+    model = replace(model, info={**model.info, "refitted": lighter.to_json()})
+    return Finished(model, replace(model, members=folds.members), evidence, lighter)
+
+
+def _measured_s(prepared: Prepared, model: TabularModel) -> float:
+    """Seconds per row, here and now."""
+    rows = prepared.table.iloc[prepared.resampling.validated[:BATCH]]
+    found = time_per_row(model, rows, batches=(BATCH,), repeats=5, limit_s=0.5)
+    return found[0].p50_us / 1e6
 
 
 def conformal_of(
@@ -228,7 +263,7 @@ def _bounds_kept(
     for bound in settings.bounds:
         if bound.kind == "resource":
             value = measured_s if bound.word == "inference_time" else None
-            value = _needed(bound.word, own, prepared) if value is None else value
+            value = _needed(bound.word, model, own, prepared) if value is None else value
             told.append(_told(bound.word, bound.high, value, value <= bound.high))
             continue
         labels = evidence.decided(model)
@@ -250,8 +285,8 @@ def _bounds_kept(
     return told
 
 
-def _needed(word: str, trials: Sequence[Trial], prepared: Prepared) -> float:
-    each = member_needs(trials, prepared.resampling)[word]
+def _needed(word: str, model: TabularModel, trials: Sequence[Trial], prepared: Prepared) -> float:
+    each = model_needs(model, trials, prepared.resampling)[word]
     return float(each.max() if word == "memory" else each.sum())
 
 

@@ -22,6 +22,7 @@ from octavo.report import (
     TrialPoint,
     write,
 )
+from octavo.tabular.artefact import model_needs
 from octavo.tabular.evidence import validation_interval, validation_score
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.models import CATALOG
@@ -136,12 +137,12 @@ def report_data(result: SearchResult, *, importance_s: float = IMPORTANCE_S) -> 
 
 
 def _ended(result: SearchResult) -> str:
-    """Why the search ended, its samples and stacking, what it could not try, in sentences."""
+    """Why the search ended, samples, stacking, last fits, what it could not try, in sentences."""
     absent = [sentence[0].upper() + sentence[1:] for sentence in result.prepared.not_tried]
     ended = f"The search ended: {result.stopped_because}."
     sampling = result.model.info.get("sampling", {})
     sampled = [sampling["told"]] if sampling else []
-    return " ".join([ended, *sampled, result.stacked.told, *absent])
+    return " ".join([ended, *sampled, result.stacked.told, result.lighter.told, *absent])
 
 
 def _finite(value: Any) -> float | None:
@@ -191,9 +192,9 @@ def _choices(domain: Any) -> str:
 def _importance(result: SearchResult, limit_s: float) -> tuple[Feature, ...]:
     if limit_s <= 0:
         return ()
-    evidence, model, prepared = result.evidence, result.model, result.prepared
+    evidence, prepared = result.evidence, result.prepared
     found = permutation_importance(
-        lambda rows: evidence.predict_unseen(model, rows),
+        lambda rows: evidence.predict_unseen(result.validated, rows),
         evidence.sample,
         evidence.sample_y,
         prepared.metric,
@@ -218,12 +219,13 @@ def _resources(result: SearchResult) -> dict[str, str]:
     resources = [trial.resources for trial in result.history]
     cpu_s = sum(one.cpu_s or 0.0 for one in resources)
     peaks = [one.memory_mb for one in resources if one.memory_mb is not None]
-    size = sum(float(t.extra.get("size_bytes", 0)) for t in result.member_trials)
+    needs = model_needs(result.model, result.member_trials, result.prepared.resampling)
+    size = needs["model_size"].sum()
     found = {
         "Wall clock": f"{result.wall_s:.1f} s",
         "CPU time of all models": f"{cpu_s:.1f} s",
         "Models tried": str(sum(trial.succeeded for trial in result.history)),
-        "Size of the ensemble": f"{size / 2**20:.1f} MiB",
+        "Size of the ensemble": f"{size / 2**20:.1f} MiB" if np.isfinite(size) else "unknown",
     }
     if peaks:
         found["Peak memory of one model"] = f"{max(peaks):.0f} MiB"

@@ -11,7 +11,7 @@ import logging
 import secrets
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +37,13 @@ from octavo.tabular.evaluate import Setup, evaluate
 from octavo.tabular.evidence import Evidence
 from octavo.tabular.finish import finish
 from octavo.tabular.fold_race import FoldRace
+from octavo.tabular.lighter import (
+    NOT_LIGHTER,
+    Lighter,
+    fewer_members,
+    fitted_once,
+    refitting_s,
+)
 from octavo.tabular.model import TabularModel, versions
 from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.runs import load_question, save_question, save_result
@@ -57,6 +64,7 @@ logger = logging.getLogger(__name__)
 HOPELESS = 10  # so many pipelines that all crash for one reason say that none will work
 STACKING_SHARE = 0.1  # of a time limit
 STACKING_LEAST, STACKING_MOST = 4.0, 10.0  # of a usual trial's time
+TIMED_ROWS = 500  # of the test table, on which is tried how long all of it will take
 MEMORY_SHARE = 0.8  # of the memory that is free, divided among the jobs
 
 
@@ -86,6 +94,11 @@ class SearchResult:
         Where the run lies; None if it was temporary.
     stacked
         What came of the second level.
+    folds
+        The ensemble with a pipeline per fold, where the model has members that were fitted on all
+        rows; None where it has not.
+    lighter
+        What came of fitting members on all rows.
     """
 
     model: TabularModel
@@ -98,6 +111,13 @@ class SearchResult:
     seed: int
     folder: Path | None
     stacked: Stacked = EARLIER
+    folds: TabularModel | None = None
+    lighter: Lighter = NOT_LIGHTER
+
+    @property
+    def validated(self) -> TabularModel:
+        """The ensemble whose pipelines have rows that they were not fitted on."""
+        return self.model if self.folds is None else self.folds
 
     @property
     def member_trials(self) -> list[Trial]:
@@ -288,6 +308,8 @@ def _explore(
     kept_s = 0.0 if limit_s is None else reserve_s(limit_s)
     if limit_s is not None and objection(prepared, settings) is None:
         kept_s += stacking_s(limit_s, costs, prepared)
+    if limit_s is not None:
+        kept_s += refitting_s(limit_s, costs, prepared, settings)
     run_study(
         study,
         evaluate,
@@ -318,33 +340,47 @@ def _explore(
         raise StudyError(_nothing_found(study, settings))
     stacked = _stacked(study, prepared, collector, settings, began)
     assert collector.selection is not None
-    selection = collector.selection
-    wall_s = time.monotonic() - began
-    model, evidence = finish(
+    left_s = None if limit_s is None else limit_s - (time.monotonic() - began)
+    selection = fewer_members(
+        prepared,
+        collector.candidates,
+        collector.selection,
+        settings,
+        time_limit_s=None if left_s is None else max(left_s * 0.1, 0.05),
+    )
+    finished = finish(
         prepared,
         collector,
         selection,
         settings,
         seed=study.seed,
         info={
-            **_info(prepared, study, wall_s, selection.score),
+            **_info(prepared, study, time.monotonic() - began, selection.score),
             "stacking": stacked.to_json(),
             **sampling_info(prepared, study.history),
         },
+        once=_once(study, prepared, collector, settings, began),
     )
+    if finished.lighter.trials:
+        test_score = _test_score(prepared, finished.model, limit_s, began)
+    else:
+        test_score = collector.test_score(selection)
+    collector.settle(selection, len(study.history), test_score)
     if settings.folder is not None:
-        model.save(settings.folder / "model")
+        finished.model.save(settings.folder / "model")
     result = SearchResult(
-        model=model,
+        model=finished.model,
         prepared=prepared.without_tables(),
         history=study.history,
-        evidence=evidence,
+        evidence=finished.evidence,
         path=tuple(collector.path),
         stopped_because=study.stopped_because,
         wall_s=time.monotonic() - began,
         seed=study.seed,
         folder=settings.folder,
         stacked=stacked,
+        folds=finished.folds if finished.lighter.trials else None,
+        lighter=finished.lighter,
     )
     if settings.folder is not None:
         save_result(settings.folder, result)
@@ -395,6 +431,50 @@ def _stacked(
         n_threads=n_jobs * n_threads if settings.runs_in_processes else n_threads,
         left_s=left_s,
     )
+
+
+def _test_score(
+    prepared: Prepared, model: TabularModel, limit_s: float | None, began: float
+) -> float | None:
+    """Of the final model; None without a test table, or if there is no time for it."""
+    if prepared.test_table is None or prepared.test_y is None:
+        return None
+    first = time.monotonic()
+    model.canonical_scores(prepared.test_table.iloc[:TIMED_ROWS])
+    expected_s = (time.monotonic() - first) * len(prepared.test_table) / TIMED_ROWS
+    if limit_s is not None and expected_s > limit_s - (time.monotonic() - began):
+        return None
+    scores = model.canonical_scores(prepared.test_table)
+    classes = prepared.target.labels if prepared.target.is_classification else None
+    return float(prepared.metric.score(prepared.test_y, scores, classes=classes))
+
+
+def _once(
+    study: Study,
+    prepared: Prepared,
+    collector: Collector,
+    settings: SearchSettings,
+    began: float,
+) -> Callable[[TabularModel], tuple[TabularModel, Lighter]]:
+    """What fits the members of a model once on all rows, in what is left of the time."""
+
+    def once(model: TabularModel) -> tuple[TabularModel, Lighter]:
+        if study.stopped_because.startswith("interrupted"):
+            return model, Lighter("Models were not fitted anew on all rows: it was interrupted.")
+        n_jobs, n_threads = _jobs(settings)
+        limit_s, left_s = settings.time_limit_s, None
+        if limit_s is not None:
+            left_s = limit_s - reserve_s(limit_s) / 2 - (time.monotonic() - began)
+        return fitted_once(
+            prepared,
+            collector.candidates,
+            model,
+            settings,
+            n_threads=n_jobs * n_threads if settings.runs_in_processes else n_threads,
+            left_s=left_s,
+        )
+
+    return once
 
 
 def _jobs(settings: SearchSettings) -> tuple[int, int]:

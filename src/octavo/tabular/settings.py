@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octavo.amounts import is_whole
+from octavo.amounts import is_number, is_whole
 from octavo.errors import SettingError, closest
 from octavo.problem import Limits, TrialLimits
 from octavo.tabular.bounds import Bound, read_bounds
@@ -62,6 +62,12 @@ class SearchSettings:
         Steps of greedy ensemble selection; 1 uses the best pipeline alone.
     ensemble_nbest
         How many of the best pipelines the ensemble may choose from.
+    ensemble_thrift
+        Share of the ensemble's gain over the best pipeline that may go in order to leave out
+        members that cost much time and space and help little; 0 keeps them all.
+    refit_full
+        Whether the ensemble's members are fitted once more on all rows in the end, in place of
+        their pipelines of the folds, as far as the time limit allows.
     max_models
         How many fitted pipelines stay on disk; the worst are deleted first.
     stack
@@ -117,6 +123,8 @@ class SearchSettings:
     kinds: Any = None
     ensemble_size: int = 40
     ensemble_nbest: int = 50
+    ensemble_thrift: float = 0.05
+    refit_full: bool = True
     max_models: int = 60
     stack: bool | str = "auto"
     sampling: bool | str = "auto"
@@ -160,6 +168,7 @@ class SearchSettings:
                 f"seed={self.seed!r} must be a whole number of at least 0. Give such as 0, or None "
                 "to have one drawn."
             )
+        self._check_ensemble()
         self._check_stack()
         self._check_sampling()
         self._check_groups_of_settings()
@@ -205,6 +214,19 @@ class SearchSettings:
     def stacks(self) -> bool:
         """Whether there may be a second level."""
         return self.stack is not False
+
+    def _check_ensemble(self) -> None:
+        thrift = self.ensemble_thrift
+        if not is_number(thrift) or not 0 <= thrift <= 1:
+            raise SettingError(
+                f"ensemble_thrift={thrift!r} must be a number from 0 to 1: the share of the "
+                "ensemble's gain that may be given up for fewer members. Leave it out for 0.05."
+            )
+        if not isinstance(self.refit_full, bool):
+            raise SettingError(
+                f"refit_full={self.refit_full!r} must be True or False. Leave it out for True, "
+                "which fits the ensemble's members on all rows in the end."
+            )
 
     def _check_stack(self) -> None:
         if not isinstance(self.stack, bool) and self.stack != "auto":

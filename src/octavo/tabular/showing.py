@@ -124,7 +124,7 @@ def _of_a_fold(result: SearchResult) -> tuple[TabularModel, Any]:
     evidence = result.evidence
     fold = int(np.bincount(evidence.sample_fold).argmax())
     rows = evidence.sample.iloc[evidence.sample_fold == fold]
-    return fold_models(result.model, fold), rows
+    return fold_models(result.validated, fold), rows
 
 
 def _affordable(result: SearchResult, limit_s: float, predictions: int) -> int:

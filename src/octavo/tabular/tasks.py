@@ -35,7 +35,10 @@ __all__ = ["TabularClassificationTask", "TabularRegressionTask"]
 
 Floats = NDArray[np.float64]
 
-OPTIONS = ("n_threads", "stack", "sampling", "calibrate", "tune_decision", "monotone")
+OPTIONS = (
+    "n_threads", "ensemble_thrift", "refit_full", "stack", "sampling", "calibrate",
+    "tune_decision", "monotone",
+)  # fmt: skip
 NEURAL = ("mlp", "network")  # what is left when traditional pipelines are not wanted
 
 
@@ -327,7 +330,8 @@ class _TabularTask:
     def set_pipeline_options(self, **options: Any) -> None:
         """Set what holds for all pipelines.
 
-        These are n_threads, stack, sampling, calibrate, tune_decision and monotone.
+        These are n_threads, ensemble_thrift, refit_full, stack, sampling, calibrate,
+        tune_decision and monotone.
         """
         refuse_unknown(options, OPTIONS, "set_pipeline_options")
         self._settings = replace(self._settings, **options)

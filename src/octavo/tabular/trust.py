@@ -96,10 +96,10 @@ def robustness_found(
 
     Where decisions differ by group, those of the most probable class are scored.
     """
-    evidence, model, prepared = result.evidence, result.model, result.prepared
-    rule = model.rule
+    evidence, prepared = result.evidence, result.prepared
+    rule = result.model.rule
     return robustness(
-        lambda rows: evidence.predict_unseen(model, rows),
+        lambda rows: evidence.predict_unseen(result.validated, rows),
         evidence.sample,
         evidence.sample_y,
         prepared.metric,

