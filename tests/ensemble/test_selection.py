@@ -35,6 +35,22 @@ def test_weights_sum_to_one_and_the_best_single_is_a_bound(library, seed, n_bags
     assert metric.score(y, mixed, sample_weight=weight) == pytest.approx(found.score, abs=1e-9)
 
 
+def test_to_a_metric_of_ranks_a_constant_is_no_member():
+    """Of each fold another constant, as a model gives that has learned nothing."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 200)
+    right = 1 / (1 + np.exp(-(2 * y - 1 + rng.normal(0, 1.5, 200))))
+    fold = np.argsort(np.argsort(2 * y + rng.random(200))) % 5  # the classes shared out evenly
+    levels = np.array([0.49, 0.495, 0.5, 0.505, 0.51])
+    for seed in range(20):
+        nothing = np.random.default_rng(seed).permutation(levels)[fold]
+        models = [np.column_stack([1 - p, p]) for p in (right, nothing)]
+        found = select(models, y, get_metric("roc_auc", "binary"), size=40)
+        assert found.weights.tolist() == [1.0, 0.0]
+    alone = select(models[1:], y, get_metric("roc_auc", "binary"))
+    assert alone.weights.tolist() == [1.0]
+
+
 @given(library=libraries(), seed=seeds)
 def test_the_same_seed_gives_the_same_ensemble(library, seed):
     metric, predictions, y, weight = library
