@@ -196,14 +196,14 @@ LATER = [
     Misuse(
         "predicting with a model that lacks a file",
         lambda: command("predict", "model", "houses.csv"),
-        StorageError, "model/members/0.pkl is missing", "is incomplete", "Copy the whole folder",
-        given=lambda: (houses(), (saved() / "members" / "0.pkl").unlink()),
+        StorageError, "model/members/0.pkl.gz is missing", "is incomplete", "Copy the whole folder",
+        given=lambda: (houses(), (saved() / "members" / "0.pkl.gz").unlink()),
     ),
     Misuse(
         "predicting with a damaged pipeline",
         lambda: command("predict", "model", "houses.csv"),
-        StorageError, "model/members/0.pkl", "cannot be loaded", "Copy the whole folder anew",
-        given=lambda: (houses(), cut_off(saved() / "members" / "0.pkl")),
+        StorageError, "model/members/0.pkl.gz", "cannot be loaded", "Copy the whole folder anew",
+        given=lambda: (houses(), cut_off(saved() / "members" / "0.pkl.gz")),
     ),
     Misuse(
         "predictions below a file",

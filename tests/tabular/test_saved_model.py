@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -126,10 +127,10 @@ def test_the_present_format_is_stored():
 
 def test_a_pickle_whose_classes_are_gone_says_what_to_do(saved, tmp_path):
     saved[0].save(tmp_path / "m")
-    member = tmp_path / "m" / "members" / "0.pkl"
-    member.write_bytes(
-        member.read_bytes().replace(b"octavo.tabular.pipeline", b"octavo.tabular.pipelinf")
-    )
+    member = tmp_path / "m" / "members" / "0.pkl.gz"
+    held = gzip.decompress(member.read_bytes())
+    renamed = held.replace(b"octavo.tabular.pipeline", b"octavo.tabular.pipelinf")
+    member.write_bytes(gzip.compress(renamed))
     with pytest.raises(StorageError, match="install the versions that"):
         octavo.load_model(tmp_path / "m")
 
@@ -139,8 +140,8 @@ def test_a_pickle_whose_classes_are_gone_says_what_to_do(saved, tmp_path):
     [
         (lambda folder: (folder / "model.json").write_text("{"), "damaged"),
         (lambda folder: (folder / "model.json").unlink(), "no saved model"),
-        (lambda folder: (folder / "members" / "0.pkl").unlink(), "incomplete"),
-        (lambda folder: (folder / "members" / "0.pkl").write_bytes(b"not a pickle"), "0.pkl"),
+        (lambda folder: (folder / "members" / "0.pkl.gz").unlink(), "incomplete"),
+        (lambda folder: (folder / "members" / "0.pkl.gz").write_bytes(b"not a pickle"), "0.pkl.gz"),
     ],
 )
 def test_a_damaged_model_says_so(saved, tmp_path, harm, says):

@@ -1,12 +1,13 @@
 """What a search leaves behind: an ensemble that predicts, and needs none of the search to do so.
 
 Saved as a folder: `model.json` says what it is, with the versions of the libraries that it was
-trained with; `members/*.pkl` hold the fitted pipelines. They are pickles: load only folders
+trained with; `members/*.pkl.gz` hold the fitted pipelines. They are pickles: load only folders
 that come from someone you trust, because unpickling can run code.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
@@ -47,8 +48,9 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-FORMAT = 2
-PLAIN_FORMAT = 1  # of models without a second level, which earlier versions read too
+FORMAT = 3
+PLAIN_FORMATS = (1, 2)  # without compression; the second has all members in one file
+COMPRESSION = 3  # of gzip: trees become 2 to 4 times smaller, at 50 to 100 MB/s
 DESCRIPTION = "model.json"
 LIBRARIES = ("octavo", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost")
 CHUNK_ROWS = 100_000  # predictions of this many rows at a time bound the memory
@@ -431,8 +433,12 @@ class TabularModel:
         # What stands on others lies with them in one file, so that none of them is there twice.
         parts: list[tuple[Any, ...]] = [member.pipelines for member in self.members]
         for place, part in enumerate([tuple(parts)] if self.is_stacked else parts):
-            with (folder / "members" / f"{place}.pkl").open("wb") as file:
-                cloudpickle.dump(part, file, protocol=5)
+            with (
+                (folder / "members" / f"{place}.pkl.gz").open("wb") as file,
+                # Without the time of day: the same model is the same file.
+                gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed,
+            ):
+                cloudpickle.dump(part, packed, protocol=5)
         described = self._describe()
         if libraries is not None:
             described["versions"] = versions(libraries)
@@ -440,8 +446,9 @@ class TabularModel:
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "format": FORMAT if self.is_stacked else PLAIN_FORMAT,
-            "note": "members/*.pkl are Python pickles: load them only if you trust their source.",
+            "format": FORMAT,
+            "in_one_file": self.is_stacked,
+            "note": "members/* are Python pickles: load them only if you trust their source.",
             "python": platform.python_version(),
             "versions": versions(),
             "metric": self.metric,
@@ -518,7 +525,7 @@ def load_model(folder: str | Path) -> TabularModel:
             members=tuple(
                 Member(pipelines=pipelines, **member)
                 for pipelines, member in zip(
-                    _read_members(folder, written, len(described["members"])),
+                    _read_members(folder, described),
                     described["members"],
                     strict=True,
                 )
@@ -539,24 +546,26 @@ def load_model(folder: str | Path) -> TabularModel:
         ) from error
 
 
-def _read_members(folder: Path, written: int, n: int) -> Sequence[tuple[Scores, ...]]:
+def _read_members(folder: Path, described: Mapping[str, Any]) -> Sequence[tuple[Scores, ...]]:
     """The fitted pipelines of each member: all in one file, or in a file for each."""
-    if written > PLAIN_FORMAT:
-        parts = _read_pickle(folder, 0)
+    is_plain = described["format"] in PLAIN_FORMATS
+    ending = ".pkl" if is_plain else ".pkl.gz"
+    n = len(described["members"])
+    if described["format"] == 2 if is_plain else described["in_one_file"]:
+        parts = _read_pickle(folder / "members" / f"0{ending}", folder)
         if len(parts) != n:
             raise StorageError(
                 f"{folder / 'members'} holds {len(parts)} members, but model.json describes {n}. "
                 "Copy the whole folder anew."
             )
         return parts
-    return [_read_pickle(folder, place) for place in range(n)]
+    return [_read_pickle(folder / "members" / f"{at}{ending}", folder) for at in range(n)]
 
 
-def _read_pickle(folder: Path, place: int) -> tuple[Any, ...]:
-    """What one file of the folder `members` holds."""
-    path = folder / "members" / f"{place}.pkl"
+def _read_pickle(path: Path, folder: Path) -> tuple[Any, ...]:
+    """What one file of a model's folder holds."""
     try:
-        with path.open("rb") as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return tuple(Reader(file).load())
     except FileNotFoundError:
         raise StorageError(

@@ -7,6 +7,7 @@ import, pinned to the versions here, and a README that says how to use them.
 
 from __future__ import annotations
 
+import gzip
 import importlib.metadata
 import inspect
 import json
@@ -77,7 +78,7 @@ def _fill(model: TabularModel, folder: Path) -> None:
     place = folder / "model"
     place.mkdir()
     model.write_into(place, libraries=())
-    used = _classes_of(sorted((place / "members").glob("*.pkl")))
+    used = _classes_of(sorted((place / "members").glob("*.pkl.gz")))
     code = shake([*ROOTS, *used.ours], methods=METHODS)
     pins = _pins({*code.imports, *used.packages} - set(OPTIONAL))
     described = json.loads((place / "model.json").read_text())
@@ -114,7 +115,7 @@ def _classes_of(pickles: Iterable[Path]) -> _Used:
             return super().find_class(module, name)
 
     for path in pickles:
-        with path.open("rb") as file:
+        with gzip.open(path) as file:
             Watcher(file).load()
     found.ours = {(module, name) for module, name in found.ours if "." in module}
     return found
@@ -179,8 +180,8 @@ def _readme(model: TabularModel, pins: Mapping[str, str]) -> str:
         f"Of libraries it needs {', '.join(pins)}, in the versions of `requirements.txt`.",
         f"With pyarrow it also reads {OPTIONAL['pyarrow']}.",
         "",
-        "`model/members/*.pkl` are Python pickles, which can run code: use this folder only if you",
-        "trust its source.",
+        "`model/members/*.pkl.gz` are Python pickles, which can run code: use this folder only if",
+        "you trust its source.",
         "",
         "## Columns",
         "",
