@@ -197,7 +197,7 @@ def test_without_time_nothing_is_begun(folds, data):
     candidates = [Candidate(trial, np.zeros(len(rows))) for trial in folds.history_]
     settings = SearchSettings(max_trials=1)
     same, found = fitted_once(
-        prepared, candidates, result.model, settings, n_threads=1, left_s=1e-3
+        prepared, candidates, result.model, settings, n_threads=1, trial_threads=1, left_s=1e-3
     )
     assert same.members == result.model.members and not found.trials
     assert found.told == "No member of the ensemble could be fitted once more on all rows in time."

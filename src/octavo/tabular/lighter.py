@@ -27,19 +27,21 @@ from octavo.ensemble.intervals import plain_baseline
 from octavo.ensemble.selection import Selection
 from octavo.ensemble.thrift import thrifty
 from octavo.tabular.artefact import member_needs
+from octavo.tabular.cash import family_of
 from octavo.tabular.collect import Candidate
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.model import Member, TabularModel
-from octavo.tabular.pipeline import Pipeline, make_pipeline
+from octavo.tabular.pipeline import Pipeline, make_pipeline, predicted_seconds
 from octavo.tabular.prepare import Prepared
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.stacked import StackedPipeline
+from octavo.trial import Trial
 
 __all__ = ["NOT_LIGHTER", "Lighter", "fewer_members", "fitted_once", "refitting_s"]
 
 logger = logging.getLogger(__name__)
 
-SHARE = 0.1  # of a time limit
+SHARE = 0.15  # of a time limit, at most
 USUAL_MEMBERS = 6
 SAFETY = 1.3
 """A member that is left as it is costs less than one whose new fit cannot finish."""
@@ -144,6 +146,7 @@ def fitted_once(
     settings: SearchSettings,
     *,
     n_threads: int,
+    trial_threads: int,
     left_s: float | None,
 ) -> tuple[TabularModel, Lighter]:
     """The model with members that were fitted once on all rows, as far as time allows.
@@ -159,6 +162,8 @@ def fitted_once(
         With a pipeline per fold of each member.
     n_threads
         Of each fit.
+    trial_threads
+        That each fit had during the search.
     left_s
         Seconds for all of it; None without a limit.
     """
@@ -175,11 +180,18 @@ def fitted_once(
         for trial in pipeline.trials
     }
     fresh: dict[int, Pipeline] = {}
+    loaded: set[str] = set()
     try:
         for member in sorted(model.members, key=lambda one: -_worth(one, known)):
             if member.is_stacked or member.trial is None or member.trial in stood_upon:
                 continue
-            pipeline = _on_all_rows(prepared, known[member.trial], n_threads, ends)
+            candidate = known[member.trial]
+            family = family_of(candidate.trial.config, prepared.families)
+            expected_s = _expected_s(prepared, candidate.trial, n_threads, trial_threads)
+            if family.name not in loaded:  # only the search's own processes have its library
+                expected_s += family.startup_s
+                loaded.add(family.name)
+            pipeline = _on_all_rows(prepared, candidate, n_threads, ends, expected_s)
             if pipeline is not None:
                 fresh[member.trial] = pipeline
     except KeyboardInterrupt:  # those of the folds are as good
@@ -223,14 +235,25 @@ def _worth(member: Member, known: Mapping[int, Candidate]) -> float:
     return float(extra["predict_s"]) / max(float(extra["fit_s"]), 1e-3)
 
 
+def _expected_s(prepared: Prepared, trial: Trial, n_threads: int, trial_threads: int) -> float:
+    """Seconds of a fit on all rows: what one of a fold took, as its cost model grows."""
+    n_folds = len(prepared.resampling.folds)
+    whole = replace(prepared.shape, n_rows=len(prepared.table))
+    now, before = (
+        predicted_seconds(trial.config, shape, n_threads=threads, families=prepared.families)
+        for shape, threads in ((whole, n_threads), (prepared.shape, trial_threads))
+    )
+    return float(trial.extra["fit_s"]) / n_folds * now / max(before, 1e-6)
+
+
 def _on_all_rows(
-    prepared: Prepared, candidate: Candidate, n_threads: int, ends: float
+    prepared: Prepared, candidate: Candidate, n_threads: int, ends: float, expected_s: float
 ) -> Pipeline | None:
     """The candidate's pipeline fitted on all rows; None if time or the fit do not allow it."""
     trial = candidate.trial
     name = trial.extra["name"]
     left_s = ends - time.monotonic()
-    if SAFETY * float(trial.extra["fit_s"]) * _once_share(prepared) > left_s:
+    if SAFETY * expected_s > left_s:
         logger.info("No time to fit %s once more on all rows.", name)
         return None
     began = time.monotonic()

@@ -471,6 +471,7 @@ def _once(
             model,
             settings,
             n_threads=n_jobs * n_threads if settings.runs_in_processes else n_threads,
+            trial_threads=n_threads,
             left_s=left_s,
         )
 
