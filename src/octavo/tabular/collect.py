@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +23,7 @@ from octavo.callbacks import Completed, Event, Started
 from octavo.ensemble.metrics import Metric
 from octavo.ensemble.selection import Selection, select
 from octavo.tabular.costs import TrialCosts
-from octavo.tabular.evaluate import MODELS, OOF, TEST
+from octavo.tabular.evaluate import MODELS, OOF, TEST, read_models
 from octavo.tabular.pipeline import Pipeline
 from octavo.tabular.stacked import StackedPipeline
 from octavo.trial import Status, Trial
@@ -202,8 +201,7 @@ class Collector:
 
     def pipelines(self, index: int) -> tuple[Pipeline, ...]:
         """What a trial fitted, one pipeline per fold."""
-        with (self.trial_folder(index) / MODELS).open("rb") as file:
-            return tuple(cloudpickle.load(file))
+        return read_models(self.trial_folder(index), self._costs.n_fits)
 
     def trial_folder(self, index: int) -> Path:
         """Where a trial left its files."""

@@ -7,6 +7,7 @@ memory map, and leaves three files in the trial's folder: `oof.npy` (out-of-fold
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from octavo.tabular.sampling import rows_told, sample
 from octavo.tabular.schema import Schema
 from octavo.tabular.target import Target
 
-__all__ = ["MODELS", "OOF", "TEST", "Setup", "evaluate"]
+__all__ = ["MODELS", "OOF", "TEST", "Setup", "evaluate", "read_models"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -109,8 +110,11 @@ def evaluate(
         extra data `name`, `fit_s`, `predict_s`, `size_bytes` and, with a test table, `test`.
     """
     ends = None if time_limit is None else time.monotonic() + time_limit * FITTING_SHARE
-    pipelines: list[Pipeline] = []
+    folder = Path(folder)
+    (folder / MODELS).unlink(missing_ok=True)  # of the same trial, interrupted
+    name = ""
     oof = _empty(setup, len(y))
+    test_scores = None if test_table is None else _empty(setup, len(test_table))
     counts = np.zeros(len(y))
     fit_s = predict_s = 0.0
     for step, (order, valid) in enumerate(setup.folds):
@@ -132,7 +136,13 @@ def evaluate(
         fit_s += fitted - began
         oof[valid] += scores
         counts[valid] += 1
-        pipelines.append(pipeline)
+        name = pipeline.describe()
+        # Written at once and forgotten: forests of many folds would fill the memory together.
+        with (folder / MODELS).open("ab") as file:
+            cloudpickle.dump(pipeline, file, protocol=5)
+        if test_scores is not None and test_table is not None:
+            test_scores += pipeline.predict_scores(test_table) / len(setup.folds)
+        del pipeline
         report(step, _score(setup, y[valid], scores, None if weights is None else weights[valid]))
     rows = counts > 0
     oof[rows] /= counts[rows].reshape(-1, *[1] * (oof.ndim - 1))
@@ -140,21 +150,47 @@ def evaluate(
         setup.metric.name: _score(
             setup, y[rows], oof[rows], None if weights is None else weights[rows]
         ),
-        "name": rows_told(pipelines[0].describe(), fidelity, setup.shape.n_rows),
+        "name": rows_told(name, fidelity, setup.shape.n_rows),
         "fit_s": fit_s,
         "predict_s": predict_s,
     }
-    folder = Path(folder)
     np.save(folder / OOF, oof[rows].astype(np.float32))
-    with (folder / MODELS).open("wb") as file:
-        cloudpickle.dump(tuple(pipelines), file, protocol=5)
     result["size_bytes"] = (folder / MODELS).stat().st_size
-    if test_table is not None:
-        scores = np.mean([p.predict_scores(test_table) for p in pipelines], axis=0)
-        np.save(folder / TEST, scores.astype(np.float32))
+    if test_scores is not None:
+        np.save(folder / TEST, test_scores.astype(np.float32))
         if test_y is not None:
-            result["test"] = _score(setup, test_y, scores, None)
+            result["test"] = _score(setup, test_y, test_scores, None)
+    _give_back_memory()
     return result
+
+
+def read_models(folder: Path, n_folds: int) -> tuple[Pipeline, ...]:
+    """The fitted pipelines that a trial left in its folder, one per fold.
+
+    Raises
+    ------
+    OSError, EOFError, pickle.UnpicklingError
+        If they are not there, or not all of them.
+    """
+    found: list[Pipeline] = []
+    with (folder / MODELS).open("rb") as file:
+        while True:
+            try:
+                part = cloudpickle.load(file)
+            except EOFError:
+                break
+            # Earlier versions wrote all of them as one.
+            found += part if isinstance(part, tuple) else [part]
+    if len(found) != n_folds:
+        raise EOFError(f"{folder / MODELS} holds {len(found)} pipelines of {n_folds} folds")
+    return tuple(found)
+
+
+def _give_back_memory() -> None:
+    """Hand freed memory to the system: with glibc it would stay with a worker that waits."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _empty(setup: Setup, n: int) -> Floats:
