@@ -54,6 +54,8 @@ class Row:
     score_se: float | None  # its standard error, by bootstrap over these rows
     accuracy: float | None
     log_loss: float | None
+    calibration_error: float | None  # of the likeliest class' probability, 15 equal bins
+    coverage: float | None  # of intervals or sets for 90 %, of systems that have them
     mae: float | None
     r2: float | None
     wall_s: float | None  # of fit, from its call (imports included) to its return
@@ -109,6 +111,8 @@ def work(folder: Path, system: str, name: str, split: int, seconds: float, out: 
         data.y_test.to_numpy(), predicted, table.task, tables.pd.Index(classes).to_numpy(), split
     )
     costs = {"wall_s": wall_s, "predict_s": predict_s, "size_mb": size_mb}
+    covered = scores.coverage(model, data.X_test, data.y_test.to_numpy(), table.task)
+    costs |= {} if covered is None else {"coverage": covered}
     out.write_text(json.dumps(costs | measured))
 
 
@@ -174,7 +178,7 @@ def measure(folder: Path, system: str, table: tables.Table, split: int, seconds:
             name: found.get(name)
             for name in (
                 *("score", "score_se", "accuracy", "log_loss", "mae", "r2"),
-                *("wall_s", "predict_s", "size_mb"),
+                *("calibration_error", "coverage", "wall_s", "predict_s", "size_mb"),
             )
         },
     )

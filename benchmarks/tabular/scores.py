@@ -18,6 +18,8 @@ from sklearn.metrics import (
 )
 
 N_RESAMPLES = 200
+N_BINS = 15
+COVERAGE = 0.9
 
 
 def predict(model: Any, X: pd.DataFrame, task: str) -> NDArray[Any]:
@@ -26,6 +28,29 @@ def predict(model: Any, X: pd.DataFrame, task: str) -> NDArray[Any]:
         return np.asarray(model.predict(X), dtype=float)
     order = np.argsort(np.asarray(model.classes_).astype(str))
     return np.asarray(model.predict_proba(X), dtype=float)[:, order]
+
+
+def calibration_error(said: NDArray[Any], right: NDArray[Any]) -> float:
+    """How far the likeliest class' probability is from how often it is right, over equal bins.
+
+    Naeini, Cooper & Hauskrecht (2015), Obtaining Well Calibrated Probabilities Using Bayesian
+    Binning, AAAI.
+    """
+    bins = np.minimum((said * N_BINS).astype(int), N_BINS - 1)
+    off = np.bincount(bins, said - right, N_BINS)
+    return float(np.abs(off).sum() / len(said))
+
+
+def coverage(model: Any, X: pd.DataFrame, y: NDArray[Any], task: str) -> float | None:
+    """Share of rows whose truth lies in the model's interval or set for 90 %; None without."""
+    if task == "regression" and hasattr(model, "predict_interval"):
+        low, high = np.asarray(model.predict_interval(X, coverage=COVERAGE)).T
+        return float(np.mean((low <= y) & (y <= high)))
+    if task != "regression" and hasattr(model, "predict_set"):
+        sets = np.asarray(model.predict_set(X, coverage=COVERAGE))
+        place = {label: at for at, label in enumerate(np.asarray(model.classes_).astype(str))}
+        return float(np.mean(sets[np.arange(len(y)), [place[str(label)] for label in y]]))
+    return None
 
 
 def score(
@@ -48,7 +73,11 @@ def score(
         main = root_mean_squared_error
     else:
         rows = predicted / predicted.sum(axis=1, keepdims=True)
-        scores = {"accuracy": accuracy_score(y, classes[rows.argmax(axis=1)])}
+        right = classes[rows.argmax(axis=1)] == y
+        scores = {
+            "accuracy": accuracy_score(y, classes[rows.argmax(axis=1)]),
+            "calibration_error": calibration_error(rows.max(axis=1), right),
+        }
         if task == "binary":
             scores["log_loss"] = log_loss(y, rows, labels=classes)
 

@@ -345,3 +345,27 @@ def test_a_family_of_no_task_or_an_odd_name_is_refused():
         estimator_family("my model", GaussianNB, space={"x": Float(0, 1)})
     with pytest.raises(SettingError, match="preprocessing='raw'"):
         estimator_family("mine", GaussianNB, space={}, preprocessing="raw")
+
+
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+def test_forests_say_what_scikit_learns_own_say_in_any_number_of_threads(task):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 4)).astype(np.float32)
+    X[rng.random(X.shape) < 0.05] = np.nan
+    y = np.nan_to_num(X[:, 0]) + rng.normal(size=3000)
+    codes = y if task == "regression" else np.digitize(y, [-1, 1])
+    n_classes = 3 if task == "multiclass" else 0
+    shape = Shape(task, n_rows=3000, n_features=4, n_classes=n_classes)
+    family = CATALOG["random_forest"]
+    config = {**space(family.space(shape)).default(), "n_trees": 20}
+    said = []
+    for n_threads in (1, 3):
+        model = family.build(config, shape, seed=0, n_threads=n_threads)
+        model.fit(X, codes, sample_weight=None, categorical=(), deadline=math.inf)
+        forest = model.forest_
+        expected = forest.predict(X) if task == "regression" else forest.predict_proba(X)
+        if task == "multiclass":
+            expected = (expected * 20 + 1 / 3) / 21
+        np.testing.assert_allclose(model.predict(X), expected, rtol=1e-12)
+        said.append(model.predict(X))
+    np.testing.assert_array_equal(*said)

@@ -42,7 +42,7 @@ __all__ = ["NOT_LIGHTER", "Lighter", "fewer_members", "fitted_once", "refitting_
 logger = logging.getLogger(__name__)
 
 SHARE = 0.15  # of a time limit, at most
-USUAL_MEMBERS = 6
+USUAL_MEMBERS = 4
 SAFETY = 1.3
 """A member that is left as it is costs less than one whose new fit cannot finish."""
 CUT = 0.9
@@ -135,8 +135,11 @@ def refitting_s(
     """Seconds of a time limit kept for it."""
     if objection(prepared, settings) is not None:
         return 0.0
-    one = max(costs.guess(config) for config in prepared.first[:2]) * _once_share(prepared)
-    return min(USUAL_MEMBERS * SAFETY * one, SHARE * limit_s)
+    # Those of the opening that take longest are often those of which the ensemble is made.
+    guesses = sorted((costs.guess(config) for config in prepared.first), reverse=True)
+    startup_s = max(family_of(c, prepared.families).startup_s for c in prepared.first)
+    fits_s = sum(guesses[:USUAL_MEMBERS]) * _once_share(prepared)
+    return min(SAFETY * fits_s + startup_s, SHARE * limit_s)
 
 
 def fitted_once(

@@ -17,6 +17,7 @@ from octavo.spaces import Categorical, Float, Hyperparameter, Integer
 from octavo.tabular.models.contributions import Contributions, link_of, of_histograms
 from octavo.tabular.models.early_stopping import Rows, grow_until_worse, most_rounds
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
+from octavo.tabular.models.threads import limited
 
 __all__ = ["HISTOGRAM_BOOSTING"]
 
@@ -94,10 +95,8 @@ class HistogramModel:
 
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Probabilities, or numbers."""
-        from threadpoolctl import threadpool_limits
-
         X = self._binned(X)
-        with threadpool_limits(self.n_threads, user_api="openmp"):
+        with limited(self.n_threads):
             if self.shape.is_classification:
                 found: NDArray[Any] = self.model_.predict_proba(X)
             else:

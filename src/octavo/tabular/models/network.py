@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from octavo.networks import Architecture, FittedNetwork, Layout, Recipe, network_space
 from octavo.spaces import Hyperparameter
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
+from octavo.tabular.models.threads import limited
 
 __all__ = ["NETWORK"]
 
@@ -66,9 +67,7 @@ class NetworkModel:
 
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Probabilities, or numbers."""
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(self.n_threads):
+        with limited(self.n_threads):
             return self.network_.predict(X)
 
     @property
