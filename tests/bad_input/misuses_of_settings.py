@@ -403,7 +403,7 @@ PORTFOLIOS = [
     Misuse(
         "a number of configurations as portfolio",
         lambda: classify(portfolio=20),
-        SettingError, "portfolio=20", "a portfolio or the path of its file",
+        SettingError, "portfolio=20", "a portfolio, the path of its file, 'auto' or None",
         "Write such as 'portfolio.json'",
     ),
     Misuse(

@@ -2,22 +2,27 @@
 
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.naive_bayes import GaussianNB
 
 import octavo
 from octavo.errors import DataError, SettingError, StorageError
+from octavo.tabular import estimator_family
 from octavo.tabular.cash import cash_space, first_configurations, shape_of
 from octavo.tabular.earlier import earlier_run
-from octavo.tabular.portfolio import as_portfolio, opening, table_features
+from octavo.tabular.pipeline import predicted_seconds
+from octavo.tabular.portfolio import as_portfolio, opening, shipped, table_features
 from octavo.tabular.schema import infer_schema
 from octavo.transfer import KnownTask, Portfolio, build_portfolio, from_histories
 from octavo.transfer.portfolio import Source
 
+ROOT = Path(__file__).parents[2]
 MEMBERS = Portfolio((
     {"model": "lightgbm", "lightgbm.num_leaves": 7, "lightgbm.learning_rate": 0.2,
      "lightgbm.prep.text": "word-svd", "lightgbm.no_such": 3},
@@ -167,3 +172,39 @@ def test_what_is_no_portfolio_is_refused(tmp_path):
             octavo.AutoClassifier(portfolio=given, time_limit=None, max_trials=1).fit(X, y)
     with pytest.raises(DataError, match="cannot be read"):
         as_portfolio(tmp_path / "none.json", "portfolio")
+
+
+# The portfolio that Octavo brings ----------------------------------------------------------
+
+
+def test_octavos_own_is_learned_on_many_tables_but_none_of_those_it_is_judged_on():
+    judged = pd.read_csv(ROOT / "benchmarks" / "tabular" / "results.csv")["dataset"].unique()
+    sources = {source.name for source in shipped().sources}
+    assert len(sources) >= 50 and len(judged) == 20
+    assert not sources & set(judged)
+    assert len({member["model"] for member in shipped().members}) >= 6
+
+
+def test_octavos_own_comes_first_unless_it_is_turned_off():
+    """In the order of similar tables, but the quickest of the first three begins."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    limits = {"max_trials": 6, "time_limit": None, "random_state": 0, "resampling": "holdout"}
+    own = octavo.AutoClassifier(**limits).fit(X, y)
+    schema, table, codes = iris()
+    features = table_features(schema, codes, "multiclass", table=table)
+    expected = opening(shipped(), own.result_.prepared.space, features=features)[:6]
+    tried = [dict(trial.config) for trial in own.history_]
+    assert all(config in tried for config in expected) and tried[3:] == expected[3:]
+    shape = own.result_.prepared.shape
+    assert predicted_seconds(tried[0], shape) == min(predicted_seconds(c, shape) for c in tried[:3])
+    off = octavo.AutoClassifier(**limits, portfolio=None).fit(X, y)
+    assert [dict(trial.config) for trial in off.history_] != tried
+
+
+def test_a_familys_own_defaults_still_come_where_octavos_own_has_none():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    mine = estimator_family("mine", lambda config: GaussianNB(), space={})
+    model = octavo.AutoClassifier(
+        max_trials=2, time_limit=None, random_state=0, include=["mine"], families=[mine]
+    ).fit(X, y)
+    assert model.history_[0].config["model"] == "mine"

@@ -267,7 +267,9 @@ def test_families_can_be_chosen(iris):
 
 def test_the_linear_model_comes_first(titanic):
     model = AutoClassifier(**QUICK, max_trials=2).fit(*titanic)
-    assert [t.config["model"] for t in model.history_] == ["linear", "lightgbm"]
+    assert model.history_[0].config["model"] == "linear"
+    plain = AutoClassifier(**QUICK, max_trials=2, portfolio=None).fit(*titanic)
+    assert [t.config["model"] for t in plain.history_] == ["linear", "lightgbm"]
 
 
 def test_an_own_family_is_searched_with_its_own_space(titanic):

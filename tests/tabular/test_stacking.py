@@ -35,6 +35,7 @@ SETTINGS = {
     "max_trials": 2,
     "time_limit": None,
     "random_state": 0,
+    "portfolio": None,
 }
 
 
@@ -224,13 +225,13 @@ def test_it_is_the_same_after_saving_and_pickling(stacked, classifier, data, tmp
         ]
         assert len(set().union(*bottom)) == 2 * 5
     described = json.loads((tmp_path / "one" / "model.json").read_text())
-    assert described["format"] == 2
+    assert described["in_one_file"]
 
 
-def test_a_model_without_it_is_written_as_ever(data, tmp_path):
+def test_a_model_without_it_has_a_file_for_each_member(data, tmp_path):
     AutoRegressor(**SETTINGS, stack=False).fit(*data).save(tmp_path / "plain")
     described = json.loads((tmp_path / "plain" / "model.json").read_text())
-    assert described["format"] == 1
+    assert not described["in_one_file"]
     n = len(described["members"])
     assert len(list((tmp_path / "plain" / "members").iterdir())) == n
 

@@ -142,9 +142,12 @@ def fit(
         str | None, typer.Option("--weights", help="Column with the rows' weights.")
     ] = None,
     portfolio: Annotated[
-        str | None,
-        typer.Option("--portfolio", help="Pipelines to begin with, of octavo portfolio build."),
-    ] = None,
+        str,
+        typer.Option(
+            "--portfolio",
+            help="Pipelines to begin with: auto, off, or a file of octavo portfolio build.",
+        ),
+    ] = "auto",
     groups: Annotated[
         str | None, typer.Option("--groups", help="Column whose groups are never split.")
     ] = None,

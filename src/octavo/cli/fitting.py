@@ -39,7 +39,7 @@ def fit_command(
     kinds: Sequence[str],
     include: Sequence[str] | None,
     exclude: Sequence[str] | None,
-    portfolio: str | None,
+    portfolio: str,
     stack: str,
     sampling: str,
     refit_full: bool,
@@ -73,7 +73,7 @@ def fit_command(
     from octavo.tabular.settings import SearchSettings
 
     show_warnings(silent=quiet or as_json)
-    given_portfolio = as_portfolio(portfolio, "--portfolio")
+    given_portfolio = as_portfolio(None if portfolio == "off" else portfolio, "--portfolio")
     table = read_table(train)
     y = _column(table, target, "--target", train)
     sides = {

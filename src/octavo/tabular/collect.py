@@ -242,8 +242,10 @@ class Collector:
 
     def settle(self, selection: Selection, n_trials: int, test_score: float | None) -> None:
         """Take the ensemble of the end, with its score on the test table if that is known."""
+        is_same = self.selection is selection
         self.selection = selection
-        self._note(n_trials, test_score)
+        if not (is_same and self.path and self.path[-1].test_score == test_score):
+            self._note(n_trials, test_score)
 
     def _note(self, n_trials: int, test_score: float | None) -> None:
         """Remember how good the ensemble is now."""

@@ -65,7 +65,7 @@ class _AutoEstimator(BaseEstimator):
         refit_full: bool = True,
         stack: bool | str = "auto",
         sampling: bool | str = "auto",
-        portfolio: Portfolio | str | Path | None = None,
+        portfolio: Portfolio | str | Path | None = "auto",
         sensitive: str | Sequence[str] | None = None,
         sensitive_at_predict: bool = False,
         constraints: Mapping[str, Any] | None = None,
@@ -365,8 +365,9 @@ class AutoClassifier(ClassifierMixin, _AutoEstimator):
         Whether most pipelines are fitted on samples of the training rows, and the best on all:
         "auto" where the time limit is too short for all rows, True, False never.
     portfolio
-        Pipelines to begin with, before the families' defaults: an
-        `octavo.transfer.Portfolio`, or the path of its file.
+        Pipelines to begin with, before the families' defaults: "auto" those that did best on
+        many tables (`benchmarks/portfolio/`), an `octavo.transfer.Portfolio` or the path of its
+        file yours, None no others than the defaults.
     sensitive
         Columns whose groups are to be treated alike: a name, or a list of names.
     sensitive_at_predict

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,11 @@ from octavo.transfer import Portfolio, load_portfolio
 from octavo.transfer.meta_features import KINDS, landmarks, meta_features
 from octavo.transfer.similarity import near_counts_more
 
-__all__ = ["as_portfolio", "opening", "table_features"]
+__all__ = ["SIMILAR_FIRST", "as_portfolio", "opening", "shipped", "table_features"]
+
+AUTO = "auto"
+SIMILAR_FIRST = "similar_first"
+"""What a portfolio's origin says if similar tables should count more."""
 
 
 def opening(
@@ -103,8 +108,14 @@ def table_features(
     return found | {"landmark_nearest": float(near), "landmark_line": float(line)}
 
 
+@cache
+def shipped() -> Portfolio:
+    """The portfolio that comes with Octavo; `benchmarks/portfolio/` makes it."""
+    return load_portfolio(Path(__file__).with_name("portfolio.json"))
+
+
 def as_portfolio(given: Any, name: str) -> Portfolio | None:
-    """A portfolio, read from its file if a path is given; None stays None.
+    """A portfolio, read from its file if a path is given; "auto" is Octavo's own, None none.
 
     Raises
     ------
@@ -117,8 +128,10 @@ def as_portfolio(given: Any, name: str) -> Portfolio | None:
         return given
     if not isinstance(given, str | os.PathLike) or not str(given):
         raise SettingError(
-            f"{name}={given!r:.80} is of type {type(given).__name__}, but must be a portfolio or "
-            "the path of its file. Write such as 'portfolio.json', as `octavo portfolio build` "
-            "makes it."
+            f"{name}={given!r:.80} is of type {type(given).__name__}, but must be a portfolio, "
+            "the path of its file, 'auto' or None. Write such as 'portfolio.json', as `octavo "
+            "portfolio build` makes it."
         )
+    if given == AUTO:
+        return shipped()
     return load_portfolio(Path(given))

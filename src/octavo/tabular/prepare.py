@@ -19,18 +19,27 @@ from octavo.spaces import Space
 from octavo.tabular.checks import check_fit_inputs, check_lengths
 from octavo.tabular.models.family import Family, Shape
 from octavo.tabular.monotone import with_directions
-from octavo.tabular.pipeline import cash_space, first_configurations, not_tried, shape_of
-from octavo.tabular.portfolio import opening
+from octavo.tabular.pipeline import (
+    cash_space,
+    first_configurations,
+    not_tried,
+    predicted_seconds,
+    shape_of,
+)
+from octavo.tabular.portfolio import SIMILAR_FIRST, opening, table_features
 from octavo.tabular.schema import Schema, infer_schema
 from octavo.tabular.sensitive import Sensitive, read_sensitive
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.target import Target, infer_target
+from octavo.transfer import Portfolio
 
 __all__ = ["Prepared", "prepare"]
 
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
+
+AMONG = 3  # of the opening, the quickest begins
 
 
 @dataclass(frozen=True)
@@ -190,7 +199,7 @@ def prepare(
     space = cash_space(schema, shape, updates=updates, **chosen)
     first = first_configurations(schema, shape, updates=updates, **chosen)
     if settings.portfolio is not None:
-        first = opening(settings.portfolio, space, then=first)
+        first = _led_by(settings.portfolio, space, first, schema, encoded, shape, table, families)
     absent = not_tried(shape, **chosen)
     prepared = Prepared(
         schema=schema,
@@ -214,6 +223,32 @@ def prepare(
     check_lengths(len(test_table), y_test=y_test)
     test_y = None if y_test is None else target.encode(y_test)
     return replace(prepared, test_table=test_table, test_y=test_y)
+
+
+def _led_by(
+    portfolio: Portfolio,
+    space: Space,
+    then: Sequence[Mapping[str, Any]],
+    schema: Schema,
+    y: NDArray[Any],
+    shape: Shape,
+    table: pd.DataFrame,
+    families: Mapping[str, Family],
+) -> list[dict[str, Any]]:
+    """The portfolio's configurations, then others.
+
+    Where it was found to be better, those that did well on similar tables come first; and of the
+    first few the quickest begins, so that there is a model soon.
+    """
+    if not portfolio.origin.get(SIMILAR_FIRST, False):
+        return opening(portfolio, space, then=then)
+    features = table_features(schema, y, shape.task, table=table)
+    found = opening(portfolio, space, then=then, features=features)
+    quickest = min(
+        range(min(AMONG, len(found))),
+        key=lambda at: predicted_seconds(found[at], shape, families=families),
+    )
+    return [found[quickest], *found[:quickest], *found[quickest + 1 :]]
 
 
 def _unseen(kinds: Any, names: Sequence[str], columns: Sequence[str]) -> Any:

@@ -187,8 +187,11 @@ def row_fidelity(
 
 
 def opening_s(prepared: Prepared, costs: TrialCosts, n_rows: int) -> float:
-    """Seconds that the first pipelines are guessed to take together on so many rows."""
-    return sum(costs.guess(config, n_rows) for config in prepared.first[:OPENING])
+    """Seconds that the first pipelines of the quickest families are guessed to take together."""
+    of_family: dict[str, float] = {}
+    for config in prepared.first:
+        of_family.setdefault(str(config["model"]), costs.guess(config, n_rows))
+    return sum(sorted(of_family.values())[:OPENING])
 
 
 def _smallest(prepared: Prepared, costs: TrialCosts, time_s: float | None) -> int:

@@ -63,6 +63,7 @@ logger = logging.getLogger(__name__)
 
 HOPELESS = 10  # so many pipelines that all crash for one reason say that none will work
 STACKING_SHARE = 0.1  # of a time limit
+USUAL = 10  # of the opening, whose middle one is a usual trial
 STACKING_LEAST, STACKING_MOST = 4.0, 10.0  # of a usual trial's time
 TIMED_ROWS = 500  # of the test table, on which is tried how long all of it will take
 MEMORY_SHARE = 0.8  # of the memory that is free, divided among the jobs
@@ -402,7 +403,7 @@ def reserve_s(limit_s: float) -> float:
 
 def stacking_s(limit_s: float, costs: TrialCosts, prepared: Prepared) -> float:
     """Seconds of a time limit kept for a second level; none where they would not suffice."""
-    one = max(costs.guess(config) for config in prepared.first[:2])
+    one = float(np.median([costs.guess(config) for config in prepared.first[:USUAL]]))
     share = STACKING_SHARE * limit_s
     # A member is fitted again for each pair of folds, in half of the time at most.
     return 0.0 if STACKING_LEAST * one > share else min(STACKING_MOST * one, share)

@@ -22,6 +22,7 @@ from octavo.tabular.choices import chosen, front_table
 from octavo.tabular.leaderboard import leaderboard
 from octavo.tabular.model import TabularModel
 from octavo.tabular.models import CATALOG, is_installed
+from octavo.tabular.portfolio import shipped
 from octavo.tabular.prepare import prepare
 from octavo.tabular.refit import fit_one, refit_model
 from octavo.tabular.search import SearchResult, search_table
@@ -78,6 +79,7 @@ class _TabularTask:
             resampling=resampling_strategy,
             resampling_args={} if resampling_strategy_args is None else resampling_strategy_args,
             space_updates={} if search_space_updates is None else search_space_updates,
+            portfolio=shipped(),
             folder=as_folder(output_directory, "output_directory"),
             scratch=as_folder(temporary_directory, "temporary_directory"),
         )
