@@ -23,21 +23,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.callbacks import Completed, Event
 from octavo.ensemble.intervals import plain_baseline
 from octavo.ensemble.selection import Selection
 from octavo.ensemble.thrift import thrifty
+from octavo.errors import OutOfTimeError
 from octavo.tabular.artefact import member_needs
 from octavo.tabular.cash import family_of
-from octavo.tabular.collect import Candidate
+from octavo.tabular.collect import Candidate, Collector
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.model import Member, TabularModel
 from octavo.tabular.pipeline import Pipeline, make_pipeline, predicted_seconds
 from octavo.tabular.prepare import Prepared
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.stacked import StackedPipeline
+from octavo.tabular.stacking import affordable_inputs
 from octavo.trial import Trial
 
-__all__ = ["NOT_LIGHTER", "Lighter", "fewer_members", "fitted_once", "refitting_s"]
+__all__ = [
+    "NOT_LIGHTER",
+    "QUICK",
+    "Lighter",
+    "RoomToFit",
+    "are_quick",
+    "fewer_members",
+    "fitted_once",
+    "refitting_s",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +57,8 @@ SHARE = 0.15  # of a time limit, at most
 USUAL_MEMBERS = 4
 SAFETY = 1.3
 """A member that is left as it is costs less than one whose new fit cannot finish."""
+QUICK = 0.03
+"""Of a time limit: trials that take less are quick."""
 CUT = 0.9
 """A fit that took more of its time than this may have been stopped by its deadline."""
 CHECKED_ROWS = 2000
@@ -142,6 +156,82 @@ def refitting_s(
     return min(SAFETY * fits_s + startup_s, SHARE * limit_s)
 
 
+def are_quick(limit_s: float, costs: TrialCosts, prepared: Prepared) -> bool:
+    """Whether trials end so often that there is always one soon at whose end to stop."""
+    usual_s = float(np.median([costs.guess(config) for config in prepared.first]))
+    return usual_s < QUICK * limit_s
+
+
+class RoomToFit:
+    """A callback that ends a search of quick trials when its time is needed for what follows.
+
+    Time for a second level and for fits on all rows that was kept from the beginning would often
+    be kept in vain: what they take depends on the ensemble, which is known only in the end.
+
+    Parameters
+    ----------
+    prepared, settings
+        Of the search.
+    collector
+        With the present ensemble.
+    n_threads, trial_threads
+        Of each fit on all rows, and of those of the search.
+    ends
+        `time.monotonic()` when all must be done.
+    margin_s
+        What trials that still run may take.
+    stack_s
+        What a second level may take, if members of the ensemble can be fitted again in it.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        settings: SearchSettings,
+        collector: Collector,
+        *,
+        n_threads: int,
+        trial_threads: int,
+        ends: float,
+        margin_s: float,
+        stack_s: float,
+    ) -> None:
+        self._prepared = prepared
+        self._collector = collector
+        self._threads = n_threads, trial_threads
+        self._ends = ends
+        self._margin_s = margin_s
+        self._stack_s = stack_s
+        self._refits = objection(prepared, settings) is None
+
+    def __call__(self, event: Event) -> str | None:
+        """A sentence once there is just enough time left."""
+        selection = self._collector.selection
+        if not isinstance(event, Completed) or selection is None:
+            return None
+        left_s = self._ends - time.monotonic() - self._margin_s
+        if left_s > self._needed_s(selection):
+            return None
+        return "the time that is left is needed to fit the ensemble on all rows"
+
+    def _needed_s(self, selection: Selection) -> float:
+        candidates = self._collector.candidates
+        needed_s = 0.0
+        if self._refits:
+            trials = [candidates[at].trial for at in selection.indices]
+            families = [family_of(one.config, self._prepared.families) for one in trials]
+            startups = {family.name: family.startup_s for family in families}
+            fits = [_expected_s(self._prepared, one, *self._threads) for one in trials]
+            needed_s += SAFETY * sum(fits) + sum(startups.values())
+        if self._stack_s:
+            try:
+                affordable_inputs(self._prepared, candidates, selection, self._stack_s)
+                needed_s += self._stack_s
+            except OutOfTimeError:
+                pass
+        return needed_s
+
+
 def fitted_once(
     prepared: Prepared,
     candidates: Sequence[Candidate],
@@ -193,10 +283,10 @@ def fitted_once(
             expected_s = _expected_s(prepared, candidate.trial, n_threads, trial_threads)
             if family.name not in loaded:  # only the search's own processes have its library
                 expected_s += family.startup_s
-                loaded.add(family.name)
             pipeline = _on_all_rows(prepared, candidate, n_threads, ends, expected_s)
             if pipeline is not None:
                 fresh[member.trial] = pipeline
+                loaded.add(family.name)
     except KeyboardInterrupt:  # those of the folds are as good
         logger.info("Fitting on all rows was interrupted.")
     return _with(model, fresh), Lighter(_told(len(fresh), len(model.members)), tuple(fresh))

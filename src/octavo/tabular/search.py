@@ -39,7 +39,10 @@ from octavo.tabular.finish import finish
 from octavo.tabular.fold_race import FoldRace
 from octavo.tabular.lighter import (
     NOT_LIGHTER,
+    QUICK,
     Lighter,
+    RoomToFit,
+    are_quick,
     fewer_members,
     fitted_once,
     refitting_s,
@@ -307,10 +310,25 @@ def _explore(
     )
     limit_s = settings.time_limit_s
     kept_s = 0.0 if limit_s is None else reserve_s(limit_s)
-    if limit_s is not None and objection(prepared, settings) is None:
-        kept_s += stacking_s(limit_s, costs, prepared)
+    watchers: list[Any] = [StopWhenHopeless(HOPELESS)]
     if limit_s is not None:
-        kept_s += refitting_s(limit_s, costs, prepared, settings)
+        stack_s = 0.0
+        if objection(prepared, settings) is None:
+            stack_s = stacking_s(limit_s, costs, prepared)
+        if are_quick(limit_s, costs, prepared):
+            room = RoomToFit(
+                prepared,
+                settings,
+                collector,
+                n_threads=n_jobs * n_threads if settings.runs_in_processes else n_threads,
+                trial_threads=n_threads,
+                ends=began + limit_s - kept_s,
+                margin_s=QUICK * limit_s,
+                stack_s=stack_s,
+            )
+            watchers.append(room)
+        else:
+            kept_s += stack_s + refitting_s(limit_s, costs, prepared, settings)
     run_study(
         study,
         evaluate,
@@ -324,7 +342,7 @@ def _explore(
                 wall_s=settings.trial_time_s, memory_mb=_memory_mb(settings, n_jobs)
             ),
             data=data,
-            callbacks=(collector, StopWhenHopeless(HOPELESS), *settings.callbacks),
+            callbacks=(collector, *watchers, *settings.callbacks),
             stoppers=_stoppers(prepared),
             progress=settings.progress,
             accept=None if limit_s is None else affordable(costs, prepared),
