@@ -286,3 +286,13 @@ def test_rows_that_cannot_be_split_are_refused():
         plan(1, "binary", [0])
     with pytest.raises(DataError, match="only one of its class"):
         plan(4, "multiclass", np.arange(4), strategy="holdout")
+
+
+def test_rows_of_many_classes_take_longer_and_get_a_hold_out_sooner():
+    rng = np.random.default_rng(0)
+    few, many = rng.integers(0, 3, 20_000), rng.integers(0, 18, 20_000)
+    assert len(plan(20_000, "multiclass", few, time_limit_s=120.0).folds) == 5
+    found = plan(20_000, "multiclass", many, time_limit_s=120.0)
+    assert len(found.folds) == 1
+    assert found.why.startswith("Hold-out: 120 s are too short") and "of 18 classes" in found.why
+    assert len(plan(20_000, "multiclass", many, time_limit_s=600.0).folds) == 5

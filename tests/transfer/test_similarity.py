@@ -153,3 +153,19 @@ def test_weights_are_learned_from_how_alike_the_costs_are():
     assert weights["size"] > 0.9
     with pytest.raises(DataError, match="only 1 pairs"):
         learned_weights(known[:2], costs[:2])
+
+
+def test_what_takes_long_on_the_new_data_set_comes_late():
+    members = ({"model": "quick"}, {"model": "good"})
+    sources = tuple(
+        Source(str(k), str(k), {"log_rows": 1.0}, costs=(0.4, 0.1), seconds=(10.0, 20.0))
+        for k in range(3)
+    )
+    portfolio = Portfolio(members, sources, {"deadlines_s": [1.0, 600.0]})
+    here = {"log_rows": 1.0}
+    assert near_counts_more(portfolio, here) == [1, 0]
+    assert near_counts_more(portfolio, here, seconds=[10.0, 300.0]) == [0, 1]
+    assert near_counts_more(portfolio, here, seconds=[2.0, 1.0]) == [1, 0]
+    # In a minute the good one would not end, so that it helps nowhere.
+    assert near_counts_more(portfolio, here, seconds=[50.0, 70.0], deadline=60.0) == [0, 1]
+    assert near_counts_more(portfolio, here, seconds=[math.nan, 1.0]) == [1, 0]

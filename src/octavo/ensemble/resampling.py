@@ -29,6 +29,8 @@ CV_ROWS_PER_SECOND = 250.0
 """Rows that a five-fold cross-validation may have per second of budget: with more, too few
 models would finish. Five folds of LightGBM's default take about 0.5 s per 1,000 rows and
 50 columns on one core, and a search wants dozens of models."""
+CV_CLASSES = 4
+"""Boosting grows a tree for each class, so rows of more classes count for as many times more."""
 CV_MOST_ROWS = 100_000
 """Above this a hold-out is precise enough: the error of an accuracy of 90 % on a tenth of
 the rows is below 0.3 percentage points."""
@@ -131,7 +133,10 @@ def plan(
     name = getattr(strategy, "name", strategy)  # members of an enum
     if not isinstance(name, str):
         return _custom(n_rows, target, groups, strategy, args)
-    settings, why = _settings(name, dict(args or {}), n_rows, task, groups, time, time_limit_s)
+    n_classes = 0 if task == "regression" or not n_rows else int(np.max(target)) + 1
+    settings, why = _settings(
+        name, dict(args or {}), n_rows, task, groups, time, time_limit_s, n_classes
+    )
     if (args or {}).get("num_splits", 0) > n_rows and settings.kind != "shuffle_split":
         raise SettingError(
             f"num_splits={settings.num_splits!r} folds cannot be made of {n_rows} rows: each "
@@ -153,6 +158,7 @@ def _settings(
     groups: Any,
     time: Any,
     time_limit_s: float | None,
+    n_classes: int,
 ) -> tuple[Settings, str]:
     if name.endswith("no_resampling"):
         raise SettingError(
@@ -173,7 +179,7 @@ def _settings(
     kind, implied = STRATEGIES[name]
     why = ""
     if kind == "auto":
-        kind, why = _choose(n_rows, time_limit_s)
+        kind, why = _choose(n_rows, n_classes, time_limit_s)
         if "val_share" in args and "num_splits" not in args:
             kind, why = "holdout", "Hold-out, as a val_share was given."
         elif "num_splits" in args and kind == "holdout":
@@ -216,13 +222,15 @@ def _check(settings: Settings, given: Mapping[str, Any]) -> None:
         )
 
 
-def _choose(n_rows: int, time_limit_s: float | None) -> tuple[str, str]:
+def _choose(n_rows: int, n_classes: int, time_limit_s: float | None) -> tuple[str, str]:
     if n_rows > CV_MOST_ROWS:
         return "holdout", f"Hold-out: {n_rows:,} rows make it precise enough."
-    if time_limit_s is not None and n_rows > CV_ROWS_PER_SECOND * time_limit_s:
+    work = n_rows * max(1.0, n_classes / CV_CLASSES)
+    if time_limit_s is not None and work > CV_ROWS_PER_SECOND * time_limit_s:
+        of_classes = f" of {n_classes} classes" if n_classes > CV_CLASSES else ""
         return "holdout", (
             f"Hold-out: {time_limit_s:.0f} s are too short to train several folds of "
-            f"{n_rows:,} rows for many models."
+            f"{n_rows:,} rows{of_classes} for many models."
         )
     if n_rows <= TINY_ROWS:
         return "repeated_cv", (

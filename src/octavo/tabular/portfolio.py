@@ -6,8 +6,9 @@ it what one is like.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from octavo.spaces import Space
 from octavo.tabular.models.family import TaskKind
 from octavo.tabular.schema import Schema
 from octavo.transfer import Portfolio, load_portfolio
+from octavo.transfer.adapting import adapted
 from octavo.transfer.meta_features import KINDS, landmarks, meta_features
 from octavo.transfer.similarity import near_counts_more
 
@@ -37,6 +39,8 @@ def opening(
     *,
     then: Sequence[Mapping[str, Any]] = (),
     features: Mapping[str, float] | None = None,
+    seconds_of: Callable[[Mapping[str, Any]], float] | None = None,
+    budget_s: float | None = None,
 ) -> list[dict[str, Any]]:
     """Configurations of a table's space to begin with: the portfolio's, then others.
 
@@ -52,8 +56,19 @@ def opening(
     features
         Of the table, by `table_features`: what did well on similar tables comes first. None:
         the portfolio's own order.
+    seconds_of
+        With features: what a configuration will take here, by which it is judged; by default
+        what it took on the portfolio's own tables.
+    budget_s
+        With features: seconds that there are for all of them.
     """
-    order = None if features is None else near_counts_more(portfolio, features)
+    order = None
+    if features is not None:
+        seconds = None
+        if seconds_of is not None:
+            here = adapted(portfolio.members, space)
+            seconds = [math.inf if config is None else seconds_of(config) for config in here]
+        order = near_counts_more(portfolio, features, seconds=seconds, deadline=budget_s)
     first = portfolio.first_in(space, order=order)
     known = set(space.encode(first).keys()) if first else set()
     keys = space.encode(then).keys() if then else []

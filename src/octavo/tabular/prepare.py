@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -199,7 +199,17 @@ def prepare(
     space = cash_space(schema, shape, updates=updates, **chosen)
     first = first_configurations(schema, shape, updates=updates, **chosen)
     if settings.portfolio is not None:
-        first = _led_by(settings.portfolio, space, first, schema, encoded, shape, table, families)
+        limit_s = settings.time_limit_s
+        first = _led_by(
+            settings.portfolio,
+            space,
+            first,
+            table_features(schema, encoded, target.kind, table=table),
+            seconds_of=lambda config: (
+                len(resampling.folds) * predicted_seconds(config, shape, families=families)
+            ),
+            budget_s=None if limit_s is None else limit_s * n_jobs,
+        )
     absent = not_tried(shape, **chosen)
     prepared = Prepared(
         schema=schema,
@@ -229,11 +239,10 @@ def _led_by(
     portfolio: Portfolio,
     space: Space,
     then: Sequence[Mapping[str, Any]],
-    schema: Schema,
-    y: NDArray[Any],
-    shape: Shape,
-    table: pd.DataFrame,
-    families: Mapping[str, Family],
+    features: Mapping[str, float],
+    *,
+    seconds_of: Callable[[Mapping[str, Any]], float],
+    budget_s: float | None,
 ) -> list[dict[str, Any]]:
     """The portfolio's configurations, then others.
 
@@ -242,12 +251,10 @@ def _led_by(
     """
     if not portfolio.origin.get(SIMILAR_FIRST, False):
         return opening(portfolio, space, then=then)
-    features = table_features(schema, y, shape.task, table=table)
-    found = opening(portfolio, space, then=then, features=features)
-    quickest = min(
-        range(min(AMONG, len(found))),
-        key=lambda at: predicted_seconds(found[at], shape, families=families),
+    found = opening(
+        portfolio, space, then=then, features=features, seconds_of=seconds_of, budget_s=budget_s
     )
+    quickest = min(range(min(AMONG, len(found))), key=lambda at: seconds_of(found[at]))
     return [found[quickest], *found[:quickest], *found[quickest + 1 :]]
 
 

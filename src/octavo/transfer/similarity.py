@@ -28,6 +28,8 @@ from octavo.transfer.portfolio import Portfolio
 __all__ = ["distances", "learned_weights", "near_counts_more", "nearest_first"]
 
 Floats = NDArray[np.float64]
+
+_ENDLESS = 1e12  # seconds: longer than any deadline
 Features = Mapping[str, float]
 Weights = Mapping[str, float]
 
@@ -117,6 +119,8 @@ def near_counts_more(
     *,
     reach: float = 0.5,
     weights: Weights | None = None,
+    seconds: Sequence[float] | None = None,
+    deadline: float | None = None,
 ) -> list[int]:
     """The greedy order of members in which a data set counts less the farther it is.
 
@@ -129,6 +133,11 @@ def near_counts_more(
     reach
         At this distance beyond the nearest data set a data set counts 1/e of it; inf gives the
         order for everybody.
+    seconds : shape (members,)
+        That each will take on the new data set, as far as is known (NaN or inf where not at all);
+        by default what each took on the others.
+    deadline
+        After so many seconds nothing counts; by default that for which the portfolio was built.
 
     Returns
     -------
@@ -148,15 +157,20 @@ def near_counts_more(
     if np.isfinite(away).any():
         shares *= np.exp(-(away - away.min()) / reach)
     shares /= shares.sum()
-    deadlines, seconds = portfolio.origin.get("deadlines_s"), portfolio.seconds
-    if deadlines is None or not np.isfinite(seconds).any():
+    deadlines, taken = portfolio.origin.get("deadlines_s"), portfolio.seconds
+    if deadlines is None or not np.isfinite(taken).any():
         order = greedy_order(portfolio.costs, len(portfolio), weights=shares)
     else:
+        low, high = deadlines[0], deadlines[1] if deadline is None else deadline
+        taken = filled_seconds(taken)
+        if seconds is not None:
+            here = np.nan_to_num(np.asarray(seconds, float), nan=_ENDLESS, posinf=_ENDLESS)
+            taken = np.broadcast_to(here, taken.shape)
         order = anytime_order(
             portfolio.costs,
-            filled_seconds(seconds),
+            taken,
             len(portfolio),
-            deadlines=(deadlines[0], deadlines[1]),
+            deadlines=(min(low, high / 2), high),
             weights=shares,
         )
     return list(dict.fromkeys([*order, *range(len(portfolio))]))
