@@ -39,8 +39,6 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-AMONG = 3  # of the opening, the quickest begins
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -246,16 +244,16 @@ def _led_by(
 ) -> list[dict[str, Any]]:
     """The portfolio's configurations, then others.
 
-    Where it was found to be better, those that did well on similar tables come first; and of the
-    first few the quickest begins, so that there is a model soon.
+    Where it was found to be better, those that did well on similar tables come first, but the very
+    first is the first of the others: the linear model, so that there is soon one to be better than.
     """
     if not portfolio.origin.get(SIMILAR_FIRST, False):
         return opening(portfolio, space, then=then)
     found = opening(
         portfolio, space, then=then, features=features, seconds_of=seconds_of, budget_s=budget_s
     )
-    quickest = min(range(min(AMONG, len(found))), key=lambda at: seconds_of(found[at]))
-    return [found[quickest], *found[:quickest], *found[quickest + 1 :]]
+    lead = dict(then[0])
+    return [lead, *(config for config in found if config != lead)]
 
 
 def _unseen(kinds: Any, names: Sequence[str], columns: Sequence[str]) -> Any:
