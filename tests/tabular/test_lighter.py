@@ -210,6 +210,13 @@ def test_the_time_limit_is_kept(data):
     assert model.result_.lighter.trials
 
 
+def test_a_search_with_nothing_to_follow_uses_all_its_time(data):
+    settings = {**SETTINGS, "include": ["linear"], "max_trials": None, "time_limit": 5}
+    model = AutoRegressor(**settings, refit_full=False, stack=False).fit(*data)
+    assert "last fits" not in model.result_.stopped_because
+    assert model.result_.lighter.told.endswith("refit_full is off.")
+
+
 def test_what_stands_on_others_keeps_its_folds():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(900, 9)))

@@ -137,7 +137,7 @@ def _shares(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
 def objection(prepared: Prepared, settings: SearchSettings) -> str | None:
     """Why members are not fitted on all rows; None if they are, as far as there is time."""
     if not settings.refit_full:
-        return "it is off"
+        return "refit_full is off"
     if prepared.rows is not None:
         return "there was no time for all rows during the search"
     return None
@@ -209,10 +209,10 @@ class RoomToFit:
         selection = self._collector.selection
         if not isinstance(event, Completed) or selection is None:
             return None
-        left_s = self._ends - time.monotonic() - self._margin_s
-        if left_s > self._needed_s(selection):
+        needed_s = self._needed_s(selection)
+        if not needed_s or self._ends - time.monotonic() - self._margin_s > needed_s:
             return None
-        return "the time that is left is needed to fit the ensemble on all rows"
+        return "the time that is left is needed for the last fits of the ensemble"
 
     def _needed_s(self, selection: Selection) -> float:
         candidates = self._collector.candidates

@@ -551,7 +551,7 @@ def _read_members(folder: Path, described: Mapping[str, Any]) -> Sequence[tuple[
     is_plain = described["format"] in PLAIN_FORMATS
     ending = ".pkl" if is_plain else ".pkl.gz"
     n = len(described["members"])
-    if described["format"] == 2 if is_plain else described["in_one_file"]:
+    if described["format"] == 2 or described.get("in_one_file", False):
         parts = _read_pickle(folder / "members" / f"0{ending}", folder)
         if len(parts) != n:
             raise StorageError(

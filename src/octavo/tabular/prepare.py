@@ -202,7 +202,7 @@ def prepare(
             settings.portfolio,
             space,
             first,
-            table_features(schema, encoded, target.kind, table=table),
+            features=lambda: table_features(schema, encoded, target.kind, table=table),
             seconds_of=lambda config: (
                 len(resampling.folds) * predicted_seconds(config, shape, families=families)
             ),
@@ -237,8 +237,8 @@ def _led_by(
     portfolio: Portfolio,
     space: Space,
     then: Sequence[Mapping[str, Any]],
-    features: Mapping[str, float],
     *,
+    features: Callable[[], Mapping[str, float]],
     seconds_of: Callable[[Mapping[str, Any]], float],
     budget_s: float | None,
 ) -> list[dict[str, Any]]:
@@ -250,7 +250,7 @@ def _led_by(
     if not portfolio.origin.get(SIMILAR_FIRST, False):
         return opening(portfolio, space, then=then)
     found = opening(
-        portfolio, space, then=then, features=features, seconds_of=seconds_of, budget_s=budget_s
+        portfolio, space, then=then, features=features(), seconds_of=seconds_of, budget_s=budget_s
     )
     lead = dict(then[0])
     return [lead, *(config for config in found if config != lead)]

@@ -479,7 +479,9 @@ def _once(
 
     def once(model: TabularModel) -> tuple[TabularModel, Lighter]:
         if study.stopped_because.startswith("interrupted"):
-            return model, Lighter("Models were not fitted anew on all rows: it was interrupted.")
+            return model, Lighter(
+                "Models were not fitted anew on all rows: the search was interrupted."
+            )
         n_jobs, n_threads = _jobs(settings)
         limit_s, left_s = settings.time_limit_s, None
         if limit_s is not None:
