@@ -375,7 +375,7 @@ def _finish(
         console.print(result.stacked.told, markup=False)
     if "sampling" in result.model.info:
         console.print(result.model.info["sampling"]["told"], markup=False)
-    console.print(result.lighter.told, markup=False)
+    console.print(result.refitted.told, markup=False)
     console.print(f"stopped because {result.stopped_because}", markup=False, style="dim")
     for sentence in result.prepared.not_tried:
         console.print(f"not tried: {sentence}", markup=False, style="dim")

@@ -4,23 +4,70 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from octavo.ensemble.calibration import calibrate
 from octavo.ensemble.selection import Selection
 from octavo.ensemble.thresholds import tune_decision
+from octavo.ensemble.thrift import thrifty
+from octavo.tabular.artefact import member_needs
 from octavo.tabular.collect import Candidate, Collector
 from octavo.tabular.model import Member, TabularModel
 from octavo.tabular.pipeline import Pipeline
 from octavo.tabular.prepare import Prepared
 from octavo.tabular.settings import SearchSettings
 
-__all__ = ["combine"]
+__all__ = ["combine", "fewer_members"]
 
 logger = logging.getLogger(__name__)
+
+
+def fewer_members(
+    prepared: Prepared,
+    candidates: Sequence[Candidate],
+    selection: Selection,
+    settings: SearchSettings,
+    *,
+    time_limit_s: float | None,
+) -> Selection:
+    """The selection without members that cost much and help little.
+
+    Parameters
+    ----------
+    prepared, candidates, selection, settings
+        Of the search.
+    time_limit_s
+        Nothing is left out after so many seconds.
+    """
+    if settings.ensemble_thrift == 0:
+        return selection
+    members = list(selection.indices)
+    needs = member_needs([candidates[at].trial for at in members], prepared.resampling)
+    prices = np.full(len(candidates), np.inf)
+    prices[members] = _shares(needs["inference_time"]) + _shares(needs["model_size"])
+    rows = prepared.resampling.validated
+    return thrifty(
+        selection,
+        [candidate.oof for candidate in candidates],
+        prepared.y[rows],
+        prepared.metric,
+        prices=prices,
+        given_up=settings.ensemble_thrift,
+        size=settings.ensemble_size,
+        sample_weight=None if prepared.weights is None else prepared.weights[rows],
+        classes=prepared.target.labels if prepared.target.is_classification else None,
+        time_limit_s=time_limit_s,
+    )
+
+
+def _shares(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each in what all known ones need; infinite where unknown."""
+    known = amounts[np.isfinite(amounts)].sum()
+    return amounts / known if known > 0 else amounts
 
 
 def combine(

@@ -24,7 +24,7 @@ from octavo.tabular.bounds import BoundWarning, shown_amount
 from octavo.tabular.collect import Candidate, Collector
 from octavo.tabular.combine import combine
 from octavo.tabular.evidence import SAMPLE_ROWS, Evidence, gather, validation_score
-from octavo.tabular.lighter import Lighter
+from octavo.tabular.last_fits import Refitted
 from octavo.tabular.model import TabularModel
 from octavo.tabular.prepare import Prepared
 from octavo.tabular.sensitive import FairRule, joined_labels
@@ -60,14 +60,14 @@ class Finished:
         The same with a pipeline per fold of each member.
     evidence
         How that did on rows that its pipelines had not seen.
-    lighter
+    refitted
         What came of fitting members on all rows.
     """
 
     model: TabularModel
     folds: TabularModel
     evidence: Evidence
-    lighter: Lighter
+    refitted: Refitted
 
 
 def finish(
@@ -78,7 +78,7 @@ def finish(
     *,
     seed: int,
     info: Mapping[str, Any],
-    once: Callable[[TabularModel], tuple[TabularModel, Lighter]],
+    refit: Callable[[TabularModel], tuple[TabularModel, Refitted]],
 ) -> Finished:
     """Build the final model and gather its evidence.
 
@@ -90,7 +90,7 @@ def finish(
         Of everything random here.
     info
         Kept with the model.
-    once
+    refit
         Fits members of the ensemble on all rows.
 
     Warns
@@ -114,8 +114,8 @@ def finish(
         # Members were timed one by one and perhaps beside others: what counts is the whole.
         tighter *= 0.9 * limit / measured_s
     folds = model
-    model, lighter = once(folds)
-    if limit is not None and lighter.trials:
+    model, refitted = refit(folds)
+    if limit is not None and refitted.trials:
         measured_s = _measured_s(prepared, model)
     members = _members(model, candidates)
     oof = np.zeros(members[0].shape)
@@ -136,8 +136,8 @@ def finish(
         score = validation_score(evidence, prepared, model)
         more = {"bounds": kept, "cost_of_bounds": cost, "validation_score": score}
         model = replace(model, info={**model.info, **more})
-    model = replace(model, info={**model.info, "refitted": lighter.to_json()})
-    return Finished(model, replace(model, members=folds.members), evidence, lighter)
+    model = replace(model, info={**model.info, "refitted": refitted.to_json()})
+    return Finished(model, replace(model, members=folds.members), evidence, refitted)
 
 
 def _measured_s(prepared: Prepared, model: TabularModel) -> float:

@@ -142,7 +142,7 @@ def _ended(result: SearchResult) -> str:
     ended = f"The search ended: {result.stopped_because}."
     sampling = result.model.info.get("sampling", {})
     sampled = [sampling["told"]] if sampling else []
-    return " ".join([ended, *sampled, result.stacked.told, result.lighter.told, *absent])
+    return " ".join([ended, *sampled, result.stacked.told, result.refitted.told, *absent])
 
 
 def _finite(value: Any) -> float | None:

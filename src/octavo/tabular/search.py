@@ -8,12 +8,14 @@ tasks and the command line are thin faces of `search_table`.
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +34,13 @@ from octavo.study.running import RunSettings, run_study
 from octavo.study.study import Study, open_study
 from octavo.tabular.affordable import affordable
 from octavo.tabular.collect import Collector, EnsembleStep
+from octavo.tabular.combine import fewer_members
 from octavo.tabular.costs import TrialCosts
 from octavo.tabular.evaluate import Setup, evaluate
 from octavo.tabular.evidence import Evidence
 from octavo.tabular.finish import finish
 from octavo.tabular.fold_race import FoldRace
-from octavo.tabular.lighter import (
-    NOT_LIGHTER,
-    QUICK,
-    Lighter,
-    RoomToFit,
-    are_quick,
-    fewer_members,
-    fitted_once,
-    refitting_s,
-)
+from octavo.tabular.last_fits import NOT_REFITTED, Refitted, refit_members
 from octavo.tabular.model import TabularModel, versions
 from octavo.tabular.prepare import Prepared, prepare
 from octavo.tabular.runs import load_question, save_question, save_result
@@ -57,7 +51,8 @@ from octavo.tabular.sampling import (
     with_orders,
 )
 from octavo.tabular.settings import SearchSettings
-from octavo.tabular.stacking import EARLIER, Stacked, check_stackable, objection, second_level
+from octavo.tabular.stacking import EARLIER, Stacked, check_stackable, second_level
+from octavo.tabular.time_kept import RoomToFit, keep_time, reserve_s
 from octavo.trial import Trial
 
 __all__ = ["SearchResult", "resume_search", "search_table"]
@@ -65,9 +60,6 @@ __all__ = ["SearchResult", "resume_search", "search_table"]
 logger = logging.getLogger(__name__)
 
 HOPELESS = 10  # so many pipelines that all crash for one reason say that none will work
-STACKING_SHARE = 0.1  # of a time limit
-USUAL = 10  # of the opening, whose middle one is a usual trial
-STACKING_LEAST, STACKING_MOST = 4.0, 10.0  # of a usual trial's time
 TIMED_ROWS = 500  # of the test table, on which is tried how long all of it will take
 MEMORY_SHARE = 0.8  # of the memory that is free, divided among the jobs
 
@@ -101,7 +93,7 @@ class SearchResult:
     folds
         The ensemble with a pipeline per fold, where the model has members that were fitted on all
         rows; None where it has not.
-    lighter
+    refitted
         What came of fitting members on all rows.
     """
 
@@ -116,7 +108,7 @@ class SearchResult:
     folder: Path | None
     stacked: Stacked = EARLIER
     folds: TabularModel | None = None
-    lighter: Lighter = NOT_LIGHTER
+    refitted: Refitted = NOT_REFITTED
 
     @property
     def validated(self) -> TabularModel:
@@ -309,26 +301,19 @@ def _explore(
         seed=study.seed,
     )
     limit_s = settings.time_limit_s
-    kept_s = 0.0 if limit_s is None else reserve_s(limit_s)
-    watchers: list[Any] = [StopWhenHopeless(HOPELESS)]
+    kept_s: float = 0.0
+    rooms: Sequence[RoomToFit] = ()
     if limit_s is not None:
-        stack_s = 0.0
-        if objection(prepared, settings) is None:
-            stack_s = stacking_s(limit_s, costs, prepared)
-        if are_quick(limit_s, costs, prepared):
-            room = RoomToFit(
-                prepared,
-                settings,
-                collector,
-                n_threads=n_jobs * n_threads if settings.runs_in_processes else n_threads,
-                trial_threads=n_threads,
-                ends=began + limit_s - kept_s,
-                margin_s=QUICK * limit_s,
-                stack_s=stack_s,
-            )
-            watchers.append(room)
-        else:
-            kept_s += stack_s + refitting_s(limit_s, costs, prepared, settings)
+        kept_s, rooms = keep_time(
+            prepared,
+            settings,
+            costs,
+            collector,
+            limit_s=limit_s,
+            began=began,
+            n_threads=_last_threads(settings),
+            trial_threads=n_threads,
+        )
     run_study(
         study,
         evaluate,
@@ -342,7 +327,7 @@ def _explore(
                 wall_s=settings.trial_time_s, memory_mb=_memory_mb(settings, n_jobs)
             ),
             data=data,
-            callbacks=(collector, *watchers, *settings.callbacks),
+            callbacks=(collector, StopWhenHopeless(HOPELESS), *rooms, *settings.callbacks),
             stoppers=_stoppers(prepared),
             progress=settings.progress,
             accept=None if limit_s is None else affordable(costs, prepared),
@@ -378,9 +363,9 @@ def _explore(
             "stacking": stacked.to_json(),
             **sampling_info(prepared, study.history),
         },
-        once=_once(study, prepared, collector, settings, began),
+        refit=_refit(study, prepared, collector, settings, began),
     )
-    if finished.lighter.trials:
+    if finished.refitted.trials:
         test_score = _test_score(prepared, finished.model, limit_s, began)
     else:
         test_score = collector.test_score(selection)
@@ -398,8 +383,8 @@ def _explore(
         seed=study.seed,
         folder=settings.folder,
         stacked=stacked,
-        folds=finished.folds if finished.lighter.trials else None,
-        lighter=finished.lighter,
+        folds=finished.folds if finished.refitted.trials else None,
+        refitted=finished.refitted,
     )
     if settings.folder is not None:
         save_result(settings.folder, result)
@@ -414,19 +399,6 @@ def _stoppers(prepared: Prepared) -> tuple[FoldRace, ...]:
     return (FoldRace(n_folds),) if n_folds > 1 else ()
 
 
-def reserve_s(limit_s: float) -> float:
-    """Seconds of a time limit kept for ending trials, the last selection, and saving."""
-    return min(0.5 + 0.03 * limit_s, 0.2 * limit_s, 10.0)
-
-
-def stacking_s(limit_s: float, costs: TrialCosts, prepared: Prepared) -> float:
-    """Seconds of a time limit kept for a second level; none where they would not suffice."""
-    one = float(np.median([costs.guess(config) for config in prepared.first[:USUAL]]))
-    share = STACKING_SHARE * limit_s
-    # A member is fitted again for each pair of folds, in half of the time at most.
-    return 0.0 if STACKING_LEAST * one > share else min(STACKING_MOST * one, share)
-
-
 def _stacked(
     study: Study,
     prepared: Prepared,
@@ -437,7 +409,6 @@ def _stacked(
     """A second level on what was found, in what is left of the time."""
     if study.stopped_because.startswith("interrupted"):
         return Stacked("No stacking: the search was interrupted.")
-    n_jobs, n_threads = _jobs(settings)
     limit_s, left_s = settings.time_limit_s, None
     if limit_s is not None:
         left_s = limit_s - reserve_s(limit_s) - (time.monotonic() - began)
@@ -447,7 +418,7 @@ def _stacked(
         settings,
         n_trials=len(study.history),
         seed=study.seed,
-        n_threads=n_jobs * n_threads if settings.runs_in_processes else n_threads,
+        n_threads=_last_threads(settings),
         left_s=left_s,
     )
 
@@ -468,35 +439,33 @@ def _test_score(
     return float(prepared.metric.score(prepared.test_y, scores, classes=classes))
 
 
-def _once(
+def _refit(
     study: Study,
     prepared: Prepared,
     collector: Collector,
     settings: SearchSettings,
     began: float,
-) -> Callable[[TabularModel], tuple[TabularModel, Lighter]]:
+) -> Callable[[TabularModel], tuple[TabularModel, Refitted]]:
     """What fits the members of a model once on all rows, in what is left of the time."""
+    if study.stopped_because.startswith("interrupted"):
+        told = "Models were not fitted anew on all rows: the search was interrupted."
+        return lambda model: (model, Refitted(told))
+    limit_s = settings.time_limit_s
+    return partial(
+        refit_members,
+        prepared=prepared,
+        candidates=collector.candidates,
+        settings=settings,
+        n_threads=_last_threads(settings),
+        trial_threads=_jobs(settings)[1],
+        ends=math.inf if limit_s is None else began + limit_s - reserve_s(limit_s) / 2,
+    )
 
-    def once(model: TabularModel) -> tuple[TabularModel, Lighter]:
-        if study.stopped_because.startswith("interrupted"):
-            return model, Lighter(
-                "Models were not fitted anew on all rows: the search was interrupted."
-            )
-        n_jobs, n_threads = _jobs(settings)
-        limit_s, left_s = settings.time_limit_s, None
-        if limit_s is not None:
-            left_s = limit_s - reserve_s(limit_s) / 2 - (time.monotonic() - began)
-        return fitted_once(
-            prepared,
-            collector.candidates,
-            model,
-            settings,
-            n_threads=n_jobs * n_threads if settings.runs_in_processes else n_threads,
-            trial_threads=n_threads,
-            left_s=left_s,
-        )
 
-    return once
+def _last_threads(settings: SearchSettings) -> int:
+    """Threads of each fit after the search, when all cores are free."""
+    n_jobs, n_threads = _jobs(settings)
+    return n_jobs * n_threads if settings.runs_in_processes else n_threads
 
 
 def _jobs(settings: SearchSettings) -> tuple[int, int]:

@@ -1,10 +1,11 @@
-"""The final ensemble made lighter: what is fitted on all rows, and what keeps its folds."""
+"""The last fits of an ensemble: what is fitted on all rows, and what keeps its folds."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from octavo.errors import SettingError
 from octavo.tabular import estimator_family
 from octavo.tabular.artefact import member_needs, model_needs
 from octavo.tabular.collect import Candidate
-from octavo.tabular.lighter import fitted_once
+from octavo.tabular.last_fits import refit_members
 from octavo.tabular.pipeline import make_pipeline
 from octavo.tabular.reporting import report_data
 from octavo.tabular.runs import load_result
@@ -48,7 +49,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def once(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lighter") / "run"
+    folder = tmp_path_factory.mktemp("last_fits") / "run"
     return AutoRegressor(**SETTINGS, output_folder=folder).fit(*data)
 
 
@@ -70,7 +71,7 @@ def test_each_member_is_the_pipeline_of_its_trial_fitted_on_all_rows(once, data)
             trial.config, model.schema, replace(shape, n_rows=N), seed=trial.proposal.seed
         ).fit(table, codes)
         np.testing.assert_allclose(pipeline.predict_scores(table), again.predict_scores(table))
-    assert result.lighter.trials and set(result.lighter.trials) == {m.trial for m in model.members}
+    assert set(result.refitted.trials) == {member.trial for member in model.members}
 
 
 def test_what_vouches_for_it_stands_on_the_folds(once, folds):
@@ -125,8 +126,8 @@ def test_a_run_on_disk_keeps_both(once, data, tmp_path):
         found.evidence.predict_unseen(found.validated, unseen),
         once.result_.evidence.predict_unseen(once.result_.validated, unseen),
     )
-    assert found.lighter == once.result_.lighter
-    assert found.model.info["refitted"]["trials"] == list(found.lighter.trials)
+    assert found.refitted == once.result_.refitted
+    assert found.model.info["refitted"]["trials"] == list(found.refitted.trials)
 
 
 def test_what_is_chosen_from_the_front_keeps_both(data):
@@ -143,7 +144,7 @@ def test_of_classes_too_and_the_report_says_so():
     X, y = made_table(400)
     model = AutoClassifier(**SETTINGS).fit(X, y > 0)
     told = "Each member of the ensemble was fitted once more, on all rows."
-    assert model.result_.lighter.told == model.model_.info["refitted"]["told"] == told
+    assert model.result_.refitted.told == model.model_.info["refitted"]["told"] == told
     assert all(len(member.pipelines) == 1 for member in model.model_.members)
     assert told in report_data(model.result_, importance_s=0).stopped
 
@@ -181,8 +182,8 @@ def test_a_fit_that_goes_wrong_leaves_the_folds(estimator, data):
     family = estimator_family("mine", lambda config: estimator(), space={})
     settings = {**SETTINGS, "include": ["mine"], "max_trials": 1}
     model = AutoRegressor(**settings, families=[family]).fit(*data)
-    assert model.result_.lighter.trials == ()
-    assert "could be fitted" in model.result_.lighter.told
+    assert model.result_.refitted.trials == ()
+    assert "could be fitted" in model.result_.refitted.told
     assert all(len(member.pipelines) > 1 for member in model.model_.members)
     X_new, y_new = made_table(500, seed=3)
     assert np.mean((model.predict(X_new) - y_new) ** 2) < 1.5
@@ -196,8 +197,14 @@ def test_without_time_nothing_is_begun(folds, data):
     rows = prepared.resampling.validated
     candidates = [Candidate(trial, np.zeros(len(rows))) for trial in folds.history_]
     settings = SearchSettings(max_trials=1)
-    same, found = fitted_once(
-        prepared, candidates, result.model, settings, n_threads=1, trial_threads=1, left_s=1e-3
+    same, found = refit_members(
+        result.model,
+        prepared=prepared,
+        candidates=candidates,
+        settings=settings,
+        n_threads=1,
+        trial_threads=1,
+        ends=time.monotonic() + 1e-3,
     )
     assert same.members == result.model.members and not found.trials
     assert found.told == "No member of the ensemble could be fitted once more on all rows in time."
@@ -207,14 +214,14 @@ def test_the_time_limit_is_kept(data):
     settings = {**SETTINGS, "max_trials": None, "time_limit": 8}
     model = AutoRegressor(**settings).fit(*data)
     assert model.result_.wall_s < 8.5
-    assert model.result_.lighter.trials
+    assert model.result_.refitted.trials
 
 
 def test_a_search_with_nothing_to_follow_uses_all_its_time(data):
     settings = {**SETTINGS, "include": ["linear"], "max_trials": None, "time_limit": 5}
     model = AutoRegressor(**settings, refit_full=False, stack=False).fit(*data)
     assert "last fits" not in model.result_.stopped_because
-    assert model.result_.lighter.told.endswith("refit_full is off.")
+    assert model.result_.refitted.told.endswith("refit_full is off.")
 
 
 def test_what_stands_on_others_keeps_its_folds():
@@ -227,7 +234,7 @@ def test_what_stands_on_others_keeps_its_folds():
     assert model.result_.stacked.is_used
     assert all(len(m.pipelines) > 1 for m in model.model_.members if m.is_stacked)
     below = {t for m in model.model_.members if m.is_stacked for t in m.pipelines[0].trials}
-    assert not below & set(model.result_.lighter.trials)
+    assert not below & set(model.result_.refitted.trials)
 
 
 def test_thrift_leaves_out_members(data):
