@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import Any
+
+from octavo.numerics.threads import limited
 
 __all__ = ["one_thread"]
 
@@ -18,14 +18,7 @@ __all__ = ["one_thread"]
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Limits the linear algebra of this process to one thread, for the time being."""
-    with _controller().limit(limits=1, user_api="blas"):
-        yield
-
-
-@cache
-def _controller() -> Any:
-    """Looks through the loaded libraries, which takes milliseconds."""
     import scipy.linalg  # noqa: F401  (so that its library is among them)
-    from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    with limited(1, user_api="blas"):
+        yield

@@ -90,7 +90,7 @@ def stacking_s(limit_s: float, costs: TrialCosts, prepared: Prepared) -> float:
 def refitting_s(
     limit_s: float, costs: TrialCosts, prepared: Prepared, settings: SearchSettings
 ) -> float:
-    """Seconds of a time limit kept for it."""
+    """Seconds of a time limit kept for fitting members on all rows."""
     if not_refitted(prepared, settings) is not None:
         return 0.0
     # Those of the opening that take longest are often those of which the ensemble is made.

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from octavo.numerics.threads import limited
 from octavo.spaces import Categorical, Float, Hyperparameter, Integer
 from octavo.tabular.models.contributions import Contributions, link_of, of_histograms
 from octavo.tabular.models.early_stopping import Rows, grow_until_worse, most_rounds
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
-from octavo.tabular.models.threads import limited
 
 __all__ = ["HISTOGRAM_BOOSTING"]
 
@@ -96,7 +96,7 @@ class HistogramModel:
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Probabilities, or numbers."""
         X = self._binned(X)
-        with limited(self.n_threads):
+        with limited(self.n_threads, user_api="openmp"):
             if self.shape.is_classification:
                 found: NDArray[Any] = self.model_.predict_proba(X)
             else:

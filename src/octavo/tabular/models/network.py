@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octavo.networks import Architecture, FittedNetwork, Layout, Recipe, network_space
+from octavo.numerics.threads import limited
 from octavo.spaces import Hyperparameter
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
-from octavo.tabular.models.threads import limited
 
 __all__ = ["NETWORK"]
 
