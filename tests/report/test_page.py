@@ -164,10 +164,18 @@ def test_the_first_screen_says_it_in_words():
     "given_text",
     ["0.9444", "Model 19", "depth 3", "75 %", "1.5 s", "learning_rate", "612 MiB", "31 leaves",
      "over 50 s", "much missing", "1 to 7, median 4", "Five folds.", "It stopped at the time",
-     "5 more models", "3 models were tried, 1 of them failed", "0.31", "kind 2"],
+     "5 more models", "3 models were tried, and 1 failed", "0.31", "kind 2"],
 )  # fmt: skip
 def test_every_number_given_is_shown(given_text):
     assert given_text in check(render(FULL)).words
+
+
+def test_models_that_were_stopped_early_have_not_failed():
+    stopped = TrialPoint(3.0, "SVM", None, "stopped", "fell behind")
+    words = check(render(replace(FULL, trials=(*FULL.trials, stopped)))).words
+    assert "4 models were tried, 1 of them stopped early" in words
+    assert "as they fell behind, and 1 failed." in words
+    assert "crosses were stopped early or failed" in words
 
 
 def test_the_confusion_matrix_counts():

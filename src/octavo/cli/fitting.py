@@ -190,7 +190,7 @@ def _resume_study(
 
 def _report_s(limit_s: float) -> float:
     """Seconds of the limit that are kept for the report."""
-    return min(0.5 + 0.04 * limit_s, 0.2 * limit_s, 15.0)
+    return min(0.5 + 0.06 * limit_s, 0.2 * limit_s, 20.0)
 
 
 def _progress(console: Any, limit_s: float | None, began: float, silent: bool) -> tuple[Any, ...]:

@@ -52,7 +52,7 @@ from octavo.tabular.sampling import (
 )
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.stacking import EARLIER, Stacked, check_stackable, second_level
-from octavo.tabular.time_kept import RoomToFit, keep_time, reserve_s
+from octavo.tabular.time_kept import RoomToFit, keep_time, last_fits_s, reserve_s
 from octavo.trial import Trial
 
 __all__ = ["SearchResult", "resume_search", "search_table"]
@@ -411,7 +411,15 @@ def _stacked(
         return Stacked("No stacking: the search was interrupted.")
     limit_s, left_s = settings.time_limit_s, None
     if limit_s is not None:
-        left_s = limit_s - reserve_s(limit_s) - (time.monotonic() - began)
+        # Otherwise it would take what is kept for fitting the ensemble on all rows, too.
+        fits_s = last_fits_s(
+            prepared,
+            settings,
+            collector,
+            n_threads=_last_threads(settings),
+            trial_threads=_jobs(settings)[1],
+        )
+        left_s = limit_s - reserve_s(limit_s) - fits_s - (time.monotonic() - began)
     return second_level(
         prepared,
         collector,

@@ -23,7 +23,7 @@ from octavo.tabular.prepare import Prepared
 from octavo.tabular.settings import SearchSettings
 from octavo.tabular.stacking import affordable_inputs, objection as not_stacked
 
-__all__ = ["RoomToFit", "keep_time", "reserve_s"]
+__all__ = ["RoomToFit", "keep_time", "last_fits_s", "reserve_s"]
 
 STACKING_SHARE, REFITTING_SHARE = 0.1, 0.15  # of a time limit, at most
 STACKING_LEAST, STACKING_MOST = 4.0, 10.0  # of a usual trial's time
@@ -106,6 +106,26 @@ def _are_quick(limit_s: float, costs: TrialCosts, prepared: Prepared) -> bool:
     return usual_s < QUICK * limit_s
 
 
+def last_fits_s(
+    prepared: Prepared,
+    settings: SearchSettings,
+    collector: Collector,
+    *,
+    n_threads: int,
+    trial_threads: int,
+) -> float:
+    """Seconds that fitting the present ensemble's members on all rows will take."""
+    selection = collector.selection
+    if selection is None or not_refitted(prepared, settings) is not None:
+        return 0.0
+    candidates = collector.candidates
+    trials = [candidates[at].trial for at in selection.indices]
+    families = [family_of(one.config, prepared.families) for one in trials]
+    startups = {family.name: family.startup_s for family in families}
+    fits = [expected_s(prepared, one, n_threads, trial_threads) for one in trials]
+    return SAFETY * sum(fits) + sum(startups.values())
+
+
 class RoomToFit:
     """A callback that ends a search of quick trials when its time is needed for what follows.
 
@@ -141,12 +161,12 @@ class RoomToFit:
         stack_s: float,
     ) -> None:
         self._prepared = prepared
+        self._settings = settings
         self._collector = collector
-        self._threads = n_threads, trial_threads
+        self._threads = {"n_threads": n_threads, "trial_threads": trial_threads}
         self._ends = ends
         self._margin_s = margin_s
         self._stack_s = stack_s
-        self._refits = not_refitted(prepared, settings) is None
 
     def __call__(self, event: Event) -> str | None:
         """A sentence once there is just enough time left."""
@@ -159,16 +179,10 @@ class RoomToFit:
         return "the time that is left is needed for the last fits of the ensemble"
 
     def _needed_s(self, selection: Selection) -> float:
-        candidates = self._collector.candidates
-        needed_s = 0.0
-        if self._refits:
-            trials = [candidates[at].trial for at in selection.indices]
-            families = [family_of(one.config, self._prepared.families) for one in trials]
-            startups = {family.name: family.startup_s for family in families}
-            fits = [expected_s(self._prepared, one, *self._threads) for one in trials]
-            needed_s += SAFETY * sum(fits) + sum(startups.values())
+        needed_s = last_fits_s(self._prepared, self._settings, self._collector, **self._threads)
         if self._stack_s:
             try:
+                candidates = self._collector.candidates
                 affordable_inputs(self._prepared, candidates, selection, self._stack_s)
                 needed_s += self._stack_s
             except OutOfTimeError:
