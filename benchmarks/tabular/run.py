@@ -95,7 +95,7 @@ def write(results: Path, rows: dict[Key, dict[str, str]]) -> None:
 
 def work(folder: Path, system: str, name: str, split: int, seconds: float, out: Path) -> None:
     """One run, inside its own process; writes what it measured as JSON."""
-    table = next(table for table in tables.select(folder) if table.name == name)
+    table = tables.find(folder, name)
     data = tables.load(folder, table, split)
     job = Job(table.task, seconds, seed=split)
     began = time.monotonic()

@@ -92,6 +92,12 @@ def select(folder: Path) -> list[Table]:
     ]
 
 
+def find(folder: Path, name: str) -> Table:
+    """A table by its name, without a look at any other: what was read stays in a process' memory."""
+    row = pd.read_csv(folder / "manifest.csv", index_col="name").loc[name]
+    return Table(name, row["task"], int(row["n_rows"]))
+
+
 def load(folder: Path, table: Table, split: int) -> Split:
     """Read a table and cut it with `split` as the seed; stratified where it has classes."""
     rows = _read(folder, table.name)
