@@ -78,5 +78,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[tabular,deep,green,cluster,postgres,export,serve]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[tabular,green,cluster,postgres,export,serve]" --group dev
 	@touch $@

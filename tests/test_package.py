@@ -4,7 +4,6 @@ import importlib
 import pkgutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +11,6 @@ import pytest
 
 import octavo
 
-NEED_TORCH = ["", ".fitting", ".layers", ".tabular_network", ".training"]  # of octavo.networks
 HEAVY = ["pandas", "sklearn", "torch", "plotly", "ConfigSpace", "sqlalchemy", "scipy", "numpy"]
 
 
@@ -28,8 +26,6 @@ def python(code: str) -> str:
 def modules() -> list[str]:
     """Every module of the package, by its full name; not those that run when imported."""
     found = [m.name for m in pkgutil.walk_packages(octavo.__path__, "octavo.")]
-    if find_spec("torch") is None:
-        found = [m for m in found if m not in {f"octavo.networks{name}" for name in NEED_TORCH}]
     # alembic runs its environment and its revisions itself, inside a migration
     return [name for name in found if not name.endswith("__main__") and ".migrations." not in name]
 

@@ -4,8 +4,7 @@
 
 One split of each table, 75 % to learn from and 25 % to judge by, stratified by class. Rows go to
 `results/network.csv`; those that exist are not run again, so a stopped run goes on with the same
-command. `cpu_s` is the processor's time of the fit, which a busy machine does not spoil; PyTorch
-is loaded before it, and what that takes is printed.
+command. `cpu_s` is the processor's time of the fit, which a busy machine does not spoil.
 
 The network's defaults were chosen on the tables of `CHOSEN_ON`; `REPORTED_ON` had no say in it.
 None of both is among the 20 tables of `run.py`.
@@ -145,10 +144,6 @@ def main() -> None:
     args = parser.parse_args()
     if args.data is None:
         parser.error("name the folder of tables by --data or the variable OCTAVO_DATA")
-    began = time.process_time()
-    import torch
-
-    print(f"PyTorch {torch.__version__} loaded in {time.process_time() - began:.1f} s")
     rows: list[dict[str, str]] = []
     if RESULTS.exists():
         with RESULTS.open(newline="") as file:

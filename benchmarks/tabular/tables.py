@@ -93,7 +93,7 @@ def select(folder: Path) -> list[Table]:
 
 
 def find(folder: Path, name: str) -> Table:
-    """A table by its name, without a look at any other: what was read stays in a process' memory."""
+    """A table by its name. No other is read: what was read stays in a process' memory."""
     row = pd.read_csv(folder / "manifest.csv", index_col="name").loc[name]
     return Table(name, row["task"], int(row["n_rows"]))
 

@@ -28,14 +28,7 @@ from octavo.tabular.models.weights import balanced_weights, repeated_by_weight
 INSTALLED = [name for name in sorted(CATALOG) if is_installed(CATALOG[name])]
 
 
-def marked(names):
-    names = list(names)
-    torch = [name for name in names if CATALOG[name].package == "torch"]
-    return [pytest.param(n, marks=pytest.mark.torch) if n in torch else n for n in names]
-
-
-FAMILIES = marked(INSTALLED)
-STOPPABLE = marked(name for name in INSTALLED if CATALOG[name].is_stoppable)
+STOPPABLE = [name for name in INSTALLED if CATALOG[name].is_stoppable]
 TASKS = ["binary", "multiclass", "regression"]
 LOADERS = {"binary": load_breast_cancer, "multiclass": load_wine, "regression": load_diabetes}
 
@@ -76,7 +69,7 @@ def loss(task, y, found):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_a_family_learns_repeats_itself_and_survives_pickling(name, task):
     X, y, X_test, y_test = data(task)
     model = fitted(name, task, X, y)
@@ -94,7 +87,7 @@ def test_a_family_learns_repeats_itself_and_survives_pickling(name, task):
     assert again.size == model.size > 0
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_the_defaults_lie_in_the_space_and_have_a_name_and_a_price(name):
     family = CATALOG[name]
     for task in TASKS:
@@ -113,7 +106,7 @@ def test_the_defaults_lie_in_the_space_and_have_a_name_and_a_price(name):
             assert 1 <= len(prices) <= 3
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 @given(st.integers(6000, 9000), st.integers(1, 200), st.floats(1.1, 2))
 def test_more_rows_never_cost_less(name, n_rows, n_features, factor):
     family = CATALOG[name]
@@ -124,7 +117,7 @@ def test_more_rows_never_cost_less(name, n_rows, n_features, factor):
     assert family.predicted_seconds(config, large) >= before * (1 - 1e-9)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_weights_are_heeded(name):
     """Rows that contradict each other are believed in proportion to their weights."""
     X = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32)
@@ -137,7 +130,7 @@ def test_weights_are_heeded(name):
     assert 0.3 < found.mean() < 0.48
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_a_deadline_in_the_past_is_refused_or_gives_a_usable_model(name):
     X, y, X_test, _ = data("binary", 120)
     try:

@@ -27,10 +27,6 @@ from octavo.tabular.schema import infer_schema
 from octavo.tabular.target_scale import fit_target_scale, is_skewed
 
 INSTALLED = [name for name in sorted(CATALOG) if is_installed(CATALOG[name])]
-FAMILIES = [
-    pytest.param(name, marks=pytest.mark.torch) if CATALOG[name].package == "torch" else name
-    for name in INSTALLED
-]
 QUICK = ["linear", "lightgbm", "nearest_neighbors", "extra_trees"]
 TASKS = ["binary", "multiclass", "regression"]
 
@@ -109,7 +105,7 @@ def test_equal_seeds_give_equal_pipelines(name):
     assert np.array_equal(one, two)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 @pytest.mark.parametrize("factor", [2.0**40, 2.0**-30])  # exact, so that no tie breaks otherwise
 def test_the_unit_of_a_target_does_not_matter(name, factor):
     table = numbers(60, "regression")
@@ -118,7 +114,7 @@ def test_the_unit_of_a_target_does_not_matter(name, factor):
     assert np.allclose(table.scores(name) / factor, small, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_a_fold_may_lack_classes(name):
     table = mixed("multiclass", 120)
     rows = np.flatnonzero(table.y != 1)
@@ -131,13 +127,13 @@ def test_a_fold_may_lack_classes(name):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_ten_rows_suffice(name, task):
     table = mixed(task, 10, seed=1)
     assert np.isfinite(table.scores(name)).all()
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_one_column_suffices(name):
     x = np.linspace(0, 1, 60)
     table = Table(pd.DataFrame({"x": x}), (x > 0.5).astype(int), "binary")
@@ -248,7 +244,7 @@ def test_a_pipeline_is_fitted_once():
         table.fitted("linear").fit(table.X, table.y)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_a_deadline_in_the_past_is_refused(name):
     with pytest.raises(OutOfTimeError, match="Give it more time"):
         numbers(40).fitted(name, deadline=time.monotonic() - 0.5)

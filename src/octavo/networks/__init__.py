@@ -1,8 +1,4 @@
-"""Neural networks: their building blocks, their spaces, and one loop that trains them.
-
-What needs PyTorch loads with its first use; describing a network, scaling its inputs and
-predicting with a trained one need NumPy only.
-"""
+"""Neural networks: their building blocks, their spaces, and one loop that trains them."""
 
 from typing import TYPE_CHECKING
 
@@ -13,27 +9,26 @@ if TYPE_CHECKING:
     from octavo.networks.fitted import FittedNetwork
     from octavo.networks.fitting import fit_network
     from octavo.networks.inputs import Inputs, TableInputs, fit_inputs
-    from octavo.networks.layers import CategoryEmbedding, MemberLinear, PeriodicEmbedding
     from octavo.networks.pace import Pace
+    from octavo.networks.perceptron import Perceptron
     from octavo.networks.recipe import Recipe
-    from octavo.networks.tabular_network import TabularNetwork
     from octavo.networks.training import Trained, train
+    from octavo.networks.weights import Weights, initial_weights
 
 __all__ = [
     "Architecture",
-    "CategoryEmbedding",
     "FittedNetwork",
     "Inputs",
     "Layout",
-    "MemberLinear",
     "Pace",
-    "PeriodicEmbedding",
+    "Perceptron",
     "Recipe",
     "TableInputs",
-    "TabularNetwork",
     "Trained",
+    "Weights",
     "fit_inputs",
     "fit_network",
+    "initial_weights",
     "network_space",
     "train",
 ]
@@ -45,10 +40,10 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "fitted": ["FittedNetwork"],
         "fitting": ["fit_network"],
         "inputs": ["Inputs", "TableInputs", "fit_inputs"],
-        "layers": ["CategoryEmbedding", "MemberLinear", "PeriodicEmbedding"],
         "pace": ["Pace"],
+        "perceptron": ["Perceptron"],
         "recipe": ["Recipe"],
-        "tabular_network": ["TabularNetwork"],
         "training": ["Trained", "train"],
+        "weights": ["Weights", "initial_weights"],
     },
 )

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Folds", "member_folds"]
+__all__ = ["MOST_JUDGING", "Folds", "member_folds"]
 
 Rows = NDArray[np.int64]
 
 _FEWEST = 64  # rows: fewer decide by chance
-_MOST_JUDGING = 1024  # rows for each member: more cost time and decide no better
+MOST_JUDGING = 1024  # rows for each member: more cost time and decide no better
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def member_folds(labels: NDArray[np.int64] | None, n_rows: int, members: int, se
         order = order[np.argsort(labels[order], kind="stable")]
     # Dealt like cards: the rows of a class follow each other, so every fold gets its share.
     dealt = [order[member::members] for member in range(members)]
-    n_judging = min(_MOST_JUDGING, n_rows // members)
+    n_judging = min(MOST_JUDGING, n_rows // members)
     judging = np.stack([rng.permutation(fold)[:n_judging] for fold in dealt])
     train = np.stack([np.setdiff1d(np.arange(n_rows), left_out) for left_out in judging])
     return Folds(train.astype(np.int64), judging.astype(np.int64))

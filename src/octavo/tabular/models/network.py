@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from octavo.networks import Architecture, FittedNetwork, Layout, Recipe, network_space
+from octavo.networks import (
+    Architecture,
+    FittedNetwork,
+    Layout,
+    Recipe,
+    fit_network,
+    network_space,
+)
+from octavo.networks.folds import MOST_JUDGING
 from octavo.numerics.threads import limited
 from octavo.spaces import Hyperparameter
 from octavo.tabular.models.family import Config, Family, Floats, Matrix, Shape, in_time
@@ -31,7 +39,7 @@ _EXPECTED_SHARE = 0.65  # of all epochs, patience included
 
 
 class NetworkModel:
-    """A trained network, which predicts without PyTorch."""
+    """A trained network."""
 
     def __init__(self, config: Config, shape: Shape, *, seed: int, n_threads: int) -> None:
         self.config = dict(config)
@@ -50,8 +58,6 @@ class NetworkModel:
     ) -> None:
         """Train until the loss on the rows left out has stopped falling."""
         in_time(deadline, "the tabular network")
-        from octavo.networks import fit_network
-
         self.network_: FittedNetwork = fit_network(
             X,
             y,
@@ -128,15 +134,15 @@ def terms(config: Config, shape: Shape) -> tuple[float, ...]:
 
 
 def memory_mb(config: Config, shape: Shape) -> float:
-    """PyTorch, copies of the rows, and what a step remembers."""
+    """Copies of the rows, and what a step remembers of one member in each thread."""
     size, recipe = architecture_of(config), recipe_of(config, shape.n_rows)
     layout = Layout(shape.n_features, shape.n_onehot)
     rows = shape.n_rows * (shape.width("distance") + size.members) * 16
     waves = layout.n_numbers * (3 * size.waves_for(layout) + 2)
-    kept = waves + 3 * size.n_inputs(layout) + 4 * config["width"] * size.depth
-    step = recipe.batch_rows * size.members * kept * 4
+    kept = waves + 3 * size.n_inputs(layout) + 6 * config["width"] * size.depth
+    step = 2 * max(recipe.batch_rows, MOST_JUDGING) * kept * 4
     weights = size.members * size.n_weights(layout, shape.n_classes) * 4 * 7
-    return float(300 + (rows + step + weights) / 2**20)
+    return float(10 + (rows + step + weights) / 2**20)
 
 
 def describe(config: Config) -> str:
@@ -156,14 +162,11 @@ NETWORK = Family(
     defaults=defaults,
     build=NetworkModel,
     terms=terms,
-    prices=(0.51, 1.3, 0.048),
-    parallel=0.5,
+    prices=(0.4, 1.0, 0.04),
+    parallel=0.6,
     memory_mb=memory_mb,
     describe=describe,
     max_rows=100_000,
     max_features=2_000,
     max_classes=100,
-    package="torch",
-    extra="deep",
-    startup_s=2.0,
 )
