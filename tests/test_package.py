@@ -44,6 +44,12 @@ def test_the_engine_does_not_load_what_only_tables_need(package):
     assert python(code) == ""
 
 
+def test_keepers_do_not_load_what_only_trials_need():
+    """Each worker has one beside it."""
+    code = f"import sys, octavo.executors.keeper; print(*[m for m in {HEAVY} if m in sys.modules])"
+    assert python(code) == ""
+
+
 def test_every_public_name_works_after_every_module_was_imported():
     for name in modules():
         importlib.import_module(name)

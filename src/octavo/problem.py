@@ -10,11 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octavo.amounts import is_number, is_whole
 from octavo.errors import ObjectiveError, ProblemError, closest
-from octavo.spaces.protocol import Space
+
+if TYPE_CHECKING:
+    # Each trial's keeper, a process of its own, needs problems and no space: it is half as large.
+    from octavo.spaces.protocol import Space
 
 __all__ = [
     "MEASURED",
