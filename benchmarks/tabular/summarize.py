@@ -1,6 +1,7 @@
 """Turn results.csv into the tables of RESULTS.md.
 
     python benchmarks/tabular/summarize.py --system octavo --seconds 60
+    python benchmarks/tabular/summarize.py --seconds 60 --beside autogluon:medium
 
 Normalized score of a run: 0 is the constant prediction (class frequencies, or the mean), 1 is
 the best of the compared systems on that table and split, linear in the error (1 - roc_auc,
@@ -21,6 +22,7 @@ import pandas as pd
 
 RESULTS = Path(__file__).parent / "results.csv"
 SEARCHING = ("octavo", "flaml", "autogluon:medium", "autogluon:best")
+AMOUNTS = {"predict_s": "predict s", "size_mb": "size MiB", "peak_mb": "peak MiB"}
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -77,6 +79,46 @@ def table(frame: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def beside(rows: pd.DataFrame, name: str, rival: str) -> None:
+    """Print two systems side by side, run by run, with what their models need."""
+    both = rows[rows["name"].isin([name, rival])]
+    both = both.groupby(["dataset", "split"]).filter(lambda group: len(group) == 2)
+    runs = both.pivot(index=["dataset", "split"], columns="name")
+    ours, theirs = (runs.xs(one, axis=1, level=1) for one in (name, rival))
+    lines = pd.DataFrame(
+        {
+            "split": runs.index.get_level_values("split").astype(str),
+            "metric": ours["metric"],
+            name: ours["score"].map("{:.4g}".format),
+            rival: theirs["score"].map("{:.4g}".format),
+            "better": np.where(ours["error"] < theirs["error"], name.split()[0], ""),
+            "standard error": theirs["score_se"].map("{:.2g}".format),
+        }
+    )
+    for column, title in AMOUNTS.items():
+        lines[title] = [
+            f"{one:.3g} / {other:.3g}"
+            for one, other in zip(ours[column], theirs[column], strict=True)
+        ]
+    lines.index = pd.Index(runs.index.get_level_values("dataset"), name="table")
+    print(table(lines), end="\n\n")
+    better = int((ours["error"] < theirs["error"]).sum())
+    print(f"{name} is better on {better} of {len(lines)} runs than {rival}.")
+    for column, title in AMOUNTS.items():
+        ratio = theirs[column] / ours[column]
+        print(
+            f"{title}: medians {ours[column].median():.3g} / {theirs[column].median():.3g}, "
+            f"highest {ours[column].max():.3g} / {theirs[column].max():.3g}; a third or less on "
+            f"{(ratio >= 3).mean():.0%} of runs, no more on {(ratio >= 1).mean():.0%}; "
+            f"median ratio {ratio.median():.3g}"
+        )
+    for one, of in ((name, ours), (rival, theirs)):
+        print(f"{one}: worst overshoot {of['overshoot'].max():.1f} s")
+        certain = of["calibration_error"].dropna()
+        if len(certain):
+            print(f"{one}: median calibration error {certain.median():.4f} on {len(certain)} runs")
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(
@@ -86,6 +128,7 @@ def main() -> None:
     parser.add_argument("--system", default="octavo")
     parser.add_argument("--seconds", default="60", help="budgets to show; the first is judged")
     parser.add_argument("--splits", default="", help="only these; default: all")
+    parser.add_argument("--beside", default="", help="one system to compare run by run with")
     given = parser.parse_args()
     rows = read(given.results)
     if given.splits:
@@ -93,6 +136,10 @@ def main() -> None:
     budgets = [float(text) for text in given.seconds.split(",")]
     rows = rows[rows["seconds"].isin([0.0, *budgets])]
     name = f"{given.system} {budgets[0]:g} s" if given.system in SEARCHING else given.system
+
+    if given.beside:
+        beside(rows, name, f"{given.beside} {budgets[0]:g} s")
+        return
 
     # A mean over other tables or splits would be no comparison.
     n_places = len(rows[["dataset", "split"]].drop_duplicates())

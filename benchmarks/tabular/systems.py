@@ -210,14 +210,44 @@ def _bytes_in(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _octavo(X: pd.DataFrame, y: pd.Series, job: Job) -> Any:
-    """Octavo with its defaults."""
+def _octavo(X: pd.DataFrame, y: pd.Series, job: Job, **settings: Any) -> Any:
+    """Octavo with its defaults, but for the settings given."""
     import octavo
 
     face = octavo.AutoRegressor if job.task == "regression" else octavo.AutoClassifier
     return face(
-        time_limit=job.seconds, n_jobs=THREADS, metric=job.metric, random_state=job.seed
+        time_limit=job.seconds,
+        n_jobs=THREADS,
+        metric=job.metric,
+        random_state=job.seed,
+        **settings,
     ).fit(X, y)
+
+
+def _without_features() -> dict[str, Any]:
+    """Takes the columns that are made of others out of the space."""
+    import octavo.tabular.preprocessing as preprocessing
+
+    preprocessing.MOST_GENERATING = 0
+    return {}
+
+
+ABLATIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "portfolio": lambda: {"portfolio": None},
+    "bagging": lambda: {"resampling": "holdout"},
+    "stacking": lambda: {"stack": False},
+    "ensemble": lambda: {"ensemble_size": 1},
+    "features": _without_features,
+    "network": lambda: {"exclude": ["network", "mlp"]},
+    "optimizer": lambda: {"optimizer": "random"},
+    "thrift": lambda: {"ensemble_thrift": 0.0},
+    "refit": lambda: {"refit_full": False},
+}
+"""Octavo without one of its parts each: what that part adds."""
+
+
+def _ablated(part: str) -> Callable[[pd.DataFrame, pd.Series, Job], Any]:
+    return lambda X, y, job: _octavo(X, y, job, **ABLATIONS[part]())
 
 
 def _of(package: str) -> Callable[[], str]:
@@ -248,4 +278,7 @@ SYSTEMS = {
         _autogluon("best_quality"), _of("autogluon.tabular"), timed=True, size=_autogluon_size
     ),
     "octavo": System(_octavo, _octavo_version, timed=True, size=_octavo_size),
+} | {
+    f"octavo-{part}": System(_ablated(part), _octavo_version, timed=True, size=_octavo_size)
+    for part in ABLATIONS
 }
