@@ -10,9 +10,12 @@ from octavo.networks.adamw import AdamW
 def test_it_steps_as_the_paper_says(n_weights):
     rng = np.random.default_rng(0)
     weights = rng.standard_normal(n_weights).astype(np.float32)
-    decay = (0.3 * (rng.random(n_weights) < 0.5)).astype(np.float32)
+    decays = np.zeros(n_weights)
+    parts = slice(0, n_weights // 3), slice(n_weights // 2, n_weights - 1)
+    for part in parts:
+        decays[part] = 0.3
     beta1, beta2 = 0.9, 0.95
-    optimizer = AdamW(n_weights, beta1=beta1, beta2=beta2, weight_decay=decay)
+    optimizer = AdamW(n_weights, beta1=beta1, beta2=beta2, weight_decay=0.3, decaying=parts)
     theta = weights.astype(float)
     mean, square = np.zeros(n_weights), np.zeros(n_weights)
     for t in range(1, 21):
@@ -22,5 +25,5 @@ def test_it_steps_as_the_paper_says(n_weights):
         mean = beta1 * mean + (1 - beta1) * slope
         square = beta2 * square + (1 - beta2) * slope**2
         step = (mean / (1 - beta1**t)) / (np.sqrt(square / (1 - beta2**t)) + 1e-8)
-        theta = theta - rate * decay * theta - rate * step
+        theta = theta - rate * decays * theta - rate * step
     assert np.allclose(weights, theta, atol=2e-5)

@@ -100,7 +100,8 @@ def test_a_level_that_is_none_of_the_others_begins_at_zero():
 def test_only_what_multiplies_decays():
     weights = weights_of()
     shares = weights.zeros_like()
-    shares.vector[...] = weights.decaying()
+    for part in weights.decaying():
+        shares.vector[part] = 1.0
     decaying = {name for name, array in shares.arrays.items() if array.all()}
     assert decaying == {
         "periodic.weight", "layers.0.weight", "layers.1.weight", "head.weight"

@@ -145,16 +145,15 @@ class _SiLU:
 
     def forward(self, x: Array, rng: np.random.Generator | None) -> Array:
         self._x = x
-        self._sigmoid = sigmoid = np.negative(x, out=self._room("sigmoid", *x.shape))
-        # For very negative x the exponential overflows to infinity, and the quotient is 0.
-        with np.errstate(over="ignore"):
-            np.exp(sigmoid, out=sigmoid)
-        sigmoid += 1.0
-        np.reciprocal(sigmoid, out=sigmoid)
+        # σ(x) = (1 + tanh(x / 2)) / 2, in which nothing overflows
+        self._sigmoid = sigmoid = np.multiply(x, 0.5, out=self._room("sigmoid", *x.shape))
+        np.tanh(sigmoid, out=sigmoid)
+        sigmoid *= 0.5
+        sigmoid += 0.5
         found: Array = np.multiply(x, sigmoid, out=self._room("out", *x.shape))
         self._speaking = None
         if rng is not None and self._silent:
-            drawn = np.frombuffer(rng.bytes(2 * x.size), dtype=np.uint16).reshape(x.shape)
+            drawn = _drawn(rng, x.size).reshape(x.shape)
             self._speaking = self._room("speaking", *x.shape)
             louder = np.float32(_DRAWS / (_DRAWS - self._silent))
             np.multiply(drawn >= self._silent, louder, out=self._speaking)
@@ -258,6 +257,12 @@ class _Embedding:
         np.negative(phase, out=gradients["periodic.phase"][0, 0])
         frequency = np.matmul(self._numbers[:, np.newaxis], angles)[:, 0]
         np.negative(frequency, out=gradients["periodic.frequency"][0, 0])
+
+
+def _drawn(rng: np.random.Generator, n: int) -> NDArray[np.uint16]:
+    """Whole numbers below `_DRAWS`, four from each that the generator makes."""
+    raw: NDArray[np.uint64] = rng.bit_generator.random_raw(-(-n // 4))
+    return raw.view(np.uint16)[:n]
 
 
 @cache

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import saxpy, sscal
 
 from octavo.errors import OutOfTimeError
 from octavo.networks.adamw import AdamW
@@ -57,7 +58,7 @@ def train(
     gradient: Callable[[NDArray[np.int64]], Vector],
     judge: Callable[[], float] | None,
     recipe: Recipe,
-    decaying: Vector | None = None,
+    decaying: tuple[slice, ...] = (slice(None),),
     seed: int,
     deadline: float = math.inf,
 ) -> Trained:
@@ -70,14 +71,14 @@ def train(
     batches
         Gives the rows of each step of an epoch; always the same number of steps.
     gradient
-        Of the loss on such rows in `weights` as they are; its array may be changed.
+        Of the loss on such rows in `weights` as they are.
     judge
         The loss on rows that are not learned from, called with the averaged weights in place;
         None keeps the last weights.
     recipe
         Learning rate, epochs and the like.
-    decaying : shape (n,)
-        1 where a weight decays, 0 where it is left alone; all decay by default.
+    decaying
+        Parts of `weights` that decay; all by default.
     seed
         Of the batches.
     deadline
@@ -95,23 +96,22 @@ def train(
     rng = np.random.default_rng([seed, 1])
     steps = batches(rng)
     pace = Pace(recipe.epochs * len(steps), deadline)
-    decays = np.ones_like(weights) if decaying is None else decaying
     optimizer = AdamW(
         len(weights),
         beta1=_BETA1,
         beta2=recipe.beta2,
-        weight_decay=decays * np.float32(recipe.weight_decay),
+        weight_decay=recipe.weight_decay,
+        decaying=decaying,
     )
     average = weights.copy()
     kept, best_loss, best_epoch = average, math.inf, 0
     losses: list[float] = []
     while True:
         for rows in steps:
-            slope = gradient(rows)
-            optimizer.step(weights, slope, recipe.rate(pace.progress))
-            np.subtract(weights, average, out=slope)
-            slope *= 1.0 - recipe.kept(pace.n_done)
-            average += slope
+            optimizer.step(weights, gradient(rows), recipe.rate(pace.progress))
+            kept_share = recipe.kept(pace.n_done)
+            sscal(kept_share, average)
+            saxpy(weights, average, a=1.0 - kept_share)
             pace.advance()
             if pace.is_over:
                 break

@@ -57,12 +57,14 @@ class Weights:
         """As many zeros under the same names."""
         return type(self)(self.shapes, len(self.members))
 
-    def decaying(self) -> Array:
-        """1 where a weight decays, in linear layers and sums of waves; 0 for all others."""
-        shares = self.zeros_like()
-        for name, array in shares.arrays.items():
-            array[...] = name.endswith("weight")
-        return shares.vector
+    def decaying(self) -> tuple[slice, ...]:
+        """Parts of the vector whose weights decay: those of linear layers and sums of waves."""
+        ends = np.cumsum([array.size for array in self.arrays.values()]).tolist()
+        return tuple(
+            slice(end - array.size, end)
+            for (name, array), end in zip(self.arrays.items(), ends, strict=True)
+            if name.endswith("weight")
+        )
 
 
 def members_of(arrays: Mapping[str, Array], members: int) -> list[dict[str, Array]]:
