@@ -34,7 +34,7 @@ CV_CLASSES = 4
 CV_MOST_ROWS = 100_000
 """Above this a hold-out is precise enough: the error of an accuracy of 90 % on a tenth of
 the rows is below 0.3 percentage points."""
-JUDGES, MOST_JUDGES = 10_000, 100_000
+JUDGES, MOST_JUDGES = 3_000, 100_000
 """Unless told otherwise a hold-out takes a third of the rows; of larger tables `JUDGES` rows, or a
 tenth if that is more, up to `MOST_JUDGES`. What is held out is lost to the models."""
 
@@ -248,8 +248,8 @@ def _val_share(n_rows: int) -> float:
 
     Examples
     --------
-    >>> [round(_val_share(n), 3) for n in (3_000, 50_000, 500_000, 10_000_000)]
-    [0.333, 0.2, 0.1, 0.01]
+    >>> [round(_val_share(n), 3) for n in (3_000, 20_000, 500_000, 10_000_000)]
+    [0.333, 0.15, 0.1, 0.01]
     """
     return min(VAL_SHARE, max(0.1, JUDGES / n_rows), MOST_JUDGES / n_rows)
 

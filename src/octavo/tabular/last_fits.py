@@ -41,6 +41,8 @@ SAFETY = 1.3
 CUT = 0.9
 """A fit that took more of its time than this may have been stopped by its deadline."""
 CHECKED_ROWS = 2000
+TOLERANCE = 0.05
+"""Of an error: more is not by chance, as rows that were seen are the easier ones."""
 
 
 @dataclass(frozen=True)
@@ -214,8 +216,10 @@ def _on_all_rows(
 
 
 def _is_worse(prepared: Prepared, candidate: Candidate, pipeline: Pipeline) -> bool:
-    """Whether a fit went wrong: on rows that it has seen, it loses half of what its twins gained
-    over a plain guess on rows that they had not seen.
+    """Whether a fit went wrong: on rows that it has seen, its error is larger than that of its
+    twins on rows that they had not seen.
+
+    For a metric without a best value: it loses half of what they gained over a plain guess.
     """
     rows = prepared.resampling.validated
     chosen = np.arange(len(rows))
@@ -234,5 +238,10 @@ def _is_worse(prepared: Prepared, candidate: Candidate, pipeline: Pipeline) -> b
     seen = pipeline.predict_scores(prepared.table.iloc[at])
     now = metric.to_cost(metric.score(prepared.y[at], seen, **how))
     before = metric.to_cost(metric.score(prepared.y[at], candidate.oof[chosen], **how))
-    gain = metric.to_cost(plain) - before
-    return bool(not np.isfinite(now) or now > before + 0.5 * max(gain, 0.0))
+    gain = max(metric.to_cost(plain) - before, 0.0)
+    if not np.isfinite(now):
+        return True
+    if not np.isfinite(metric.optimum):
+        return bool(now > before + 0.5 * gain)
+    error = before - metric.to_cost(metric.optimum)
+    return bool(now > before + TOLERANCE * error + 0.001 * gain)

@@ -29,6 +29,8 @@ STACKING_SHARE, REFITTING_SHARE = 0.1, 0.15  # of a time limit, at most
 STACKING_LEAST, STACKING_MOST = 4.0, 10.0  # of a usual trial's time
 USUAL = 10  # of the opening, whose middle one is a usual trial
 MEMBERS = 4  # of a usual ensemble, that take long to fit
+NEARLY_ALL = 0.8
+"""Of the rows: fitting a pipeline of a hold-out on the rest too gains little, and no speed."""
 QUICK = 0.03
 """Of a time limit: trials that take less are quick."""
 
@@ -91,7 +93,7 @@ def refitting_s(
     limit_s: float, costs: TrialCosts, prepared: Prepared, settings: SearchSettings
 ) -> float:
     """Seconds of a time limit kept for fitting members on all rows."""
-    if not_refitted(prepared, settings) is not None:
+    if not_refitted(prepared, settings) is not None or _is_nearly_all(prepared):
         return 0.0
     # Those of the opening that take longest are often those of which the ensemble is made.
     guesses = sorted((costs.guess(config) for config in prepared.first), reverse=True)
@@ -188,6 +190,12 @@ class RoomToFit:
             except OutOfTimeError:
                 pass
         return needed_s
+
+
+def _is_nearly_all(prepared: Prepared) -> bool:
+    """Whether each trial fits a single pipeline on nearly all rows already."""
+    folds = prepared.resampling.folds
+    return len(folds) == 1 and len(folds[0][0]) >= NEARLY_ALL * len(prepared.table)
 
 
 def _rows_share(prepared: Prepared) -> float:
